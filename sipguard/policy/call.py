@@ -1,0 +1,111 @@
+"""The call as a stage sees it: the request, where it came from, and what earlier stages found.
+
+Stages only read it; the chain writes the findings. Numbers are canonicalised by the trunk's dial plan once and kept.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.directory import Account, Side, Trunk
+from sipguard.policy.finding import (
+    Attested,
+    CallerIdentity,
+    Classified,
+    Emergency,
+    Refusal,
+    Routed,
+    Signed,
+    TrailEntry,
+    Unsigned,
+    Verified,
+)
+from sipguard.policy.need import Answer, Need
+from sipguard.sip.flow import Flow
+from sipguard.sip.message import Request
+from sipguard.sip.uri import Uri, parse_uri
+from sipguard.stir.telephone_number import TN, tn_of_uri
+from sipguard.stir.unix_time import UnixTime
+
+
+class Call:
+    """One out-of-dialog request on its way through the chain.
+
+    ``received_at`` is wall-clock seconds; ``identifier`` names the attestation record. Findings are None until their
+    stage has run. ``position`` is the stage to resume at after a need was answered.
+    """
+
+    __slots__ = (
+        "_request_tn",
+        "_request_uri",
+        "_to_tn",
+        "account",
+        "answers",
+        "attested",
+        "classified",
+        "emergency",
+        "flow",
+        "identifier",
+        "identity",
+        "position",
+        "received_at",
+        "reported",
+        "request",
+        "routed",
+        "signed",
+        "trail",
+        "trunk",
+        "unsigned",
+        "verified",
+    )
+
+    def __init__(
+        self, identifier: str, request: Request, flow: Flow, received_at: UnixTime, trunk: Trunk, account: Account | None
+    ) -> None:
+        self.identifier = identifier
+        self.request = request
+        self.flow = flow
+        self.received_at = received_at
+        self.trunk = trunk
+        self.account = account
+        self.position = 0
+        self.answers: dict[Need, Answer] = {}
+        self.trail: list[TrailEntry] = []
+        self.reported: list[Refusal] = []
+        self.emergency: Emergency | None = None
+        self.identity: CallerIdentity | None = None
+        self.classified: Classified | None = None
+        self.attested: Attested | None = None
+        self.signed: Signed | None = None
+        self.unsigned: Unsigned | None = None
+        self.verified: Verified | None = None
+        self.routed: Routed | None = None
+        self._request_uri: Uri | None = None
+        self._request_tn: TN | None = None
+        self._to_tn: TN | None = None
+
+    @property
+    def outbound(self) -> bool:
+        """Whether the call comes from a customer (origination) rather than from the network (termination)."""
+        return self.trunk.side is Side.CUSTOMER
+
+    @property
+    def request_uri(self) -> Uri:
+        """The parsed Request-URI. Raises MalformedValue."""
+        if self._request_uri is None:
+            self._request_uri = parse_uri(self.request.uri)
+        return self._request_uri
+
+    @property
+    def request_tn(self) -> TN | None:
+        """The canonical called number of the Request-URI, None when it holds no number."""
+        if self._request_tn is None:
+            self._request_tn = tn_of_uri(self.request_uri, self.trunk.dial_plan)
+        return self._request_tn
+
+    @property
+    def to_tn(self) -> TN | None:
+        """The canonical number of the To field (the PASSporT's dest, RFC 8224 §4.1), None when it holds no number."""
+        if self._to_tn is None:
+            try:
+                self._to_tn = tn_of_uri(parse_uri(self.request.to.uri), self.trunk.dial_plan)
+            except MalformedValue:
+                return None
+        return self._to_tn

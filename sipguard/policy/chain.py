@@ -1,0 +1,119 @@
+"""The chain: one ordered tuple of stages per direction, and the loop that applies what they return.
+
+Stages return, the chain applies (house rule 6). A stage that answers with a ``Need`` parks the call at that stage;
+``run`` called again resumes there, never from the start. A refusal is weighed by its rule's mode; on an emergency call
+it is recorded and not applied (EMG-04).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sipguard.policy.call import Call
+from sipguard.policy.decision import FORWARD, Decision
+from sipguard.policy.finding import (
+    Attested,
+    CallerIdentity,
+    Classified,
+    Emergency,
+    Finding,
+    Refusal,
+    Routed,
+    Signed,
+    Unsigned,
+    Verified,
+)
+from sipguard.policy.need import AddressNeed, CertificateNeed, CommitNeed, Need
+from sipguard.policy.rules import RULES, Mode
+from sipguard.policy.stages import (
+    account_state,
+    attest,
+    caller_identity,
+    classify,
+    destination,
+    do_not_originate,
+    emergency,
+    enforce,
+    route_inbound,
+    route_outbound,
+    sign,
+    verify,
+)
+from sipguard.policy.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: its name in the trail and the function that looks at the call."""
+
+    name: str
+    examine: Callable[[Call, View], Finding | Need | None]
+
+
+ORIGINATION = (
+    Stage("emergency", emergency.examine),
+    Stage("account", account_state.examine),
+    Stage("caller-id", caller_identity.examine),
+    Stage("do-not-originate", do_not_originate.examine),
+    Stage("destination", destination.examine),
+    Stage("robodial", classify.examine),
+    Stage("attest", attest.examine),
+    Stage("sign", sign.examine),
+    Stage("route", route_outbound.examine),
+)
+
+TERMINATION = (
+    Stage("verify", verify.examine),
+    Stage("enforce", enforce.examine),
+    Stage("route", route_inbound.examine),
+)
+
+_SLOTS = {
+    Emergency: "emergency",
+    CallerIdentity: "identity",
+    Classified: "classified",
+    Attested: "attested",
+    Signed: "signed",
+    Unsigned: "unsigned",
+    Verified: "verified",
+    Routed: "routed",
+}
+
+_NEEDS = (CertificateNeed, AddressNeed, CommitNeed)
+
+
+def run(call: Call, view: View) -> Decision | Need:
+    """Take the call through its direction's stages, from where it stands, to a decision or a need."""
+    stages = ORIGINATION if call.outbound else TERMINATION
+    while call.position < len(stages):
+        stage = stages[call.position]
+        finding = stage.examine(call, view)
+        if finding is None:
+            call.trail.append((stage.name, "pass"))
+        elif isinstance(finding, _NEEDS):
+            return finding
+        else:
+            call.trail.append((stage.name, *finding.trail()))
+            if isinstance(finding, Refusal):
+                decision = _weigh(finding, call, view)
+                if decision is not None:
+                    return decision
+            else:
+                setattr(call, _SLOTS[type(finding)], finding)
+        call.position += 1
+    return FORWARD
+
+
+def refuse(refusal: Refusal) -> Decision:
+    """The decision a blocking rule makes."""
+    rule = RULES[refusal.rule]
+    return Decision(rule.code, rule.phrase, rule.name, refusal.detail, refusal.alert)
+
+
+def _weigh(refusal: Refusal, call: Call, view: View) -> Decision | None:
+    """None when the refusal is recorded only: the rule is not switched on, or the call is an emergency."""
+    mode = view.policy.mode(refusal.rule)
+    if mode is Mode.BLOCK and (call.emergency is None or refusal.rule.startswith("emergency.")):
+        return refuse(refusal)
+    if mode is not Mode.OFF:
+        call.reported.append(refusal)
+    return None

@@ -1,0 +1,250 @@
+"""The directory: every look-up the hot path makes, frozen. The registry builds one; a reload swaps it.
+
+Who sends from this address, who may present this number, which numbers must never originate, where a called number
+lives. All keys are canonical telephone numbers (RFC 8224 §8.3) or names from the registry.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from sipguard.stir.telephone_number import TN, DialPlan
+from sipguard.stir.unix_time import UnixTime
+
+
+class AccountState(StrEnum):
+    """The account state machine; each state also holds for everything below the account in the tree."""
+
+    ACTIVE = "active"
+    WARNED = "warned"
+    RESTRICTED = "restricted"
+    SUSPENDED = "suspended"
+    TERMINATED = "terminated"
+
+
+class Side(StrEnum):
+    """Which side of the proxy a trunk is on."""
+
+    CUSTOMER = "customer"
+    NETWORK = "network"
+
+
+class TrafficClass(StrEnum):
+    """What an egress trunk carries."""
+
+    CONVERSATIONAL = "conversational"
+    DIALER = "dialer"
+    EMERGENCY = "emergency"
+
+
+class OnMismatch(StrEnum):
+    """What happens when a customer presents a number it may not use."""
+
+    REJECT = "reject"
+    REPLACE = "replace"
+    DOWNGRADE = "downgrade"
+    REPORT = "report"
+
+
+class RightKind(IntEnum):
+    """How an account came to use a number; only the first and last support attestation A (ATIS-1000074 §5.2.3)."""
+
+    OWNED = 1
+    VERIFIED = 2
+    DELEGATED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer: reseller, account or end user; ``path`` runs from the top of the tree down to it."""
+
+    name: str
+    state: AccountState = AccountState.ACTIVE  # the strictest on the path
+    path: tuple[str, ...] = ()
+    attest_cap: str | None = None  # "B" or "C": never attest higher
+    emergency_unprovisioned: str | None = None  # overrides the policy's setting: reject | route
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One next hop of a trunk: where requests go and over what."""
+
+    uri: str
+    transport: str  # udp | tcp
+    host: str  # name or address, IPv6 without brackets
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A SIP neighbour."""
+
+    name: str
+    side: Side
+    account: str | None = None
+    sources: tuple[str, ...] = ()  # addresses or networks
+    targets: tuple[Target, ...] = ()
+    classes: frozenset[TrafficClass] = frozenset((TrafficClass.CONVERSATIONAL,))
+    trusted: bool = False  # inside the trust domain of RFC 3325
+    on_mismatch: OnMismatch = OnMismatch.REJECT
+    default_number: TN | None = None
+    dial_plan: DialPlan = field(default_factory=DialPlan)
+    on_failure: str | None = None  # tag | reject; None: as the policy says
+    on_unavailable: str | None = None  # tag | reject; None: as the policy says
+    require_identity: bool | None = None  # reject unsigned calls with 428; None: as the policy says
+    certificate: str = "default"  # name of the signing certificate
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRight:
+    """The right of one account to present one number."""
+
+    tn: TN
+    account: str
+    kind: RightKind
+    expires: UnixTime | None = None
+    end_user: str | None = None
+    trunk: str | None = None  # where calls to this number go; None: the account's first trunk with targets
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyRegistration:
+    """That a number is provisioned for emergency calling, and where the caller is."""
+
+    tn: TN
+    account: str
+    country: str  # ISO 3166 alpha-2
+    status: str  # pending | registered | failed
+    paid: bool = False
+    location: str | None = None  # dispatchable location, civic
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One do-not-originate entry: the pattern that matched, and where it came from."""
+
+    pattern: str
+    source: str = ""
+    expires: UnixTime | None = None
+
+
+class Directory:
+    """The frozen look-ups. Build it once with everything; it never changes."""
+
+    def __init__(
+        self,
+        *,
+        revision: str = "",
+        accounts: Iterable[Account] = (),
+        trunks: Iterable[Trunk] = (),
+        rights: Iterable[NumberRight] = (),
+        emergency: Iterable[EmergencyRegistration] = (),
+        do_not_originate: Mapping[str, ListEntry] | None = None,
+    ) -> None:
+        """``do_not_originate`` maps canonical numbers and blocks with trailing X (``1999XXXXXXX``) to their entry."""
+        self.revision = revision
+        self.accounts = {account.name: account for account in accounts}
+        self.trunks = {trunk.name: trunk for trunk in trunks}
+        self._rights: dict[TN, dict[str, NumberRight]] = {}
+        for right in rights:
+            self._rights.setdefault(right.tn, {})[right.account] = right
+        self._emergency = {registration.tn: registration for registration in emergency}
+        self._exact: dict[str, ListEntry] = {}
+        self._blocks: dict[tuple[str, int], ListEntry] = {}  # (prefix, full length)
+        for pattern, entry in (do_not_originate or {}).items():
+            prefix = pattern.rstrip("X")
+            if prefix == pattern:
+                self._exact[pattern] = entry
+            else:
+                self._blocks[prefix, len(pattern)] = entry
+        self._block_prefix_lengths = sorted({len(prefix) for prefix, _ in self._blocks}, reverse=True)
+        self._by_address: dict[str, Trunk] = {}
+        self._networks: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Trunk]] = []
+        for trunk in self.trunks.values():
+            for source in trunk.sources:
+                network = ipaddress.ip_network(source, strict=False)
+                if network.num_addresses == 1:
+                    self._by_address.setdefault(str(network.network_address), trunk)
+                else:
+                    self._networks.append((network, trunk))
+        self._networks.sort(key=lambda entry: entry[0].prefixlen, reverse=True)
+        self._egress = {
+            traffic_class: tuple(
+                trunk
+                for trunk in self.trunks.values()
+                if trunk.side is Side.NETWORK and trunk.targets and traffic_class in trunk.classes
+            )
+            for traffic_class in TrafficClass
+        }
+
+    def trunk_at(self, host: str) -> Trunk | None:
+        """The trunk whose sources hold this address: an exact address first, then the longest prefix."""
+        trunk = self._by_address.get(host)
+        if trunk is not None or not self._networks:
+            return trunk
+        address = ipaddress.ip_address(host)
+        for network, candidate in self._networks:
+            if address.version == network.version and address in network:
+                return candidate
+        return None
+
+    def account(self, name: str) -> Account | None:
+        """The account of this name."""
+        return self.accounts.get(name)
+
+    def right(self, tn: TN, account: str, now: UnixTime) -> NumberRight | None:
+        """The unexpired right of ``account`` to present ``tn``; a right held by an ancestor on its path counts."""
+        holders = self._rights.get(tn)
+        if holders is None:
+            return None
+        right = holders.get(account) or self._inherited(holders, account)
+        if right is None or (right.expires is not None and right.expires <= now):
+            return None
+        return right
+
+    def _inherited(self, holders: dict[str, NumberRight], account: str) -> NumberRight | None:
+        known = self.accounts.get(account)
+        if known is None:
+            return None
+        for ancestor in reversed(known.path):
+            if ancestor in holders:
+                return holders[ancestor]
+        return None
+
+    def home(self, tn: TN) -> NumberRight | None:
+        """Whose number this is: the right that a call *to* the number is routed by (owned or delegated)."""
+        holders = self._rights.get(tn)
+        if holders is None:
+            return None
+        homes = [right for right in holders.values() if right.kind is not RightKind.VERIFIED]
+        return max(homes, key=lambda right: right.kind, default=None)
+
+    def home_trunk(self, right: NumberRight) -> Trunk | None:
+        """The customer trunk that calls to this number go to."""
+        if right.trunk is not None:
+            return self.trunks.get(right.trunk)
+        for trunk in self.trunks.values():
+            if trunk.side is Side.CUSTOMER and trunk.account == right.account and trunk.targets:
+                return trunk
+        return None
+
+    def emergency(self, tn: TN) -> EmergencyRegistration | None:
+        """The emergency registration of a number."""
+        return self._emergency.get(tn)
+
+    def do_not_originate(self, tn: TN, now: UnixTime) -> ListEntry | None:
+        """The unexpired do-not-originate entry that matches, the longest pattern first."""
+        entry = self._exact.get(tn)
+        if entry is None:
+            for length in self._block_prefix_lengths:
+                entry = self._blocks.get((tn[:length], len(tn)))
+                if entry is not None:
+                    break
+        if entry is None or (entry.expires is not None and entry.expires <= now):
+            return None
+        return entry
+
+    def egress(self, traffic_class: TrafficClass) -> tuple[Trunk, ...]:
+        """The network trunks that carry a traffic class, in order of configuration."""
+        return self._egress[traffic_class]

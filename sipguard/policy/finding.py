@@ -1,0 +1,147 @@
+"""What a stage can say. Each finding is a frozen value; the chain puts it on the call and into the trail.
+
+A stage returns one finding, a ``Need`` when a fact is missing, or None when it has nothing to say.
+"""
+
+from dataclasses import dataclass
+
+from sipguard.policy.directory import EmergencyRegistration, RightKind, TrafficClass, Trunk
+from sipguard.stir.attestation import Attestation
+from sipguard.stir.telephone_number import TN
+from sipguard.stir.unix_time import UnixTime
+from sipguard.stir.verdict import Verdict
+
+TrailEntry = tuple[str | int | float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """The call is an emergency call; later stages measure but no longer refuse (EMG-04)."""
+
+    number: str  # as dialled, or the service URN
+    registration: EmergencyRegistration | None
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        return ("emergency", self.number, "registered" if self.registration else "unprovisioned")
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIdentity:
+    """Who the caller is allowed to be.
+
+    ``effective`` is the number everything later uses (signing, statistics, records); ``right`` is the account's right to
+    it, None when it has none (attestation B at most). ``replaced`` is the number put in place of a refused one.
+    """
+
+    effective: TN
+    from_tn: TN | None
+    asserted: tuple[TN, ...]
+    right: RightKind | None
+    end_user: str | None = None
+    anonymous: bool = False
+    replaced: TN | None = None
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        words: TrailEntry = ("pass", self.right.name.lower() if self.right else "no-right")
+        if self.replaced:
+            words += ("replaced",)
+        return (*words, "anonymous") if self.anonymous else words
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """Which traffic class the call belongs to, fixed at INVITE, and the tags that led there."""
+
+    traffic_class: TrafficClass
+    tags: tuple[str, ...] = ()
+    points: float = 0.0
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        return (self.traffic_class.value, self.points, *self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """The attestation the call is given (ATIS-1000074 §5.2.3) and its origid; None: not to be signed."""
+
+    level: Attestation | None
+    origid: str = ""
+    why: str = ""
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        return (self.level.value if self.level else "none", self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The Identity header to add. ``date`` is the Date header value to add, None when the request had one."""
+
+    identity: str
+    x5u: str
+    spc: str | None
+    iat: UnixTime
+    date: str | None
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        return ("signed",)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """The call leaves without a signature of ours, and why; ``alarm`` when the operator must know."""
+
+    why: str
+    alarm: bool = False
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        return ("unsigned", self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What verification found; enforcement is another stage's business."""
+
+    verdict: Verdict
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        reason = self.verdict.reason
+        return (self.verdict.verstat.value, reason.value if reason else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The trunks that may carry the call, best first."""
+
+    trunks: tuple[Trunk, ...]
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        return tuple(trunk.name for trunk in self.trunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A rule matched. The chain looks up the rule's mode and answer; ``detail`` is for the customer's Warning header.
+
+    ``alert`` marks refusals an operator must hear about at once (unprovisioned emergency calls).
+    """
+
+    rule: str
+    detail: str
+    alert: bool = False
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        return ("refuse", self.rule)
+
+
+Finding = (
+    Emergency | CallerIdentity | Classified | Attested | Signed | Unsigned | Verified | Routed | Refusal
+)

@@ -1,0 +1,76 @@
+"""The published table of rules: stable name, family, answer and default mode, in the order the chain asks them.
+
+Two families of refusal, never mixed: *deterministic* rules answer 403 (404 and 484 for destinations, 503 for our own
+limits) with a reason phrase; *analytics* rules answer ``603 Network Blocked`` (ATIS-1000099). The names are stable: they
+appear in records, metrics, Warning texts and in ``docs/policy.md``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """What a rule that matched does. ``report`` records what it would have done."""
+
+    OFF = "off"
+    REPORT = "report"
+    TAG = "tag"
+    DIVERT = "divert"
+    THROTTLE = "throttle"
+    BLOCK = "block"
+
+
+class Family(StrEnum):
+    """Which kind of judgement a rule makes."""
+
+    DETERMINISTIC = "deterministic"
+    STIR = "stir"
+    ANALYTICS = "analytics"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table."""
+
+    name: str
+    family: Family
+    code: int
+    phrase: str
+    mode: Mode
+    meaning: str
+
+
+_D, _S, _A = Family.DETERMINISTIC, Family.STIR, Family.ANALYTICS
+
+TABLE = (
+    Rule("source.unknown", _D, 403, "Forbidden", Mode.BLOCK, "The source address belongs to no trunk."),
+    Rule("source.no-account", _D, 403, "Forbidden", Mode.BLOCK, "The customer trunk has no account."),
+    Rule("emergency.unprovisioned", _D, 403, "Emergency Calling Not Provisioned", Mode.BLOCK,
+         "An emergency number was called from a number that is not registered for it."),
+    Rule("account.suspended", _D, 403, "Account Suspended", Mode.BLOCK, "The account, or one above it, is suspended."),
+    Rule("account.terminated", _D, 403, "Account Terminated", Mode.BLOCK, "The account, or one above it, has ended."),
+    Rule("caller-id.missing", _D, 403, "Caller Identity Required", Mode.BLOCK,
+         "No telephone number identifies the caller (anonymous without an asserted number, or no number at all)."),
+    Rule("caller-id.not-owned", _D, 403, "Caller Identity Not Authorized", Mode.BLOCK,
+         "The From number is not one the account may use."),
+    Rule("caller-id.asserted-not-owned", _D, 403, "Caller Identity Not Authorized", Mode.BLOCK,
+         "A number in P-Asserted-Identity, P-Preferred-Identity or Remote-Party-ID is not one the account may use."),
+    Rule("caller-id.do-not-originate", _D, 403, "Do Not Originate", Mode.BLOCK,
+         "The caller number is on a do-not-originate list."),
+    Rule("destination.invalid", _D, 484, "Address Incomplete", Mode.BLOCK, "The called number is not a number."),
+    Rule("destination.unknown", _D, 404, "Not Found", Mode.BLOCK, "No account here has the called number."),
+    Rule("destination.no-route", _D, 480, "Temporarily Unavailable", Mode.BLOCK, "No trunk carries this call."),
+    Rule("robodial.tag", _A, 603, "Network Blocked", Mode.REPORT,
+         "The account's traffic is tagged as robo-dialing; its calls leave by the segregated route."),
+    Rule("node.draining", _D, 503, "Service Unavailable", Mode.BLOCK, "The node is shutting down; emergency calls pass."),
+    Rule("node.ledger", _D, 503, "Service Unavailable", Mode.BLOCK,
+         "The attestation log cannot be written and is configured to hold calls."),
+    Rule("node.error", _D, 500, "Server Internal Error", Mode.BLOCK, "A stage failed; the failure is in the node's log."),
+    Rule("stir.missing", _S, 428, "Use Identity Header", Mode.BLOCK, "No usable Identity header, and one is required."),
+    Rule("stir.stale", _S, 403, "Stale Date", Mode.BLOCK, "The PASSporT is not fresh."),
+    Rule("stir.unavailable", _S, 436, "Bad Identity Info", Mode.BLOCK, "No certificate could be fetched."),
+    Rule("stir.certificate", _S, 437, "Unsupported Credential", Mode.BLOCK, "The certificate is not acceptable."),
+    Rule("stir.invalid", _S, 438, "Invalid Identity Header", Mode.BLOCK, "The PASSporT does not hold for this call."),
+)  # fmt: skip
+
+RULES = {rule.name: rule for rule in TABLE}

@@ -1,0 +1,32 @@
+"""The operator's policy, frozen: read once from the configuration, swapped whole on a reload."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sipguard.policy.rules import RULES, Mode
+from sipguard.traffic.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """What policy stages are told.
+
+    ``precedence`` names the header fields a caller identity is taken from, best first. ``emergency_numbers`` adds to
+    or (with an empty tuple of numbers) overrides the built-in table, by ISO country. ``verify_*`` are the defaults that
+    a trunk may override: ``on_failure`` and ``on_unavailable`` are ``tag`` or ``reject``.
+    """
+
+    revision: str = "unversioned"
+    modes: Mapping[str, Mode] = field(default_factory=dict)
+    precedence: tuple[str, ...] = ("p-asserted-identity", "p-preferred-identity", "remote-party-id", "from")
+    emergency_unprovisioned: str = "reject"  # reject | route
+    emergency_numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sign_outage: str = "unsigned"  # unsigned | refuse
+    verify_on_failure: str = "tag"
+    verify_on_unavailable: str = "tag"
+    verify_require: bool = False
+    robodial: Profile = field(default_factory=Profile)
+
+    def mode(self, rule: str) -> Mode:
+        """The mode in force for a rule."""
+        return self.modes.get(rule) or RULES[rule].mode

@@ -1,0 +1,25 @@
+"""The view: everything a stage may consult beside the call. Frozen; a reload swaps the whole of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sipguard.policy.directory import Directory
+from sipguard.policy.settings import PolicySettings
+from sipguard.stir.attestation import OriginationIds
+from sipguard.stir.authentication import Signer
+from sipguard.stir.certificate_cache import CertificateCache
+from sipguard.stir.verification import VerificationService
+from sipguard.traffic.book import TrafficBook
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a stage may look at. ``signers`` holds the signing certificates by name."""
+
+    directory: Directory
+    policy: PolicySettings
+    signers: Mapping[str, Signer]
+    origids: OriginationIds
+    verification: VerificationService
+    certificates: CertificateCache
+    traffic: TrafficBook

@@ -1,0 +1,22 @@
+"""What the proxy core is told once: its name, its waits, and what follows when the attestation log fails."""
+
+from dataclasses import dataclass, field
+
+from sipguard.transaction.settings import TimerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """Frozen settings of one engine; times in seconds.
+
+    ``ledger_on_failure`` is ``hold`` (a call without a durable record is refused with 503) or ``continue`` (it goes on,
+    with an alarm). ``record_route_secret`` keys the dialog token in our Record-Route URIs, so that a dialog outlives
+    a restart but cannot be invented.
+    """
+
+    node: str = "sipguard"
+    need_timeout: float = 2.0
+    ledger_on_failure: str = "hold"
+    record_route_secret: bytes = b""
+    max_call_duration: float = 6 * 3600.0  # an active call whose BYE was lost is closed after this
+    timers: TimerSettings = field(default_factory=TimerSettings)

@@ -1,0 +1,48 @@
+"""Where a message came from and where it goes: the engine's only notion of a network.
+
+A ``Flow`` is a listener of ours plus a remote address; the runtime turns it into sockets.
+"""
+
+from typing import NamedTuple
+
+
+class Listener(NamedTuple):
+    """One local address the proxy receives on, and the address it tells others (RFC 3261 §18.1.1 sent-by)."""
+
+    number: int
+    transport: str  # "udp" | "tcp" | "tls"
+    host: str  # the bound address, IPv6 without brackets
+    port: int
+    advertised_host: str  # what Via and Record-Route say, IPv6 in brackets
+    advertised_port: int
+
+    @property
+    def ipv6(self) -> bool:
+        """Whether the bound address is IPv6."""
+        return ":" in self.host
+
+
+class Flow(NamedTuple):
+    """One direction-less path: listener number, transport, remote address, and the stream's number.
+
+    ``connection`` is 0 for datagrams, and for a stream that is to be found or opened by its remote address.
+    IPv4-mapped IPv6 addresses are given in IPv4 form (TRN-20), IPv6 without brackets.
+    """
+
+    listener: int
+    transport: str
+    host: str
+    port: int
+    connection: int = 0
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport retransmits by itself (RFC 3261 §17)."""
+        return self.transport != "udp"
+
+
+class Send(NamedTuple):
+    """Output: these octets leave on this flow."""
+
+    flow: Flow
+    data: bytes

@@ -1,0 +1,96 @@
+"""Bytes to messages: one pass that splits lines and names them, nothing more.
+
+``parse`` reads a whole message (a datagram, or one message framed from a stream). Whatever is structurally wrong
+raises ``MalformedMessage`` with the status to answer and, where the header rows could be read, the message itself so
+that a response can be built. Meaning (mandatory fields, duplicates, CSeq) is ``sanity``'s business.
+"""
+
+import re
+
+from sipguard.errors import MalformedMessage
+from sipguard.sip.message import Request, Response
+from sipguard.sip.names import canonical_name
+
+MAX_HEAD = 65_535  # octets before the body (MSG-29)
+MAX_ROWS = 512
+
+_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_METHODS = frozenset(
+    ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "REFER", "SUBSCRIBE",
+     "NOTIFY", "MESSAGE", "PUBLISH")
+)  # fmt: skip
+
+
+def parse(data: bytes) -> Request | Response:
+    """Read one message. Leading CRLFs are skipped (RFC 3261 §7.5).
+
+    Raises MalformedMessage.
+    """
+    if data[:2] == b"\r\n":
+        data = data.lstrip(b"\r\n")
+    octets, separator, body = data.partition(b"\r\n\r\n")
+    if len(octets) > MAX_HEAD:
+        raise MalformedMessage(513, "Message Too Large")
+    head = octets.decode("latin-1")
+    start_line, _, fields = head.partition("\r\n")
+    rows = fields.split("\r\n") if fields else []
+    if len(rows) > MAX_ROWS:
+        raise MalformedMessage(513, "Message Too Large")
+    if "\r\n " in fields or "\r\n\t" in fields:
+        rows = _join_folds(rows)
+    names = [canonical_name(row[: row.find(":")]) for row in rows]
+    message = _start(start_line, names, rows, body)
+    if not separator:
+        raise MalformedMessage(400, "Header Section Not Terminated", message)
+    # Every CR and LF must belong to a line end; a bare one would let two readers see two different messages.
+    line_ends = fields.count("\r\n")
+    if fields.count("\n") != line_ends or fields.count("\r") != line_ends or "\0" in head:
+        raise MalformedMessage(400, "Stray Control Character", message)
+    for row in rows:
+        if row.find(":") < 1 or row[0] in " \t":
+            raise MalformedMessage(400, "Header Field Without Name", message)
+    return message
+
+
+def _join_folds(lines: list[str]) -> list[str]:
+    """Rows with their continuation lines, kept as received (RFC 3261 §7.3.1)."""
+    rows: list[str] = []
+    for line in lines:
+        if line[:1] in (" ", "\t") and rows:
+            rows[-1] += "\r\n" + line
+        else:
+            rows.append(line)
+    return rows
+
+
+def _start(start_line: str, names: list[str], rows: list[str], body: bytes) -> Request | Response:
+    parts = start_line.split(" ")
+    if len(parts) == 3 and parts[1] and (parts[2] == "SIP/2.0" or parts[2].upper() == "SIP/2.0"):  # RFC 3261 §7.1
+        method = parts[0]
+        if method in _METHODS or _TOKEN.fullmatch(method):
+            return Request(start_line, names, rows, body, method, parts[1])
+    if start_line[:4].upper() == "SIP/":
+        return _status_line(start_line, names, rows, body)
+    raise _malformed_request_line(start_line, names, rows, body)
+
+
+def _status_line(start_line: str, names: list[str], rows: list[str], body: bytes) -> Response:
+    version, _, rest = start_line.partition(" ")
+    code, _, reason = rest.partition(" ")
+    if version.upper() != "SIP/2.0" or len(code) != 3 or not (code.isascii() and code.isdigit()):
+        raise MalformedMessage(400, "Malformed Status Line")
+    if not 100 <= int(code) <= 699:
+        raise MalformedMessage(400, "Status Code Out Of Range")
+    return Response(start_line, names, rows, body, int(code), reason)
+
+
+def _malformed_request_line(start_line: str, names: list[str], rows: list[str], body: bytes) -> MalformedMessage:
+    """The error for a request line that is not one."""
+    method, _, rest = start_line.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if not _TOKEN.fullmatch(method):
+        return MalformedMessage(400, "Malformed Request Line")
+    request = Request(start_line, names, rows, body, method, uri)
+    if version[:4].upper() == "SIP/" and version.upper() != "SIP/2.0":
+        return MalformedMessage(505, "Version Not Supported", request)
+    return MalformedMessage(400, "Malformed Request Line", request)

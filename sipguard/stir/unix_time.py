@@ -1,0 +1,5 @@
+"""Wall-clock seconds, kept apart by type from the monotonic seconds that drive timers (``docs/adr/0004-two-clocks.md``)."""
+
+from typing import NewType
+
+UnixTime = NewType("UnixTime", int)
