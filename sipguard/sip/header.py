@@ -1,4 +1,4 @@
-"""What all structured header fields share: folds, comma-separated lists, parameters, quoted strings (RFC 3261 §7.3, §25.1).
+"""What structured header fields share: folds, comma-separated lists, parameters, quoted strings (RFC 3261 §7.3, §25.1).
 
 The readers here never split inside a quoted string or between angle brackets, and undo a backslash escape only when
 the value is asked for, so what they show is what the next hop will read. White space is SP and HT and nothing else:
@@ -11,12 +11,10 @@ from collections.abc import Mapping
 
 from sipguard.errors import MalformedValue
 
-TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"  # one character of a token (RFC 3261 §25.1)
-
 # One list item: anything but a comma, where quoted strings and angle-bracketed parts count as one unit.
 _ITEM = re.compile(r'(?:[^,"<]++|"(?:[^"\\]++|\\.)*+"|<[^>]*+>)++', re.DOTALL)
 # Parameters as nearly everyone writes them: no spaces, no quotes. Colons and brackets are for IPv6 hosts.
-_PLAIN_PARAMETERS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~:\[\]/@?&$#^|{}()\x80-\xff]++)?+)*+")
+_PLAIN_PARAMETERS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~:\[\]]++)?+)*+")
 _PARAMETER = re.compile(
     r"[ \t]*+;[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)"
     r'(?:[ \t]*+=[ \t]*+("(?:[^"\\]++|\\.)*+"|[^ \t\r\n;,"<>=\\]++))?+[ \t]*+',

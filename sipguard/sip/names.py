@@ -33,20 +33,20 @@ _USUAL_SPELLINGS = (
     "Origination-ID P-Charge-Info Resource-Priority Priority Geolocation Geolocation-Routing Authorization "
     "Proxy-Authorization WWW-Authenticate Proxy-Authenticate Accept-Contact Reject-Contact Request-Disposition "
     "RSeq RAck In-Reply-To MIME-Version Call-Info Alert-Info"
-).split()
+).split()  # noqa: SIM905 - a list of one-word literals would fill a page
 
 _DISPLAY = {name.lower(): name for name in _USUAL_SPELLINGS}
-_CANONICAL = {spelling: name for name, usual in _DISPLAY.items() for spelling in (name, usual, usual.upper())}
-_CANONICAL |= {spelling: name for compact, name in COMPACT_FORMS.items() for spelling in (compact, compact.upper())}
+KNOWN_SPELLINGS = {spelling: name for name, usual in _DISPLAY.items() for spelling in (name, usual, usual.upper())}
+KNOWN_SPELLINGS |= {spelling: name for compact, name in COMPACT_FORMS.items() for spelling in (compact, compact.upper())}
 
 
 def canonical_name(spelling: str) -> str:
     """The lower-case long form of a header field name; white space before the colon is tolerated (HCOLON)."""
-    known = _CANONICAL.get(spelling)
+    known = KNOWN_SPELLINGS.get(spelling)
     if known is not None:
         return known
     name = spelling.rstrip(" \t")
-    return _CANONICAL.get(name) or COMPACT_FORMS.get(name.lower()) or name.lower()
+    return KNOWN_SPELLINGS.get(name) or COMPACT_FORMS.get(name.lower()) or name.lower()
 
 
 def display_name(name: str) -> str:

@@ -2,19 +2,21 @@
 
 ``parse`` reads a whole message (a datagram, or one message framed from a stream). Whatever is structurally wrong
 raises ``MalformedMessage`` with the status to answer and, where the header rows could be read, the message itself so
-that a response can be built. Meaning (mandatory fields, duplicates, CSeq) is ``sanity``'s business.
+that a response can be built; a row without a usable name is called "" there. Meaning (mandatory fields, duplicates,
+CSeq) is ``sanity``'s business.
 """
 
 import re
 
 from sipguard.errors import MalformedMessage
 from sipguard.sip.message import Request, Response
-from sipguard.sip.names import canonical_name
+from sipguard.sip.names import KNOWN_SPELLINGS, canonical_name
 
 MAX_HEAD = 65_535  # octets before the body (MSG-29)
 MAX_ROWS = 512
 
-_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
+_BARE_NUL = re.compile(r"(?<!\\)\0")  # in a quoted pair NUL is legal (RFC 3261 §25.1)
 _METHODS = frozenset(
     ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "REFER", "SUBSCRIBE",
      "NOTIFY", "MESSAGE", "PUBLISH")
@@ -32,24 +34,31 @@ def parse(data: bytes) -> Request | Response:
     if len(octets) > MAX_HEAD:
         raise MalformedMessage(513, "Message Too Large")
     head = octets.decode("latin-1")
-    start_line, _, fields = head.partition("\r\n")
-    rows = fields.split("\r\n") if fields else []
-    if len(rows) > MAX_ROWS:
+    rows = head.split("\r\n")
+    line_ends = len(rows) - 1
+    # Every CR and LF must belong to a line end; a bare one would let two readers see two different messages.
+    stray = head.count("\n") != line_ends or head.count("\r") != line_ends
+    start_line = rows.pop(0)
+    if line_ends > MAX_ROWS:
         raise MalformedMessage(513, "Message Too Large")
-    if "\r\n " in fields or "\r\n\t" in fields:
+    if "\r\n " in head or "\r\n\t" in head:
         rows = _join_folds(rows)
-    names = [canonical_name(row[: row.find(":")]) for row in rows]
+    names = [KNOWN_SPELLINGS.get(row.partition(":")[0]) or _name(row) for row in rows]
     message = _start(start_line, names, rows, body)
     if not separator:
         raise MalformedMessage(400, "Header Section Not Terminated", message)
-    # Every CR and LF must belong to a line end; a bare one would let two readers see two different messages.
-    line_ends = fields.count("\r\n")
-    if fields.count("\n") != line_ends or fields.count("\r") != line_ends or "\0" in head:
+    if stray or ("\0" in head and _BARE_NUL.search(head)):
         raise MalformedMessage(400, "Stray Control Character", message)
-    for row in rows:
-        if row.find(":") < 1 or row[0] in " \t":
-            raise MalformedMessage(400, "Header Field Without Name", message)
+    if "" in names:
+        raise MalformedMessage(400, "Header Field Without Name", message)
     return message
+
+
+def _name(row: str) -> str:
+    """The canonical name of a row with an unusual one; "" when it has no name that is a token."""
+    spelling, colon, _ = row.partition(":")
+    name = canonical_name(spelling)
+    return name if colon and _TOKEN.fullmatch(name) else ""
 
 
 def _join_folds(lines: list[str]) -> list[str]:

@@ -1,0 +1,70 @@
+"""From, To, Contact, Route and their like: a URI with an optional display name and header parameters.
+
+Both forms are read (RFC 3261 §20.10): ``"Display" <uri>;tag=x`` and the bare ``uri;tag=x``, in which everything after
+the first ``;`` belongs to the header. The usual shape is one regular expression; the general reader behind it accepts
+what the grammar allows besides (spaces around separators, escapes). A display name without quotes may hold more than
+tokens, as long as none of it could be read as a separator (RFC 4475 §3.1.2.15 is about the comma).
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sipguard.errors import MalformedValue
+from sipguard.sip.header import format_parameters, parse_parameters, quote, unquote
+
+_CACHED_LENGTH = 512
+_NAME_ADDRESS = re.compile(
+    r'(?:(?P<quoted>"(?:[^"\\]++|\\.)*+")|(?P<bare>[^",:;<>\\\x00-\x08\x0a-\x1f\x7f]*+))[ \t]*+'
+    r'<(?P<uri>[^<>" \t\r\n]++)>[ \t]*+(?P<parameters>.*+)',
+    re.DOTALL,
+)
+_BARE_URI = re.compile(r'(?P<uri>[^<>",;? \t\r\n]++)[ \t]*+(?P<parameters>(?:;.*+)?)', re.DOTALL)
+_NO_PARAMETERS: Mapping[str, str | None] = MappingProxyType({})
+
+
+class Address(NamedTuple):
+    """One name-addr or addr-spec: the display name without quotes and escapes, the URI's text, header parameters."""
+
+    display: str | None
+    uri: str
+    parameters: Mapping[str, str | None]
+
+    @property
+    def tag(self) -> str | None:
+        """The dialog tag (RFC 3261 §19.3), or None."""
+        return self.parameters.get("tag")
+
+
+def parse_address(text: str) -> Address:
+    """Read one address. Raises MalformedValue; the URI itself is for ``parse_uri`` to judge."""
+    return _cached(text) if len(text) <= _CACHED_LENGTH else _parse(text)
+
+
+def _parse(text: str) -> Address:
+    text = text.strip(" \t")
+    match = _NAME_ADDRESS.fullmatch(text)
+    if match is None:
+        match = _BARE_URI.fullmatch(text)
+        if match is None:
+            raise MalformedValue(f"malformed address {text!r}")
+        return Address(None, match["uri"], _parameters(match["parameters"]))
+    quoted, bare, uri, parameters = match.groups()
+    display = unquote(quoted) if quoted is not None else bare.strip(" \t") or None
+    return Address(display, uri, _parameters(parameters))
+
+
+# A call's From and To come back in each of its messages, letter by letter.
+_cached = lru_cache(maxsize=4096)(_parse)
+
+
+def _parameters(text: str) -> Mapping[str, str | None]:
+    return MappingProxyType(parse_parameters(text)) if text else _NO_PARAMETERS
+
+
+def format_address(address: Address) -> str:
+    """The address as a header value, always in the name-addr form."""
+    display = "" if address.display is None else quote(address.display) + " "
+    return f"{display}<{address.uri}>{format_parameters(address.parameters)}"

@@ -1,0 +1,80 @@
+"""Responses of our own, and the stamp that tells a response its way back (RFC 3261 §8.2.6, §18.2.1; RFC 3581 §4).
+
+A response copies the rows of its request as they were received. The request may be the reason for a 400, so nothing
+is taken for granted: what is there is copied, a row that could break our own head in two is not.
+"""
+
+import re
+from collections.abc import Iterable
+
+from sipguard.sip.flow import Flow
+from sipguard.sip.header import unfold
+from sipguard.sip.message import Request, Response
+from sipguard.sip.names import canonical_name, display_name
+from sipguard.sip.status import reason_phrase
+
+_COPIED_ONCE = ("from", "to", "call-id", "cseq")
+_TAG = re.compile(r";[ \t]*+tag[ \t]*+(?:=|$|;)", re.IGNORECASE)
+_UNSAFE = re.compile(r"[\r\n]|(?<!\\)\0")
+
+
+def build_response(
+    request: Request,
+    code: int,
+    phrase: str | None = None,
+    to_tag: str | None = None,
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+) -> Response:
+    """A response to ``request``: its Vias, From, To, Call-ID, CSeq, and its Timestamp in a 100 (RFC 3261 §8.2.6).
+
+    ``to_tag`` is added to a To that has no tag. ``headers`` (name, value) follow in their order, then Content-Length.
+    Line ends in ``phrase`` and ``headers`` become spaces. Never raises for a broken request.
+    """
+    phrase = _clean(reason_phrase(code) if phrase is None else phrase)
+    names: list[str] = []
+    rows: list[str] = []
+    for name, row in zip(request.names, request.rows, strict=True):
+        if name == "via" and _safe(row):
+            names.append(name)
+            rows.append(row)
+    for name in (*_COPIED_ONCE, "timestamp") if code == 100 else _COPIED_ONCE:
+        if name in request.names:
+            row = request.rows[request.names.index(name)]
+            if _safe(row):
+                names.append(name)
+                rows.append(f"{row};tag={to_tag}" if name == "to" and to_tag and not _TAG.search(row) else row)
+    for spelling, value in headers:
+        name = canonical_name(spelling)
+        names.append(name)
+        rows.append(f"{display_name(name)}: {_clean(value)}")
+    names.append("content-length")
+    rows.append(f"Content-Length: {len(body)}")
+    return Response(f"SIP/2.0 {code} {phrase}", names, rows, body, code, phrase)
+
+
+def _safe(row: str) -> bool:
+    """Whether a received row can be sent again: its only line ends are folds, and NUL stands in quoted pairs only."""
+    return row.isprintable() or not _UNSAFE.search(unfold(row))
+
+
+def _clean(value: str) -> str:
+    return value if value.isprintable() else _UNSAFE.sub(" ", value)
+
+
+def stamp_received(request: Request, flow: Flow) -> None:
+    """Write where ``request`` really came from into its top Via, in place.
+
+    ``received`` is added when the sent-by host is not the source address (RFC 3261 §18.2.1), and with ``rport`` always
+    (RFC 3581 §4); whatever the sender wrote there itself is overwritten, or it could have its responses sent to a
+    third party. Raises MalformedValue when there is no readable Via.
+    """
+    via = request.via
+    parameters = via.parameters
+    host = via.host[1:-1] if via.host[0] == "[" else via.host
+    if "rport" not in parameters and "received" not in parameters and host.lower() == flow.host:
+        return
+    stamped = {**parameters, "received": flow.host}
+    if "rport" in parameters:
+        stamped["rport"] = str(flow.port)
+    request.replace_top_via(via._replace(parameters=stamped))

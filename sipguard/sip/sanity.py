@@ -1,0 +1,96 @@
+"""What a message must be before any layer above looks at it: the mandatory fields, once each, and readable.
+
+Only what a proxy acts upon is judged (RFC 3261 §16.3 (1)): Via, From, To, Call-ID, CSeq, Max-Forwards, Content-Length
+and the Request-URI. A strange Date or Contact is for whoever wants it. Where two readers could see two different
+messages (a field twice, a body of another length) the message is refused instead of one reading being picked.
+
+Loops, extensions, Max-Forwards 0 and unknown schemes are the proxy's business and pass.
+"""
+
+import re
+
+from sipguard.errors import MalformedMessage, MalformedValue
+from sipguard.sip.message import Request, Response
+from sipguard.sip.names import display_name
+from sipguard.sip.uri import SipUri, parse_uri
+
+_MANDATORY = ("via", "from", "to", "call-id", "cseq")
+_SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
+_DIGITS = re.compile(r"[0-9]{1,10}")
+_CALL_ID = re.compile(r"[^\x00-\x20\x7f]++")
+_MAX_FORWARDS_LIMIT = 255  # RFC 3261 §20.22
+_CSEQ_LIMIT = 2**31  # RFC 3261 §8.1.1.5
+
+
+def check(message: Request | Response, *, datagram: bool) -> None:
+    """Refuse a message that is unfit for use, and leave its typed fields parsed.
+
+    A datagram's octets beyond Content-Length are cut off ``message.body`` (RFC 3261 §18.3). Raises MalformedMessage
+    with the status to answer a request with; a response that raises is to be dropped.
+    """
+    names = message.names
+    for name in _MANDATORY:
+        if name not in names:
+            raise MalformedMessage(400, f"Missing {display_name(name)} Header Field", message)
+    if len(set(names)) != len(names):
+        _refuse_repeated(message)
+    try:
+        _check_fields(message)
+        if isinstance(message, Request):
+            _check_request(message)
+    except MalformedValue as error:
+        raise MalformedMessage(400, _phrase(error), message) from None
+    _check_length(message, datagram)
+
+
+def _refuse_repeated(message: Request | Response) -> None:
+    for name in _SINGLE:
+        if message.names.count(name) > 1:
+            raise MalformedMessage(400, f"Repeated {display_name(name)} Header Field", message)
+
+
+def _phrase(error: MalformedValue) -> str:
+    """The reason phrase for a bad value: what it was, without the value itself, which is the sender's."""
+    return f"Bad Request ({str(error).partition(' in ')[0]})"
+
+
+def _check_fields(message: Request | Response) -> None:
+    """Read what every layer needs. Raises MalformedValue."""
+    message.via  # noqa: B018
+    message.from_  # noqa: B018
+    message.to  # noqa: B018
+    if message.cseq.number >= _CSEQ_LIMIT:
+        raise MalformedValue("CSeq number out of range")
+    if not _CALL_ID.fullmatch(message.call_id):
+        raise MalformedValue("malformed Call-ID")
+
+
+def _check_request(request: Request) -> None:
+    """What only requests have. Raises MalformedValue."""
+    if request.cseq.method != request.method:
+        raise MalformedValue("CSeq method is not the request's")
+    uri = parse_uri(request.uri)
+    if isinstance(uri, SipUri) and uri.headers is not None:
+        raise MalformedValue("header fields in the Request-URI")  # RFC 3261 §19.1.1 table 1
+    parse_uri(request.from_.uri)
+    parse_uri(request.to.uri)
+    hops = request.value("max-forwards")
+    if hops is not None and (not _DIGITS.fullmatch(hops) or int(hops) > _MAX_FORWARDS_LIMIT):
+        raise MalformedValue("malformed Max-Forwards")
+
+
+def _check_length(message: Request | Response, datagram: bool) -> None:
+    """The body is as long as Content-Length says; without one it ends with the datagram (RFC 3261 §18.3)."""
+    text = message.value("content-length")
+    if text is None:
+        if not datagram:
+            raise MalformedMessage(400, "Missing Content-Length Header Field", message)
+        return
+    if not _DIGITS.fullmatch(text):
+        raise MalformedMessage(400, "Malformed Content-Length", message)
+    length = int(text)
+    if length == len(message.body):
+        return
+    if length > len(message.body) or not datagram:
+        raise MalformedMessage(400, "Content-Length Does Not Match The Body", message)
+    message.body = message.body[:length]
