@@ -49,7 +49,7 @@ def _parse(text: str) -> Address:
     if match is None:
         match = _BARE_URI.fullmatch(text)
         if match is None:
-            raise MalformedValue(f"malformed address {text!r}")
+            raise MalformedValue("malformed address")
         return Address(None, match["uri"], _parameters(match["parameters"]))
     quoted, bare, uri, parameters = match.groups()
     display = unquote(quoted) if quoted is not None else bare.strip(" \t") or None

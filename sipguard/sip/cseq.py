@@ -19,7 +19,7 @@ def parse_cseq(text: str) -> CSeq:
     """Read a CSeq value; leading zeros mean nothing. Raises MalformedValue."""
     match = _CSEQ.fullmatch(text)
     if match is None:
-        raise MalformedValue(f"malformed CSeq {text!r}")
+        raise MalformedValue("malformed CSeq")
     number = int(match[1])
     if number >= 2**32:
         raise MalformedValue("CSeq number out of range")

@@ -71,7 +71,7 @@ def parse_parameters(text: str) -> dict[str, str | None]:
     else:
         count = _parse_spaced(text, parameters)
     if len(parameters) != count:
-        raise MalformedValue(f"parameter given twice in {text!r}")
+        raise MalformedValue("parameter given twice")
     return parameters
 
 
@@ -82,7 +82,7 @@ def _parse_spaced(text: str, parameters: dict[str, str | None]) -> int:
     while position < end:
         match = _PARAMETER.match(text, position)
         if match is None:
-            raise MalformedValue(f"malformed parameters {text!r}")
+            raise MalformedValue("malformed parameters")
         name, value = match.groups()
         parameters[name.lower()] = unquote(value) if value is not None else None
         position = match.end()

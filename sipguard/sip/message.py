@@ -217,7 +217,7 @@ class Request(Message):
     def set_uri(self, uri: str) -> None:
         """Change the Request-URI of a fork. Raises MalformedValue when it holds a space or a line end."""
         if " " in uri or not uri.isprintable():
-            raise MalformedValue(f"malformed Request-URI {uri!r}")
+            raise MalformedValue("malformed Request-URI")
         self.uri = uri
         self.start_line = f"{self.method} {uri} SIP/2.0"
 

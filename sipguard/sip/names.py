@@ -25,7 +25,7 @@ COMPACT_FORMS = {
     "y": "identity",
 }
 
-_USUAL_SPELLINGS = (
+_USUAL_SPELLINGS = (  # noqa: SIM905 - as a list of literals it would fill a page
     "Via From To Call-ID CSeq Contact Max-Forwards Route Record-Route Content-Type Content-Length Content-Encoding "
     "Identity Date P-Asserted-Identity P-Preferred-Identity Remote-Party-ID Privacy Diversion History-Info Supported "
     "Require Proxy-Require Allow Allow-Events Accept User-Agent Server Reason Warning Retry-After Timestamp Subject "
@@ -33,11 +33,12 @@ _USUAL_SPELLINGS = (
     "Origination-ID P-Charge-Info Resource-Priority Priority Geolocation Geolocation-Routing Authorization "
     "Proxy-Authorization WWW-Authenticate Proxy-Authenticate Accept-Contact Reject-Contact Request-Disposition "
     "RSeq RAck In-Reply-To MIME-Version Call-Info Alert-Info"
-).split()  # noqa: SIM905 - a list of one-word literals would fill a page
+).split()
 
 _DISPLAY = {name.lower(): name for name in _USUAL_SPELLINGS}
 KNOWN_SPELLINGS = {spelling: name for name, usual in _DISPLAY.items() for spelling in (name, usual, usual.upper())}
-KNOWN_SPELLINGS |= {spelling: name for compact, name in COMPACT_FORMS.items() for spelling in (compact, compact.upper())}
+for _compact, _name in COMPACT_FORMS.items():
+    KNOWN_SPELLINGS[_compact] = KNOWN_SPELLINGS[_compact.upper()] = _name
 
 
 def canonical_name(spelling: str) -> str:

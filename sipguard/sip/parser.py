@@ -31,6 +31,8 @@ def parse(data: bytes) -> Request | Response:
     if data[:2] == b"\r\n":
         data = data.lstrip(b"\r\n")
     octets, separator, body = data.partition(b"\r\n\r\n")
+    if not separator and octets[-2:] == b"\r\n":
+        octets, separator = octets[:-2], octets[-2:]  # only the empty line is missing (RFC 5118 §4.10 prints it so)
     if len(octets) > MAX_HEAD:
         raise MalformedMessage(513, "Message Too Large")
     head = octets.decode("latin-1")

@@ -39,7 +39,7 @@ def check(message: Request | Response, *, datagram: bool) -> None:
         if isinstance(message, Request):
             _check_request(message)
     except MalformedValue as error:
-        raise MalformedMessage(400, _phrase(error), message) from None
+        raise MalformedMessage(400, f"Bad Request ({error})", message) from None
     _check_length(message, datagram)
 
 
@@ -47,11 +47,6 @@ def _refuse_repeated(message: Request | Response) -> None:
     for name in _SINGLE:
         if message.names.count(name) > 1:
             raise MalformedMessage(400, f"Repeated {display_name(name)} Header Field", message)
-
-
-def _phrase(error: MalformedValue) -> str:
-    """The reason phrase for a bad value: what it was, without the value itself, which is the sender's."""
-    return f"Bad Request ({str(error).partition(' in ')[0]})"
 
 
 def _check_fields(message: Request | Response) -> None:

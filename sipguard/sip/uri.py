@@ -3,7 +3,7 @@
 One possessive regular expression reads a whole URI, so the split into user, host and parameters cannot be argued
 about; nothing is unescaped before that split (§19.1.2), and parts keep their escapes until someone asks ``unescape``.
 The same few URIs come back in every message, so parsed values are kept in a bounded cache; long texts are not, or a
-stranger could fill the memory with them.
+stranger could fill the memory with them. Errors do not quote the text: it may be a caller's number.
 """
 
 import re
@@ -18,14 +18,14 @@ _CACHED_LENGTH = 256
 
 # "#" is not allowed unescaped in a user part, but telephones send it and it cannot be misread.
 _USER = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#]++|%[0-9A-Fa-f]{2})"
-_SECRET = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,]++|%[0-9A-Fa-f]{2})"
+_AFTER_USER = r"(?:[A-Za-z0-9\-_.!~*'()&=+$,]++|%[0-9A-Fa-f]{2})"
 _PARAMETER_TEXT = r"(?:[A-Za-z0-9\-_.!~*'()\[\]/:&+$]++|%[0-9A-Fa-f]{2})"
 _HEADER_TEXT = r"(?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$&=]++|%[0-9A-Fa-f]{2})"
 HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]++\])"
 
 _SIP = re.compile(
     rf"(?P<scheme>[Ss][Ii][Pp][Ss]?):"
-    rf"(?:(?P<user>{_USER}++)(?::(?P<password>{_SECRET}*+))?@)?"
+    rf"(?:(?P<user>{_USER}++)(?::(?P<password>{_AFTER_USER}*+))?@)?"
     rf"(?P<host>{HOST})(?::(?P<port>[0-9]{{1,5}}))?"
     rf"(?P<parameters>(?:;{_PARAMETER_TEXT}++(?:={_PARAMETER_TEXT}*+)?)*+)"
     rf"(?:\?(?P<headers>{_HEADER_TEXT}*+))?"
@@ -115,7 +115,7 @@ def _parse(text: str) -> Uri:
         return TelUri(match["number"], _parameters(match["parameters"]), text)
     match = _OTHER.fullmatch(text)
     if match is None or match["scheme"].lower() in ("sip", "sips", "tel"):
-        raise MalformedValue(f"malformed URI {text!r}")
+        raise MalformedValue("malformed URI")
     return OtherUri(match["scheme"].lower(), match["rest"], text)
 
 
@@ -125,7 +125,7 @@ _cached = lru_cache(maxsize=4096)(_parse)
 def _sip_uri(match: re.Match[str], text: str) -> SipUri:
     port = None if match["port"] is None else int(match["port"])
     if port is not None and not 0 < port < 65_536:
-        raise MalformedValue(f"port out of range in {text!r}")
+        raise MalformedValue("port out of range")
     return SipUri(
         match["scheme"].lower(), match["user"], match["password"], match["host"].lower(), port,
         _parameters(match["parameters"]), match["headers"], text,
@@ -139,7 +139,7 @@ def _parameters(text: str) -> Mapping[str, str | None]:
         name, equals, value = piece.partition("=")
         name = name.lower()
         if name in parameters:
-            raise MalformedValue(f"URI parameter {name!r} given twice")
+            raise MalformedValue("URI parameter given twice")
         parameters[name] = value if equals else None
     return MappingProxyType(parameters)
 

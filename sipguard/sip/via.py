@@ -62,9 +62,9 @@ def parse_via(text: str) -> Via:
     """Read one Via value. Raises MalformedValue."""
     match = _VIA.fullmatch(text)
     if match is None:
-        raise MalformedValue(f"malformed Via {text!r}")
+        raise MalformedValue("malformed Via")
     transport, host, digits, parameters = match.groups()
     port = None if digits is None else int(digits)
     if port is not None and not 0 < port < 65_536:
-        raise MalformedValue(f"port out of range in Via {text!r}")
+        raise MalformedValue("port out of range in Via")
     return Via(transport.upper(), host, port, parse_parameters(parameters))
