@@ -1,0 +1,130 @@
+"""What the verification service found out: a frozen value that carries its reasons (RFC 8224 §6.2).
+
+A verdict says what is true, never what to do about it. Every Identity header field has its own result; the verdict is
+*passed* when one of them is good, *none* when nothing could be found out (no usable header, or no certificate to be
+had), *failed* otherwise. ``Reason`` is the stable, documented list; each member knows the SIP response code that a
+policy of refusal answers with (RFC 8224 §6.2.2).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sipguard.stir.unix_time import UnixTime
+
+
+class Verstat(StrEnum):
+    """The values of the tel URI parameter ``verstat`` (3GPP TS 24.229 §7.2A.20, VS-25)."""
+
+    PASSED = "TN-Validation-Passed"
+    FAILED = "TN-Validation-Failed"
+    NONE = "No-TN-Validation"
+
+
+_PHRASES = {
+    403: "Stale Date",
+    428: "Use Identity Header",
+    436: "Bad Identity Info",
+    437: "Unsupported Credential",
+    438: "Invalid Identity Header",
+}
+
+
+class Reason(StrEnum):
+    """Why a header is not good, in the order in which a verdict prefers to tell: the later, the more telling."""
+
+    code: int
+    phrase: str
+
+    MISSING = "missing", 428
+    UNSUPPORTED_PPT = "unsupported-ppt", 428
+    MALFORMED_HEADER = "malformed-header", 438
+    INFO_MISSING = "info-missing", 438
+    COMPACT_FORM = "compact-form", 438
+    MALFORMED_TOKEN = "malformed-token", 438
+    ALGORITHM = "algorithm", 438
+    PPT_MISMATCH = "ppt-mismatch", 438
+    INFO_MISMATCH = "info-mismatch", 438
+    CLAIMS = "claims", 438
+    X5U_REFUSED = "x5u-refused", 436
+    STALE = "stale", 403
+    ORIG_MISMATCH = "orig-mismatch", 438
+    DEST_MISMATCH = "dest-mismatch", 438
+    CERTIFICATE_UNAVAILABLE = "certificate-unavailable", 436
+    CERTIFICATE_MALFORMED = "certificate-malformed", 437
+    CERTIFICATE_UNTRUSTED = "certificate-untrusted", 437
+    CERTIFICATE_EXPIRED = "certificate-expired", 437
+    CERTIFICATE_TN_LIST = "certificate-tn-list", 437  # the TNAuthList is absent or malformed
+    CERTIFICATE_SCOPE = "certificate-scope", 437  # it lists numbers, and not the calling one
+    SIGNATURE = "signature", 438
+    REPLAYED = "replayed", 438
+
+    def __new__(cls, value: str, code: int) -> "Reason":
+        """A member that is its text and carries its response code and phrase."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.code = code
+        member.phrase = _PHRASES[code]
+        return member
+
+
+_RANK = {reason: rank for rank, reason in enumerate(Reason)}
+_IGNORED = frozenset((Reason.MISSING, Reason.UNSUPPORTED_PPT))
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderResult:
+    """What one Identity header field came to. ``reason`` None means good; the claims are what the token says.
+
+    ``spc`` is the first service provider code of the signer's certificate and set only when that is trusted.
+    ``detail`` is one printable ASCII line that never quotes more than a few characters of the token.
+    """
+
+    ppt: str | None = None
+    reason: Reason | None = None
+    detail: str = ""
+    attest: str | None = None
+    origid: str | None = None
+    spc: str | None = None
+    x5u: str | None = None
+    iat: UnixTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The combined result of a request (RFC 8224 §6.2.1): one good header is enough, bad ones beside it don't count."""
+
+    verstat: Verstat
+    results: tuple[HeaderResult, ...]
+    best: HeaderResult  # the good one, or the bad one that says most
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the verdict is not *passed*; None when it is."""
+        return self.best.reason
+
+    @property
+    def code(self) -> int | None:
+        """The SIP response code a policy of refusal answers with; None when passed."""
+        return None if self.best.reason is None else self.best.reason.code
+
+    @property
+    def attest(self) -> str | None:
+        """The attestation level of the good header; None unless passed."""
+        return self.best.attest if self.best.reason is None else None
+
+
+_MISSING = HeaderResult(reason=Reason.MISSING, detail="no Identity header field")
+
+
+def combine(results: tuple[HeaderResult, ...]) -> Verdict:
+    """The verdict over all Identity header fields of one request."""
+    best: HeaderResult | None = None
+    for result in results:
+        if result.reason is None:
+            return Verdict(Verstat.PASSED, results, result)
+        if best is None or best.reason is None or _RANK[result.reason] > _RANK[best.reason]:
+            best = result
+    if best is None:
+        return Verdict(Verstat.NONE, results, _MISSING)
+    unknown = best.reason in _IGNORED or best.reason is Reason.CERTIFICATE_UNAVAILABLE
+    return Verdict(Verstat.NONE if unknown else Verstat.FAILED, results, best)
