@@ -1,0 +1,114 @@
+"""What is wrong between sections: duplicate names, addresses that two trunks claim, next hops no listener can reach.
+
+These checks read the raw tree, not the finished models, so that they also speak when some other key is wrong: the
+operator sees every problem in one run. A value that does not parse is skipped; its own section has reported it.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+
+from sipguard.config.address import is_address, parse_socket_address, parse_target
+from sipguard.config.trunk import trunk_problems
+from sipguard.errors import Problem
+from sipguard.policy.directory import Target, Trunk
+
+Raw = Mapping[str, object]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def cross_checks(raw: Raw) -> Iterator[Problem]:
+    """Every problem between sections of the raw configuration."""
+    listeners, trunks = _tables(raw, "listener"), _tables(raw, "trunk")
+    yield from _listeners(listeners)
+    yield from _duplicate_names(trunks)
+    for position, trunk in enumerate(trunks):
+        yield from _trunk(label(trunk, position), trunk, listeners)
+    yield from _overlaps([(label(trunk, position), _networks(trunk)) for position, trunk in enumerate(trunks)])
+
+
+def label(table: Raw, position: int) -> str:
+    """How a trunk is called in a key: by its name, or by its place when it has none."""
+    name = table.get("name")
+    return f"trunk.{name}" if isinstance(name, str) and name else f"trunk[{position}]"
+
+
+def overlapping(trunks: Iterable[Trunk]) -> Iterator[Problem]:
+    """The sources that two finished trunks both claim."""
+    return _overlaps([(f"trunk.{trunk.name}", _networks({"sources": list(trunk.sources)})) for trunk in trunks])
+
+
+def _tables(raw: Raw, section: str) -> list[Raw]:
+    tables = raw.get(section)
+    return [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+
+
+def _texts(table: Raw, key: str) -> list[str]:
+    values = table.get(key)
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+
+
+def _listeners(listeners: list[Raw]) -> Iterator[Problem]:
+    seen: set[tuple[object, str]] = set()
+    for position, listener in enumerate(listeners):
+        try:
+            address = parse_socket_address(str(listener.get("bind")), 5060)
+        except ValueError:
+            continue
+        if (listener.get("transport"), str(address)) in seen:
+            yield Problem(f"listener[{position}].bind", f"an earlier listener has {address} already")
+        seen.add((listener.get("transport"), str(address)))
+        if address.wildcard and not listener.get("advertise"):
+            yield Problem(f"listener[{position}].advertise", f"is required: others cannot answer to {address}")
+
+
+def _duplicate_names(trunks: list[Raw]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for position, trunk in enumerate(trunks):
+        name = trunk.get("name")
+        if isinstance(name, str):
+            if name in seen:
+                yield Problem(f"trunk[{position}].name", f'an earlier trunk is called "{name}" already')
+            seen.add(name)
+
+
+def _trunk(key: str, trunk: Raw, listeners: list[Raw]) -> Iterator[Problem]:
+    for name, text in trunk_problems(trunk):
+        yield Problem(f"{key}.{name}", text)
+    for position, text in enumerate(_texts(trunk, "targets")):
+        try:
+            target = parse_target(text)
+        except ValueError:
+            continue
+        if not any(_reaches(listener, target) for listener in listeners):
+            yield Problem(f"{key}.targets[{position}]", f'no {target.transport} listener can send to "{text}"')
+
+
+def _reaches(listener: Raw, target: Target) -> bool:
+    if listener.get("transport") != target.transport:
+        return False
+    try:
+        local = ipaddress.ip_address(parse_socket_address(str(listener.get("bind")), 5060).host)
+    except ValueError:
+        return True  # reported by its own section
+    return not is_address(target.host) or ipaddress.ip_address(target.host).version == local.version
+
+
+def _networks(trunk: Raw) -> list[Network]:
+    networks = []
+    for text in _texts(trunk, "sources"):
+        try:
+            networks.append(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            continue
+    return networks
+
+
+def _overlaps(trunks: list[tuple[str, list[Network]]]) -> Iterator[Problem]:
+    for (first, left), (second, right) in combinations(trunks, 2):
+        for mine in left:
+            for other in right:
+                if mine.version == other.version and mine.overlaps(other):
+                    yield Problem(
+                        f"{second}.sources", f"{other} overlaps {mine} of {first}; a call must have one trunk"
+                    )

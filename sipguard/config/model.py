@@ -1,0 +1,243 @@
+"""The sections of ``sipguard.toml``; the whole of it is ``Configuration``. Times are seconds, sizes octets.
+
+Every key has a default or is required. ``sipguard.toml`` at the root of the project shows and explains each of them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from sipguard.config.address import SocketAddress, parse_socket_address
+from sipguard.config.robodial import RobodialSection
+from sipguard.config.section import ConfiguredPath, Section
+from sipguard.config.suggestion import suggestion
+from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
+from sipguard.policy.rules import RULES, Mode
+from sipguard.stir.x5u import locate
+
+SIP_PORT = 5060
+
+
+def _bind(text: str) -> str:
+    return str(parse_socket_address(text, SIP_PORT))
+
+
+def _advertise(text: str) -> str:
+    address = parse_socket_address(text, SIP_PORT, names=True)
+    if address.wildcard:
+        raise ValueError(f'others cannot reach "{text}"')
+    return str(address)
+
+
+def _admin(text: str) -> str:
+    return str(parse_socket_address(text))
+
+
+def _rule(name: str) -> str:
+    if name not in RULES:
+        raise ValueError(f"no rule has this name{suggestion(name, RULES)}")
+    return name
+
+
+RuleName = Annotated[str, AfterValidator(_rule)]
+
+
+class NodeSection(Section):
+    """``[node]``: this proxy."""
+
+    name: Name
+    state: ConfiguredPath = Field(default=Path("var"), validate_default=True)
+
+
+class ListenerSection(Section):
+    """One ``[[listener]]``: an address calls arrive on."""
+
+    transport: Literal["udp", "tcp"]
+    bind: Annotated[str, AfterValidator(_bind)]
+    advertise: Annotated[str, AfterValidator(_advertise)] | None = None
+
+    @field_validator("transport", mode="before")
+    @classmethod
+    def _not_tls(cls, transport: object) -> object:
+        if transport == "tls":
+            raise ValueError("TLS listeners are not offered in this version; use udp or tcp")
+        return transport
+
+    @property
+    def address(self) -> SocketAddress:
+        """The address to bind."""
+        return parse_socket_address(self.bind)
+
+    @property
+    def advertised(self) -> SocketAddress:
+        """The address Via and Record-Route say."""
+        return self.address if self.advertise is None else parse_socket_address(self.advertise, names=True)
+
+
+class RegistrySection(Section):
+    """``[registry]``: where accounts and numbers are. Without a URL: ``registry.db`` in the state directory."""
+
+    url: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _sqlite(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None:
+            return None
+        prefix, separator, path = url.partition(":///")
+        if prefix != "sqlite" or not separator or not path:
+            raise ValueError("is not an SQLite URL like sqlite:///var/registry.db")
+        directory: Path = (info.context or {}).get("directory", Path())
+        return f"sqlite:///{directory / path}"
+
+
+class LedgerSection(Section):
+    """``[ledger]``: how durable an attestation record is before its call leaves."""
+
+    durability: Literal["process", "disk"] = "process"
+    on_failure: Literal["hold", "continue"] = "hold"
+
+
+class SigningCertificate(Section):
+    """One ``[stir.sign.certificates.NAME]``."""
+
+    certificate: ConfiguredPath
+    key: ConfiguredPath
+    url: str
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _file(cls, key: object) -> object:
+        if isinstance(key, str) and key.startswith("pkcs11:"):
+            raise ValueError("keys in hardware modules are not offered in this version; name a PEM file")
+        return key
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, url: str) -> str:
+        location = locate(url)
+        if isinstance(location, str):
+            raise ValueError(f"{location}; write it like https://certificates.example/leaf.pem")
+        return url
+
+
+class SignSection(Section):
+    """``[stir.sign]``: signing of calls that leave for the network."""
+
+    outage: Literal["unsigned", "refuse"] = "unsigned"
+    certificates: Mapping[Name, SigningCertificate] = Field(default_factory=dict)
+
+
+class VerifySection(Section):
+    """``[stir.verify]``: verification of calls that arrive from the network."""
+
+    anchors: ConfiguredPath | None = None
+    window: int = Field(default=60, ge=1, le=3600)
+    fetch_timeout: float = Field(default=2.0, gt=0, le=30)
+    allow_private_hosts: tuple[str, ...] = ()
+    https_ca: ConfiguredPath | None = None
+    on_failure: Consequence = "tag"
+    on_unavailable: Consequence = "tag"
+    require: bool = False
+    cache_capacity: int = Field(default=1000, ge=1, le=1_000_000)
+
+
+class StirSection(Section):
+    """``[stir]``."""
+
+    sign: SignSection = SignSection()
+    verify: VerifySection = Field(default_factory=VerifySection)
+
+
+class RuleSection(Section):
+    """``[policy.rules."NAME"]``: what one rule does when it matches."""
+
+    mode: Mode
+
+
+class EmergencySection(Section):
+    """``[policy.emergency]``."""
+
+    unprovisioned: Literal["reject", "route"] = "reject"
+    numbers: Mapping[Country, tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...]] = Field(default_factory=dict)
+
+
+class PolicySection(Section):
+    """``[policy]``."""
+
+    revision: str = Field(default="unversioned", min_length=1, max_length=64)
+    rules: Mapping[RuleName, RuleSection] = Field(default_factory=dict)
+    precedence: tuple[Literal["p-asserted-identity", "p-preferred-identity", "remote-party-id", "from"], ...] = (
+        "p-asserted-identity",
+        "p-preferred-identity",
+        "remote-party-id",
+        "from",
+    )
+    emergency: EmergencySection = EmergencySection()
+
+    @field_validator("precedence")
+    @classmethod
+    def _once_each(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
+        if not fields or len(set(fields)) != len(fields):
+            raise ValueError("names each header field at most once, and at least one")
+        return fields
+
+
+class TimersSection(Section):
+    """``[timers]``: RFC 3261 §17 and the proxy's Timer C."""
+
+    t1: float = Field(default=0.5, gt=0, le=10)
+    t2: float = Field(default=4.0, gt=0, le=60)
+    t4: float = Field(default=5.0, gt=0, le=60)
+    timer_c: float = Field(default=181.0, gt=180, le=3600)  # RFC 3261 §16.6 (11): larger than three minutes
+
+
+class LimitsSection(Section):
+    """``[limits]``: what one peer may make us hold."""
+
+    max_message: int = Field(default=65535, ge=1300, le=1_048_576)
+    max_connections: int = Field(default=1000, ge=1, le=100_000)
+    idle_timeout: float = Field(default=300.0, ge=1, le=86_400)
+
+
+class AdminSection(Section):
+    """``[admin]``: the health and metrics listener."""
+
+    bind: Annotated[str, AfterValidator(_admin)] = "127.0.0.1:8080"
+
+    @property
+    def address(self) -> SocketAddress:
+        """The address to bind."""
+        return parse_socket_address(self.bind)
+
+
+class LogSection(Section):
+    """``[log]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    mask_numbers: bool = False
+
+
+class Configuration(Section):
+    """The whole file."""
+
+    node: NodeSection
+    listener: tuple[ListenerSection, ...] = Field(min_length=1)
+    registry: RegistrySection = RegistrySection()
+    ledger: LedgerSection = LedgerSection()
+    trunk: tuple[TrunkSection, ...] = ()
+    stir: StirSection = Field(default_factory=StirSection)
+    policy: PolicySection = PolicySection()
+    robodial: RobodialSection = RobodialSection()
+    timers: TimersSection = TimersSection()
+    limits: LimitsSection = LimitsSection()
+    admin: AdminSection = AdminSection()
+    log: LogSection = LogSection()
+    drain_timeout: float = Field(default=30.0, ge=0, le=3600)
+
+    @property
+    def registry_url(self) -> str:
+        """The registry's database."""
+        return self.registry.url or f"sqlite:///{self.node.state / 'registry.db'}"

@@ -1,0 +1,94 @@
+"""A trunk as the operator writes it, in the configuration file or (same rules) in the registry."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+import phonenumbers
+from pydantic import AfterValidator, Field, field_validator
+
+from sipguard.config.address import parse_source, parse_target
+from sipguard.config.dial_plan import dial_plan
+from sipguard.config.section import Section
+from sipguard.policy.directory import OnMismatch, Side, TrafficClass, Trunk
+from sipguard.stir.telephone_number import TN
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
+Consequence = Literal["tag", "reject"]
+
+
+def _target(text: str) -> str:
+    parse_target(text)
+    return text
+
+
+def _country(text: str) -> str:
+    return dial_plan(text).country
+
+
+Country = Annotated[str, AfterValidator(_country)]
+Source = Annotated[str, AfterValidator(parse_source)]
+TargetUri = Annotated[str, AfterValidator(_target)]
+
+
+class TrunkSection(Section):
+    """One ``[[trunk]]``: a SIP neighbour."""
+
+    name: Name
+    side: Side
+    account: str | None = None
+    sources: tuple[Source, ...] = ()
+    targets: tuple[TargetUri, ...] = ()
+    classes: frozenset[TrafficClass] = frozenset((TrafficClass.CONVERSATIONAL,))
+    trusted: bool = False
+    on_mismatch: OnMismatch = OnMismatch.REJECT
+    default_number: str | None = None
+    country: Country = "US"
+    on_failure: Consequence | None = None
+    on_unavailable: Consequence | None = None
+    require_identity: bool | None = None
+    certificate: str = "default"
+
+    @field_validator("default_number")
+    @classmethod
+    def _international(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        try:
+            number = phonenumbers.parse(text, None)
+        except phonenumbers.NumberParseException:
+            raise ValueError(f'"{text}" is not a number like +14155550100') from None
+        if not phonenumbers.is_possible_number(number):
+            raise ValueError(f'"{text}" is too long or too short to be a number')
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+    def trunk(self) -> Trunk:
+        """The trunk the engine works with."""
+        return Trunk(
+            name=self.name,
+            side=self.side,
+            account=self.account,
+            sources=self.sources,
+            targets=tuple(parse_target(uri) for uri in self.targets),
+            classes=self.classes,
+            trusted=self.trusted,
+            on_mismatch=self.on_mismatch,
+            default_number=None if self.default_number is None else TN(self.default_number.lstrip("+")),
+            dial_plan=dial_plan(self.country),
+            on_failure=self.on_failure,
+            on_unavailable=self.on_unavailable,
+            require_identity=self.require_identity,
+            certificate=self.certificate,
+        )
+
+
+def trunk_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What is wrong between the keys of one trunk, written but not necessarily valid: (key, sentence)."""
+    side = values.get("side")
+    if side == "customer" and not values.get("sources"):
+        yield "sources", "a customer trunk needs the addresses its calls come from"
+    if side == "customer" and not values.get("account"):
+        yield "account", "a customer trunk needs the account its calls belong to"
+    if side == "network" and not values.get("targets") and not values.get("sources"):
+        yield "targets", "a network trunk needs targets to send to, sources to receive from, or both"
+    if values.get("on_mismatch") == "replace" and not values.get("default_number"):
+        yield "default_number", 'is required by on_mismatch = "replace"'

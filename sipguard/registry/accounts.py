@@ -1,0 +1,136 @@
+"""The account tree: who is whose customer, and in which state."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from sipguard.errors import RegistryError
+from sipguard.policy.directory import AccountState
+from sipguard.registry.database import Database
+from sipguard.registry.schema import AccountKind, AccountRow, EmergencyRow, NumberRow, TrunkRow
+
+_LEVEL = {kind: level for level, kind in enumerate(AccountKind)}
+
+
+class AccountEntry(NamedTuple):
+    """One account as stored; its effective state also depends on the accounts above it."""
+
+    name: str
+    kind: AccountKind = AccountKind.ACCOUNT
+    parent: str | None = None
+    state: AccountState = AccountState.ACTIVE
+    attest_cap: str | None = None
+    emergency_unprovisioned: str | None = None
+
+
+class Accounts:
+    """The accounts of one registry. Every method raises RegistryError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self) -> list[AccountEntry]:
+        """All accounts, by name."""
+        with self._database.reading() as connection:
+            return read_accounts(connection)
+
+    def add(self, entry: AccountEntry) -> None:
+        """Add an account; one of this name must not exist."""
+        with self._database.writing() as session:
+            if session.get(AccountRow, entry.name) is not None:
+                raise RegistryError(f'account "{entry.name}" exists already')
+            write_accounts(session, [entry])
+            self._database.audit(session, "account.add", entry.name, kind=entry.kind, parent=entry.parent)
+
+    def change(self, name: str, **values: str | None) -> None:
+        """Change columns of an account."""
+        with self._database.writing() as session:
+            if session.get(AccountRow, name) is None:
+                raise RegistryError(f'no account is called "{name}"')
+            session.execute(update(AccountRow).where(AccountRow.name == name).values(**values))
+            check_tree(read_accounts(session))
+            self._database.audit(session, "account.set", name, **values)
+
+    def remove(self, name: str) -> None:
+        """Remove an account that nothing belongs to any more."""
+        with self._database.writing() as session:
+            if session.get(AccountRow, name) is None:
+                raise RegistryError(f'no account is called "{name}"')
+            for table, column, things in (
+                (AccountRow, AccountRow.parent, "accounts below it"),
+                (NumberRow, NumberRow.account, "numbers"),
+                (NumberRow, NumberRow.end_user, "numbers of an end user"),
+                (EmergencyRow, EmergencyRow.account, "emergency registrations"),
+                (TrunkRow, TrunkRow.account, "trunks"),
+            ):
+                if session.execute(select(table).where(column == name).limit(1)).first() is not None:
+                    raise RegistryError(f'account "{name}" still has {things}; remove those first')
+            session.execute(delete(AccountRow).where(AccountRow.name == name))
+            self._database.audit(session, "account.remove", name)
+
+    def load(self, entries: Iterable[AccountEntry]) -> None:
+        """Add or replace many accounts in one transaction."""
+        with self._database.writing() as session:
+            count = write_accounts(session, entries)
+            self._database.audit(session, "account.import", "", rows=count)
+
+
+def read_accounts(connection: Session | Connection) -> list[AccountEntry]:
+    """All accounts, by name."""
+    table = AccountRow.__table__.c
+    rows = connection.execute(
+        select(
+            table.name, table.kind, table.parent, table.state, table.attest_cap, table.emergency_unprovisioned
+        ).order_by(table.name)
+    )
+    return [
+        AccountEntry(name, AccountKind(kind), parent, AccountState(state), cap, emergency)
+        for name, kind, parent, state, cap, emergency in rows
+    ]
+
+
+def write_accounts(session: Session, entries: Iterable[AccountEntry]) -> int:
+    """Add or replace accounts and check the tree that results. Raises RegistryError."""
+    new = {entry.name: entry for entry in entries}
+    known = {entry.name: entry for entry in read_accounts(session)}
+    for entry in check_tree((known | new).values()):
+        if entry.name in new:
+            values = entry._asdict()
+            statement = insert(AccountRow).values(**values)
+            session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+    return len(new)
+
+
+def check_tree(entries: Iterable[AccountEntry]) -> list[AccountEntry]:
+    """The accounts with every parent before its children. Raises RegistryError when they are no tree."""
+    known = {entry.name: entry for entry in entries}
+    for entry in known.values():
+        problem = parent_problem(entry, known)
+        if problem is not None:
+            raise RegistryError(problem)
+    return sorted(known.values(), key=lambda entry: _LEVEL[entry.kind])
+
+
+def parent_problem(entry: AccountEntry, known: Mapping[str, AccountEntry]) -> str | None:
+    """What is wrong with an account's place in the tree. Levels only go down, so there can be no cycle."""
+    if entry.parent is None:
+        return f'end user "{entry.name}" needs a parent' if entry.kind is AccountKind.END_USER else None
+    parent = known.get(entry.parent)
+    if parent is None:
+        return f'the parent of "{entry.name}", "{entry.parent}", is not an account'
+    if _LEVEL[parent.kind] >= _LEVEL[entry.kind]:
+        return f'"{entry.name}" ({entry.kind}) cannot be below "{parent.name}" ({parent.kind})'
+    return None
+
+
+def path_of(name: str, known: Mapping[str, AccountEntry]) -> tuple[str, ...]:
+    """The names from the top of the tree down to an account."""
+    path: list[str] = []
+    current: str | None = name
+    while current is not None and current in known:
+        path.append(current)
+        current = known[current].parent
+    return tuple(reversed(path))

@@ -1,0 +1,71 @@
+"""Emergency registrations: which numbers may call emergency services, and where the caller is."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from sipguard.errors import RegistryError
+from sipguard.registry.database import Database
+from sipguard.registry.schema import AccountRow, EmergencyRow
+from sipguard.registry.values import shown_number
+from sipguard.stir.telephone_number import TN
+
+STATUSES = ("pending", "registered", "failed")
+
+
+class EmergencyEntry(NamedTuple):
+    """One registration as stored."""
+
+    tn: TN
+    account: str
+    country: str = "US"
+    status: str = "registered"
+    paid: bool = True
+    location: str | None = None
+
+
+class EmergencyRegistrations:
+    """The emergency registrations of one registry. Every method raises RegistryError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self) -> list[EmergencyEntry]:
+        """All registrations, by number."""
+        with self._database.reading() as connection:
+            return read_emergency(connection)
+
+    def add(self, entry: EmergencyEntry) -> None:
+        """Register a number, or change its registration."""
+        with self._database.writing() as session:
+            if session.get(AccountRow, entry.account) is None:
+                raise RegistryError(f'no account is called "{entry.account}"')
+            write_emergency(session, [entry])
+            self._database.audit(session, "emergency.add", entry.tn, status=entry.status, paid=entry.paid)
+
+    def remove(self, tn: TN) -> None:
+        """End a registration."""
+        with self._database.writing() as session:
+            if session.get(EmergencyRow, tn) is None:
+                raise RegistryError(f"{shown_number(tn)} is not registered for emergency calls")
+            session.execute(delete(EmergencyRow).where(EmergencyRow.tn == tn))
+            self._database.audit(session, "emergency.remove", tn)
+
+
+def read_emergency(connection: Connection) -> list[EmergencyEntry]:
+    """All registrations, by number."""
+    table = EmergencyRow.__table__.c
+    columns = [table[name] for name in EmergencyEntry._fields]
+    return [EmergencyEntry(*row) for row in connection.execute(select(*columns).order_by(table.tn))]
+
+
+def write_emergency(session: Session, entries: Sequence[EmergencyEntry]) -> None:
+    """Add or replace registrations."""
+    statement = insert(EmergencyRow)
+    changed = {name: statement.excluded[name] for name in EmergencyEntry._fields[1:]}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["tn"], set_=changed), [entry._asdict() for entry in entries]
+    )

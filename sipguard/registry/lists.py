@@ -1,0 +1,70 @@
+"""Do-not-originate lists: numbers and blocks of numbers that never call anybody."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from sipguard.errors import RegistryError
+from sipguard.registry.database import Database
+from sipguard.registry.schema import ListRow
+from sipguard.stir.unix_time import UnixTime
+
+
+class PatternEntry(NamedTuple):
+    """One pattern as stored: a canonical number, or a block with trailing X."""
+
+    pattern: str
+    action: str = "block"
+    source: str = ""
+    expires: UnixTime | None = None
+
+
+class DoNotOriginate:
+    """The do-not-originate list of one registry. Every method raises RegistryError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self, limit: int | None = None) -> list[PatternEntry]:
+        """The patterns in order, at most ``limit`` of them."""
+        with self._database.reading() as connection:
+            return read_patterns(connection, limit)
+
+    def count(self) -> int:
+        """How many patterns there are."""
+        with self._database.reading() as connection:
+            return connection.execute(select(func.count()).select_from(ListRow)).scalar_one()
+
+    def add(self, entry: PatternEntry) -> None:
+        """Add a pattern, or change the one that is there."""
+        with self._database.writing() as session:
+            write_patterns(session, [entry])
+            self._database.audit(session, "list.add", entry.pattern, source=entry.source)
+
+    def remove(self, pattern: str) -> None:
+        """Remove a pattern."""
+        with self._database.writing() as session:
+            if session.get(ListRow, pattern) is None:
+                raise RegistryError(f"{pattern} is not on the do-not-originate list")
+            session.execute(delete(ListRow).where(ListRow.pattern == pattern))
+            self._database.audit(session, "list.remove", pattern)
+
+
+def read_patterns(connection: Connection, limit: int | None = None) -> list[PatternEntry]:
+    """The patterns in order, at most ``limit`` of them."""
+    table = ListRow.__table__.c
+    statement = select(table.pattern, table.action, table.source, table.expires).order_by(table.pattern).limit(limit)
+    return [PatternEntry(*row) for row in connection.execute(statement)]
+
+
+def write_patterns(session: Session, entries: Sequence[PatternEntry]) -> None:
+    """Add or replace patterns."""
+    statement = insert(ListRow)
+    changed = {name: statement.excluded[name] for name in PatternEntry._fields[1:]}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["pattern"], set_=changed),
+        [entry._asdict() for entry in entries],
+    )

@@ -1,0 +1,55 @@
+"""The registry: one store, one door per noun, and the frozen snapshot of it all."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from sipguard.policy.directory import Directory, Trunk
+from sipguard.registry.accounts import Accounts
+from sipguard.registry.database import Database
+from sipguard.registry.emergency import EmergencyRegistrations
+from sipguard.registry.lists import DoNotOriginate
+from sipguard.registry.numbers import Numbers
+from sipguard.registry.schema import AuditRow
+from sipguard.registry.snapshot import read_directory
+from sipguard.registry.trunks import Trunks
+
+
+class AuditEntry(NamedTuple):
+    """One change: when (Unix seconds), who, what, to which thing, and how."""
+
+    at: int
+    who: str
+    what: str
+    subject: str
+    detail: dict[str, object]
+
+
+class Registry:
+    """An opened registry, created and migrated when needed. Raises RegistryError, here and in every method.
+
+    ``actor`` is who the audit says made a change; ``patience`` is how many seconds to wait for another writer.
+    """
+
+    def __init__(self, url: str, actor: str = "sipguard", patience: float = 5.0) -> None:
+        self.database = Database(url, actor, patience)
+        self.accounts = Accounts(self.database)
+        self.numbers = Numbers(self.database)
+        self.trunks = Trunks(self.database)
+        self.emergency = EmergencyRegistrations(self.database)
+        self.lists = DoNotOriginate(self.database)
+
+    def directory(self, config_trunks: Iterable[Trunk] = ()) -> Directory:
+        """Everything as the hot path sees it, with the trunks of the configuration file."""
+        with self.database.reading() as connection:
+            return read_directory(connection, config_trunks)
+
+    def audit(self) -> list[AuditEntry]:
+        """Every change, the oldest first."""
+        table = AuditRow.__table__.c
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                select(table.at, table.who, table.what, table.subject, table.detail).order_by(table.number)
+            )
+            return [AuditEntry(*row) for row in rows]

@@ -1,0 +1,102 @@
+"""The tables. Telephone numbers are canonical (digits, no ``+``), times are Unix seconds, lists are JSON.
+
+``migrations`` creates and changes them in a database; these classes are what the code of today expects to find there.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from sipguard.policy.directory import AccountState
+
+
+class AccountKind(StrEnum):
+    """The levels of the account tree, from the top down."""
+
+    OPERATOR = "operator"
+    RESELLER = "reseller"
+    ACCOUNT = "account"
+    END_USER = "end_user"
+
+
+class Table(DeclarativeBase):
+    """The base of all tables."""
+
+
+class AccountRow(Table):
+    """One customer in the tree operator > reseller > account > end user."""
+
+    __tablename__ = "accounts"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    parent: Mapped[str | None] = mapped_column(ForeignKey("accounts.name"), index=True)
+    kind: Mapped[str] = mapped_column(String(16), default=AccountKind.ACCOUNT.value)
+    state: Mapped[str] = mapped_column(String(16), default=AccountState.ACTIVE.value)
+    attest_cap: Mapped[str | None] = mapped_column(String(1))
+    emergency_unprovisioned: Mapped[str | None] = mapped_column(String(16))
+
+
+class NumberRow(Table):
+    """The right of one account to present one number. One account at most owns a number."""
+
+    __tablename__ = "numbers"
+    __table_args__ = (Index("one_owner", "tn", unique=True, sqlite_where=text("kind = 'owned'")),)
+
+    tn: Mapped[str] = mapped_column(String(20), primary_key=True)
+    account: Mapped[str] = mapped_column(ForeignKey("accounts.name"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    expires: Mapped[int | None]
+    end_user: Mapped[str | None] = mapped_column(ForeignKey("accounts.name"), index=True)
+    trunk: Mapped[str | None] = mapped_column(String(64))
+
+
+class TrunkRow(Table):
+    """A trunk kept here rather than in the configuration file; ``settings`` holds its other keys."""
+
+    __tablename__ = "trunks"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    side: Mapped[str] = mapped_column(String(16))
+    account: Mapped[str | None] = mapped_column(ForeignKey("accounts.name"), index=True)
+    sources: Mapped[list[str]] = mapped_column(JSON, default=list)
+    targets: Mapped[list[str]] = mapped_column(JSON, default=list)
+    classes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    settings: Mapped[dict[str, str | bool]] = mapped_column(JSON, default=dict)
+
+
+class EmergencyRow(Table):
+    """The emergency registration of one number."""
+
+    __tablename__ = "emergency"
+
+    tn: Mapped[str] = mapped_column(String(20), primary_key=True)
+    account: Mapped[str] = mapped_column(ForeignKey("accounts.name"), index=True)
+    country: Mapped[str] = mapped_column(String(2))
+    status: Mapped[str] = mapped_column(String(16))
+    paid: Mapped[bool]
+    location: Mapped[str | None]
+
+
+class ListRow(Table):
+    """One do-not-originate pattern: a canonical number, or a block with trailing X."""
+
+    __tablename__ = "do_not_originate"
+
+    pattern: Mapped[str] = mapped_column(String(20), primary_key=True)
+    action: Mapped[str] = mapped_column(String(16), default="block")
+    source: Mapped[str] = mapped_column(String(64), default="")
+    expires: Mapped[int | None]
+
+
+class AuditRow(Table):
+    """Who changed what, when. Never updated, never deleted."""
+
+    __tablename__ = "audit"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[int] = mapped_column(index=True)
+    who: Mapped[str] = mapped_column(String(64))
+    what: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(128))
+    detail: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)

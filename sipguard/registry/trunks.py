@@ -1,0 +1,73 @@
+"""Trunks kept in the registry: the same keys and the same rules as ``[[trunk]]`` in the configuration file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from sipguard.config.trunk import TrunkSection, trunk_problems
+from sipguard.errors import RegistryError
+from sipguard.registry.database import Database
+from sipguard.registry.schema import AccountRow, TrunkRow
+
+_COLUMNS = ("name", "side", "account", "sources", "targets", "classes")
+
+
+class Trunks:
+    """The trunks of one registry. Every method raises RegistryError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self) -> list[TrunkSection]:
+        """All trunks, by name."""
+        with self._database.reading() as connection:
+            return read_trunks(connection)
+
+    def add(self, trunk: TrunkSection) -> None:
+        """Add a trunk, or replace the one of this name."""
+        values = trunk.model_dump(mode="json", exclude_unset=True)
+        problems = [f"{key}: {text}" for key, text in trunk_problems(values)]
+        if problems:
+            raise RegistryError(f'trunk "{trunk.name}": {"; ".join(problems)}')
+        row: dict[str, Any] = {"account": None, "sources": [], "targets": [], "classes": []}
+        row |= {key: value for key, value in values.items() if key in _COLUMNS}
+        row["settings"] = {key: value for key, value in values.items() if key not in _COLUMNS}
+        with self._database.writing() as session:
+            if trunk.account is not None and session.get(AccountRow, trunk.account) is None:
+                raise RegistryError(f'no account is called "{trunk.account}"')
+            session.execute(insert(TrunkRow).values(**row).on_conflict_do_update(index_elements=["name"], set_=row))
+            self._database.audit(session, "trunk.add", trunk.name, **values)
+
+    def remove(self, name: str) -> None:
+        """Remove a trunk."""
+        with self._database.writing() as session:
+            if session.get(TrunkRow, name) is None:
+                raise RegistryError(f'no trunk in the registry is called "{name}"')
+            session.execute(delete(TrunkRow).where(TrunkRow.name == name))
+            self._database.audit(session, "trunk.remove", name)
+
+
+def trunk_of(values: Mapping[str, Any]) -> TrunkSection:
+    """The trunk these keys describe. Raises RegistryError naming every wrong one."""
+    try:
+        return TrunkSection.model_validate(values)
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
+            for detail in error.errors()
+        )
+        raise RegistryError(f"trunk: {'; '.join(problems)}") from None
+
+
+def read_trunks(connection: Connection) -> list[TrunkSection]:
+    """All trunks, by name."""
+    table = TrunkRow.__table__.c
+    columns = [table[name] for name in _COLUMNS]
+    trunks = []
+    for row in connection.execute(select(*columns, table.settings).order_by(table.name)):
+        values = {name: value for name, value in zip(_COLUMNS, row, strict=False) if value}
+        trunks.append(trunk_of(values | dict(row.settings)))
+    return trunks

@@ -1,0 +1,67 @@
+"""Reading what people type: telephone numbers, list patterns and expiry dates, into the forms the registry keeps.
+
+``phonenumbers`` knows how every country writes its numbers; only the hot path has to do without it. Everything here
+raises ValueError with a sentence for the operator.
+"""
+
+import re
+from datetime import UTC, date, datetime, time
+
+import phonenumbers
+
+from sipguard.stir.telephone_number import TN
+from sipguard.stir.unix_time import UnixTime
+
+_SEPARATORS = re.compile(r"[ ().\-/]")
+_PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
+
+
+def canonical_number(text: str, country: str = "US") -> TN:
+    """The canonical form of a number written nationally or with ``+`` (RFC 8224 §8.3). Raises ValueError."""
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        raise ValueError(f'"{text}" is not a telephone number') from None
+    if number.extension:
+        raise ValueError(f'"{text}" has an extension; a right is for a whole number')
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError(f'"{text}" is too long or too short to be a number in country {country}; write + for others')
+    return TN(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+"))
+
+
+def canonical_pattern(text: str, country_code: str = "1", national_lengths: tuple[int, ...] = (10,)) -> str:
+    """The canonical form of a number or block (``999XXXXXXX``); unallocated ranges are welcome. Raises ValueError."""
+    found = _PATTERN.fullmatch(_SEPARATORS.sub("", text))
+    if found is None:
+        raise ValueError(f'"{text}" is not a number or a block with trailing X like 999XXXXXXX')
+    pattern = found["digits"] + found["wild"].upper()
+    if not found["plus"] and len(pattern) in national_lengths:
+        pattern = country_code + pattern
+    if not 3 <= len(pattern) <= 15:
+        raise ValueError(f'"{text}" is not between 3 and 15 digits long')
+    return pattern
+
+
+def expiry(text: str) -> UnixTime | None:
+    """A date (its first moment, UTC) or a date and time with zone; empty is never. Raises ValueError."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f'"{text}" is not a date like 2027-01-31') from None
+    if moment.tzinfo is None:
+        if len(text) > len("2027-01-31"):
+            raise ValueError(f'"{text}" has a time but no zone; write 2027-01-31T12:00:00Z')
+        moment = datetime.combine(date(moment.year, moment.month, moment.day), time(), UTC)
+    return UnixTime(int(moment.timestamp()))
+
+
+def shown_number(tn: str) -> str:
+    """A canonical number as people write it; a short code stays bare."""
+    return tn if len(tn) <= 6 else f"+{tn}"
+
+
+def shown_time(moment: int | None) -> str | None:
+    """Unix seconds as an ISO date and time in UTC."""
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
