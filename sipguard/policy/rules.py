@@ -66,6 +66,8 @@ TABLE = (
     Rule("node.ledger", _D, 503, "Service Unavailable", Mode.BLOCK,
          "The attestation log cannot be written and is configured to hold calls."),
     Rule("node.error", _D, 500, "Server Internal Error", Mode.BLOCK, "A stage failed; the failure is in the node's log."),
+    Rule("sign.outage", _D, 503, "Signing Unavailable", Mode.BLOCK,
+         "The call could not be signed, and the operator chose to refuse it rather than send it unsigned."),
     Rule("stir.missing", _S, 428, "Use Identity Header", Mode.BLOCK, "No usable Identity header, and one is required."),
     Rule("stir.stale", _S, 403, "Stale Date", Mode.BLOCK, "The PASSporT is not fresh."),
     Rule("stir.unavailable", _S, 436, "Bad Identity Info", Mode.BLOCK, "No certificate could be fetched."),

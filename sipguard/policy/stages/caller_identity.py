@@ -1,0 +1,154 @@
+"""Caller identity: every number a customer presents must be one its account may use.
+
+From, P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID are all read in canonical form, and all of their
+numbers must be owned by, delegated to or verified for the account; a right number beside a wrong one does not help.
+The configured precedence only decides which of them the call is signed and counted under (AS-23).
+
+A name in From (``sip:alice@pbx``) is no number and needs an authorised number beside it, as an anonymous From does;
+something that starts like a number and is none (``+1415555O100``) is refused, because the next hop may read it as one.
+An identity header that cannot be read, or names no number, is refused for the same reason.
+
+``on_mismatch`` of the trunk decides what follows: ``reject``; ``replace`` puts the trunk's own number in place (never
+on an emergency call, whose call-back number must survive, EMG-12); ``downgrade`` and ``report`` let the call go
+without a right, which caps its attestation at B and shows as ``no-right`` in its trail. So does a rule that is not
+switched to ``block``, or the operator's dry run would send unsigned calls.
+"""
+
+from typing import NamedTuple
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.directory import NumberRight, OnMismatch
+from sipguard.policy.finding import CallerIdentity, Refusal
+from sipguard.policy.presented import (
+    ASSERTED,
+    PREFERRED,
+    REMOTE_PARTY,
+    Presented,
+    from_identity,
+    identities,
+    unique,
+)
+from sipguard.policy.rules import Mode
+from sipguard.policy.view import View
+from sipguard.sip.names import display_name
+from sipguard.stir.telephone_number import TN
+
+_NOT_OWNED = "caller-id.not-owned"
+_ASSERTED_NOT_OWNED = "caller-id.asserted-not-owned"
+_FIELDS = (ASSERTED, PREFERRED, REMOTE_PARTY)
+_MOST_ASSERTED = 2  # one sip or sips and one tel (RFC 3325 §9.1, PRV-05)
+
+
+class _Presentation(NamedTuple):
+    """Everything the request presents: From, and the identity header fields that are there."""
+
+    from_: Presented
+    fields: dict[str, list[Presented]]
+
+    @property
+    def asserted(self) -> tuple[TN, ...]:
+        return unique([presented for values in self.fields.values() for presented in values])
+
+
+def examine(call: Call, view: View) -> CallerIdentity | Refusal:
+    """Say who the caller may claim to be."""
+    presentation = _read(call)
+    if isinstance(presentation, Refusal):
+        return presentation
+    mismatch = _mismatch(presentation, call, view)
+    effective = _effective(presentation, view.policy.precedence)
+    if mismatch is not None:
+        return _settle(mismatch, presentation, effective, call, view)
+    if effective is None:
+        return Refusal("caller-id.missing", "no telephone number identifies the caller")
+    return _identity(presentation, effective, _right(effective, call, view))
+
+
+def _read(call: Call) -> _Presentation | Refusal:
+    plan = call.trunk.dial_plan
+    try:
+        from_ = from_identity(call.request, plan)
+    except MalformedValue:
+        return Refusal(_NOT_OWNED, "From cannot be read")
+    fields = {}
+    for field in _FIELDS:
+        try:
+            values = identities(call.request, field, plan)
+        except MalformedValue:
+            return Refusal(_ASSERTED_NOT_OWNED, f"{display_name(field)} cannot be read")
+        if field == ASSERTED and len(values) > _MOST_ASSERTED:
+            return Refusal(_ASSERTED_NOT_OWNED, "more than two P-Asserted-Identity values")
+        if values:
+            fields[field] = values
+    return _Presentation(from_, fields)
+
+
+def _mismatch(presentation: _Presentation, call: Call, view: View) -> Refusal | None:
+    """The first presented identity the account may not use."""
+    from_ = presentation.from_
+    if from_.tn is not None:
+        if _right(from_.tn, call, view) is None:
+            return Refusal(_NOT_OWNED, f"From +{from_.tn} is not assigned to {_account(call)}")
+    elif from_.numeric and not from_.anonymous:
+        return Refusal(_NOT_OWNED, "From holds something that is not a telephone number")
+    for field, values in presentation.fields.items():
+        for value in values:
+            if value.tn is not None:
+                if _right(value.tn, call, view) is None:
+                    detail = f"{display_name(field)} +{value.tn} is not assigned to {_account(call)}"
+                    return Refusal(_ASSERTED_NOT_OWNED, detail)
+            elif value.numeric or not value.anonymous:
+                return Refusal(_ASSERTED_NOT_OWNED, f"{display_name(field)} holds no telephone number")
+    return None
+
+
+def _settle(
+    mismatch: Refusal, presentation: _Presentation, effective: TN | None, call: Call, view: View
+) -> CallerIdentity | Refusal:
+    """What the trunk's ``on_mismatch`` makes of it."""
+    choice = call.trunk.on_mismatch
+    if choice is OnMismatch.REPLACE and call.emergency is None and view.policy.mode(mismatch.rule) is Mode.BLOCK:
+        default = call.trunk.default_number
+        right = None if default is None else _right(default, call, view)
+        if default is None or right is None:
+            return mismatch
+        return _identity(presentation, default, right, replaced=default)
+    lenient = choice in (OnMismatch.DOWNGRADE, OnMismatch.REPORT) or view.policy.mode(mismatch.rule) is not Mode.BLOCK
+    if lenient and effective is not None:
+        return _identity(presentation, effective, None)
+    return mismatch
+
+
+def _effective(presentation: _Presentation, precedence: tuple[str, ...]) -> TN | None:
+    """The number of the first field of the precedence that holds one."""
+    for field in precedence:
+        values = [presentation.from_] if field == "from" else presentation.fields.get(field, ())
+        for value in values:
+            if value.tn is not None:
+                return value.tn
+    return None
+
+
+def _identity(
+    presentation: _Presentation, effective: TN, right: NumberRight | None, replaced: TN | None = None
+) -> CallerIdentity:
+    return CallerIdentity(
+        effective=effective,
+        from_tn=presentation.from_.tn,
+        asserted=presentation.asserted,
+        right=None if right is None else right.kind,
+        end_user=None if right is None else right.end_user,
+        anonymous=presentation.from_.anonymous,
+        replaced=replaced,
+    )
+
+
+def _right(tn: TN, call: Call, view: View) -> NumberRight | None:
+    if call.account is None:
+        return None
+    return view.directory.right(tn, call.account.name, call.received_at)
+
+
+def _account(call: Call) -> str:
+    return "no account" if call.account is None else f"account {call.account.name}"

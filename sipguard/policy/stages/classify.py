@@ -1,0 +1,38 @@
+"""Classify: which traffic class the call belongs to, fixed at INVITE from its account's standing.
+
+What a tag does is the mode of ``robodial.tag``: ``off`` ignores it; ``report`` only writes it down (tags begin with
+``report``); ``tag`` writes it down as in force; ``divert`` and ``throttle`` send the call by the segregated route;
+``block`` refuses it with 603. An account the operator has restricted is segregated whatever the mode: that is a
+decision about a customer, not a statistic.
+"""
+
+from sipguard.policy.call import Call
+from sipguard.policy.directory import AccountState, TrafficClass
+from sipguard.policy.finding import Classified, Refusal
+from sipguard.policy.rules import Mode
+from sipguard.policy.view import View
+
+_RULE = "robodial.tag"
+_CONVERSATIONAL = Classified(TrafficClass.CONVERSATIONAL)
+_EMERGENCY = Classified(TrafficClass.EMERGENCY)
+
+
+def examine(call: Call, view: View) -> Classified | Refusal:
+    """Say which class the call travels in."""
+    if call.emergency is not None:
+        return _EMERGENCY
+    account = call.account
+    if account is None:
+        return _CONVERSATIONAL
+    standing = view.traffic.standing(account.name)
+    mode = view.policy.mode(_RULE) if standing.tagged else Mode.OFF
+    if mode is Mode.BLOCK:
+        return Refusal(_RULE, f"traffic of account {account.name} is tagged: {', '.join(standing.reasons)}")
+    tags = standing.reasons if mode is not Mode.OFF else ()
+    if account.state is AccountState.RESTRICTED:
+        return Classified(TrafficClass.DIALER, ("account-restricted", *tags), standing.points)
+    if mode in (Mode.DIVERT, Mode.THROTTLE):
+        return Classified(TrafficClass.DIALER, tags, standing.points)
+    if mode is Mode.REPORT:
+        tags = ("report", *tags)
+    return Classified(TrafficClass.CONVERSATIONAL, tags, standing.points) if tags else _CONVERSATIONAL

@@ -1,0 +1,63 @@
+"""Emergency: the first stage, so that nothing else can refuse the call (EMG-04).
+
+A call to an emergency number is provisioned when the caller's number (a P-Asserted-Identity number, else From) is
+registered for the account, paid for, and in the country whose number was dialled. Any one presented number that is
+registered will do: the registration carries the dispatchable location, and a person waits at the other end.
+
+What happens otherwise is the operator's explicit choice, per account or for all: ``reject`` refuses with an alert,
+``route`` lets the call go to the emergency trunk without a registration. Some providers must not refuse (47 CFR 9.11).
+A rule mode other than ``block`` also routes: an emergency call is never handled as an ordinary one.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.directory import EmergencyRegistration
+from sipguard.policy.emergency_numbers import emergency_number
+from sipguard.policy.finding import Emergency, Refusal
+from sipguard.policy.presented import ASSERTED, from_number, numbers
+from sipguard.policy.rules import Mode
+from sipguard.policy.view import View
+from sipguard.stir.telephone_number import TN
+
+_RULE = "emergency.unprovisioned"
+
+
+def examine(call: Call, view: View) -> Emergency | Refusal | None:
+    """Recognise an emergency call and look up its registration."""
+    if call.request.method != "INVITE":
+        return None
+    try:
+        uri = call.request_uri
+    except MalformedValue:
+        return None
+    number = emergency_number(uri, call.trunk.dial_plan, view.policy.emergency_numbers)
+    if number is None:
+        return None
+    callers = _callers(call)
+    for caller in callers:
+        registration = view.directory.emergency(caller)
+        if registration is not None and _provisioned(call, registration):
+            return Emergency(number, registration)
+    choice = (call.account and call.account.emergency_unprovisioned) or view.policy.emergency_unprovisioned
+    if choice == "route" or view.policy.mode(_RULE) is not Mode.BLOCK:
+        return Emergency(number, None)
+    who = f"+{callers[0]}" if callers else "a caller without a number"
+    return Refusal(_RULE, f"{who} is not provisioned for emergency calls to {number}", alert=True)
+
+
+def _callers(call: Call) -> tuple[TN, ...]:
+    plan = call.trunk.dial_plan
+    asserted = numbers(call.request, ASSERTED, plan)
+    from_tn = from_number(call.request, plan)
+    return asserted if from_tn is None or from_tn in asserted else (*asserted, from_tn)
+
+
+def _provisioned(call: Call, registration: EmergencyRegistration) -> bool:
+    account = call.account
+    return (
+        account is not None
+        and (registration.account == account.name or registration.account in account.path)
+        and registration.status == "registered"
+        and registration.paid
+        and registration.country == call.trunk.dial_plan.country
+    )

@@ -1,0 +1,67 @@
+"""Verify: measure what the Identity headers of a call from the network are worth (RFC 8224 §6.2).
+
+The signalling side of the comparison is P-Asserted-Identity where the trunk is trusted to write one, else From
+(AS-23); a stranger's PAI is stripped before the call goes on, so nothing may be vouched for by it. A certificate that
+is not in the cache parks the call once; what could not be fetched then counts as unavailable. Freshness is judged at
+the time of arrival, so waiting for a certificate cannot make a call stale.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.finding import Verified
+from sipguard.policy.need import CertificateNeed
+from sipguard.policy.presented import ASSERTED, from_number, numbers
+from sipguard.policy.view import View
+from sipguard.sip.date import parse_date
+from sipguard.stir.telephone_number import TN
+from sipguard.stir.unix_time import UnixTime
+from sipguard.stir.verification import MissingCertificate, Signalling
+
+
+def examine(call: Call, view: View) -> Verified | CertificateNeed | None:
+    """The verdict, or the certificate it depends on. A request other than INVITE is only judged if it is signed."""
+    identities = call.request.values("identity")
+    if not identities and call.request.method != "INVITE":
+        return None
+    signalling = _signalling(call)
+    unavailable = frozenset(
+        need.url for need, answer in call.answers.items() if isinstance(need, CertificateNeed) and not _met(answer)
+    )
+    while True:
+        verdict = view.verification.verify(identities, signalling, view.certificates, call.received_at, unavailable)
+        if not isinstance(verdict, MissingCertificate):
+            return Verified(verdict)
+        need = CertificateNeed(verdict.url)
+        if need not in call.answers:
+            return need
+        # Fetched, and already gone from the cache: asking again could go on for ever.
+        unavailable |= {verdict.url}
+
+
+def _met(answer: object) -> bool:
+    return bool(getattr(answer, "met", False))
+
+
+def _signalling(call: Call) -> Signalling:
+    request, plan = call.request, call.trunk.dial_plan
+    orig = numbers(request, ASSERTED, plan) if call.trunk.trusted else ()
+    if not orig:
+        from_tn = from_number(request, plan)
+        orig = () if from_tn is None else (from_tn,)
+    to_tn = call.to_tn
+    stated = request.value("date")
+    date = None if stated is None else parse_date(stated)
+    return Signalling(
+        orig=orig,
+        dest=() if to_tn is None else (to_tn,),
+        call_id=request.call_id,
+        request_tn=_request_tn(call),
+        date=None if date is None else UnixTime(date),
+    )
+
+
+def _request_tn(call: Call) -> TN | None:
+    try:
+        return call.request_tn
+    except MalformedValue:
+        return None

@@ -1,0 +1,1 @@
+"""Traffic: streaming call statistics with bounded memory, and the robo-dial standing they lead to. Pure."""
