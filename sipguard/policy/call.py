@@ -24,6 +24,8 @@ from sipguard.sip.uri import Uri, parse_uri
 from sipguard.stir.telephone_number import TN, tn_of_uri
 from sipguard.stir.unix_time import UnixTime
 
+UNKNOWN_TRUNK = Trunk("unknown", Side.CUSTOMER)  # stands in for the trunk of a source nobody configured
+
 
 class Call:
     """One out-of-dialog request on its way through the chain.
@@ -85,6 +87,13 @@ class Call:
     def outbound(self) -> bool:
         """Whether the call comes from a customer (origination) rather than from the network (termination)."""
         return self.trunk.side is Side.CUSTOMER
+
+    @property
+    def direction(self) -> str:
+        """``origination``, ``termination``, or ``unknown`` when no trunk is known to be at the source."""
+        if self.trunk is UNKNOWN_TRUNK:
+            return "unknown"
+        return "origination" if self.outbound else "termination"
 
     @property
     def request_uri(self) -> Uri:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sipguard.policy.directory import Directory
 from sipguard.policy.settings import PolicySettings
-from sipguard.stir.attestation import OriginationIds
+from sipguard.stir.attestation import OriginationIdentifiers
 from sipguard.stir.authentication import Signer
 from sipguard.stir.certificate_cache import CertificateCache
 from sipguard.stir.verification import VerificationService
@@ -19,7 +19,7 @@ class View:
     directory: Directory
     policy: PolicySettings
     signers: Mapping[str, Signer]
-    origids: OriginationIds
+    origids: OriginationIdentifiers
     verification: VerificationService
     certificates: CertificateCache
     traffic: TrafficBook

@@ -1,1 +1,1 @@
-"""The test kit, shipped: certificates, networks and playbooks for testing with this package. Not for production."""
+"""The test kit, shipped: a network on a virtual clock, user agents to call through it, a test certificate authority."""

@@ -1,0 +1,177 @@
+"""The engine: the whole proxy as a value. Octets and time in, outputs back; it opens nothing and reads no clock.
+
+Five doors: ``receive``, ``complete``, ``lost``, ``tick``, ``deadline``. ``now`` is monotonic seconds and drives timers;
+``wall`` is wall-clock seconds and is what records, PASSporTs and certificates are held against. A bug behind a door
+costs the message that met it: it is logged, and the engine lives on.
+"""
+
+from collections.abc import Sequence
+
+from sipguard.errors import MalformedMessage
+from sipguard.policy.need import AddressAnswer, Answer, Need
+from sipguard.policy.view import View
+from sipguard.proxy.core import Core
+from sipguard.proxy.output import DEBUG, ERROR, INFO, WARNING, Ask, Close, Event, Log, Output
+from sipguard.proxy.settings import ProxySettings
+from sipguard.proxy.station import Random
+from sipguard.sip.flow import Flow, Listener, Send
+from sipguard.sip.message import Request
+from sipguard.sip.parser import parse
+from sipguard.sip.response import build_response, stamp_received
+from sipguard.sip.sanity import check
+
+__all__ = ["DEBUG", "ERROR", "INFO", "WARNING", "Ask", "Close", "Engine", "Event", "Log", "Output", "Send"]
+
+SWEEP_INTERVAL = 60.0  # seconds between evaluations of every account's traffic
+
+
+class Engine:
+    """One proxy. Not thread-safe: one caller, one door at a time."""
+
+    def __init__(self, listeners: Sequence[Listener], settings: ProxySettings, view: View, random: Random) -> None:
+        self._core = Core(tuple(listeners), settings, view, random)
+        self._station = self._core.station
+        self._sweeping = False
+
+    # --- the five doors
+
+    def receive(self, data: bytes, flow: Flow, now: float, wall: float) -> list[Output]:
+        """Octets of one message that arrived on a flow."""
+        self._station.wall = wall
+        try:
+            self._read(data, flow, now)
+        except Exception as error:  # noqa: BLE001 - see the module's docstring
+            self._failed("receive", error)
+        return self._hand_over(now)
+
+    def complete(self, need: Need, answer: Answer | AddressAnswer, now: float, wall: float) -> list[Output]:
+        """The answer to an ``Ask``."""
+        self._station.wall = wall
+        try:
+            self._station.needs.complete(need, answer, now)
+        except Exception as error:  # noqa: BLE001
+            self._failed("complete", error)
+        return self._hand_over(now)
+
+    def lost(self, flow: Flow, now: float, wall: float) -> list[Output]:
+        """A connection closed, or sending on a flow failed."""
+        self._station.wall = wall
+        try:
+            self._station.layer.lost(flow, now)
+        except Exception as error:  # noqa: BLE001
+            self._failed("lost", error)
+        return self._hand_over(now)
+
+    def tick(self, now: float, wall: float) -> list[Output]:
+        """Time has passed ``deadline``."""
+        self._station.wall = wall
+        try:
+            self._station.timers.tick(now)
+        except Exception as error:  # noqa: BLE001
+            self._failed("tick", error)
+        return self._hand_over(now)
+
+    def deadline(self) -> float | None:
+        """When ``tick`` wants to be called next (monotonic seconds), or None."""
+        return self._station.timers.deadline()
+
+    # --- operation
+
+    def reconfigure(self, view: View) -> None:
+        """Use another view from the next message on; calls that are parked resume under it."""
+        self._station.view = view
+
+    def drain(self) -> None:
+        """Take no new calls but emergency calls; what is in flight goes on."""
+        self._station.draining = True
+
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are turned away."""
+        return self._station.draining
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request waits for a final answer."""
+        return self._station.pending == 0
+
+    @property
+    def open_transactions(self) -> int:
+        """Transactions that have not ended."""
+        return self._station.layer.open_transactions
+
+    @property
+    def active_calls(self) -> int:
+        """Calls between their INVITE and their BYE."""
+        return len(self._station.calls)
+
+    @property
+    def parked(self) -> int:
+        """Requests that wait for a fact."""
+        return len(self._station.needs)
+
+    @property
+    def counters(self) -> dict[tuple[str, ...], int]:
+        """What happened so far, by label tuple: ("calls", direction, verdict, rule, code) and others."""
+        return self._station.counters
+
+    # --- inside
+
+    def _read(self, data: bytes, flow: Flow, now: float) -> None:
+        if not data.strip(b"\r\n"):
+            self._keep_alive(data, flow)
+            return
+        try:
+            message = parse(data)
+            check(message, datagram=not flow.reliable)
+        except MalformedMessage as error:
+            self._malformed(error, flow)
+            return
+        if isinstance(message, Request):
+            stamp_received(message, flow)
+            self._core.station.layer.receive_request(message, flow, now)
+        else:
+            self._core.station.layer.receive_response(message, flow, now)
+
+    def _keep_alive(self, data: bytes, flow: Flow) -> None:
+        """A double CRLF on a stream is a ping and wants a single one back (RFC 5626 §4.4.1)."""
+        if flow.reliable and data == b"\r\n\r\n":
+            self._station.send(flow, b"\r\n")
+
+    def _malformed(self, error: MalformedMessage, flow: Flow) -> None:
+        """A 4xx without any state where a response can be built, silence otherwise; a response or ACK gets silence."""
+        self._station.count("malformed", str(error.status))
+        request = error.message
+        if not isinstance(request, Request) or request.method == "ACK" or not request.has("via"):
+            return
+        response = build_response(request, error.status, error.phrase, self._station.random())
+        self._station.send(flow, response.encode())
+
+    def _failed(self, door: str, error: Exception) -> None:
+        self._station.count("alarms", "bug")
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
+        self._station.log(ERROR, "engine.failed", door=door, error=repr(error), place=place)
+
+    def _hand_over(self, now: float) -> list[Output]:
+        if not self._sweeping:
+            self._sweeping = True
+            self._station.timers.start(now + SWEEP_INTERVAL, self, 0)
+        outputs = self._station.outputs
+        self._station.outputs = []
+        return outputs
+
+    def fire(self, _kind: int, now: float) -> None:
+        """The minute is over: evaluate everybody's traffic."""
+        self._sweeping = False
+        for account, standing in self._station.view.traffic.sweep(now):
+            self._station.log(
+                WARNING,
+                "robodial.changed",
+                account=account,
+                tagged=standing.tagged,
+                points=standing.points,
+                reasons=standing.reasons,
+            )

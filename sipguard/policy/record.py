@@ -1,0 +1,233 @@
+"""Attestation records: one JSON object per decision, and the follow-ups that close it (answer, end).
+
+Built once per call from what the stages found, encoded here so that the log only appends octets. Header text is
+Latin-1 inside the house (one octet, one character); ``readable`` turns it into the text a person meant.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.decision import Decision
+from sipguard.policy.finding import TrailEntry
+from sipguard.stir.verdict import Verdict
+
+VERSION = 1
+
+
+class Calling(msgspec.Struct, omit_defaults=True):
+    """Caller numbers: as received in From and asserted fields, the one that counts, and the raw header values."""
+
+    effective: str | None = None
+    asserted: list[str] = []
+    replaced: str | None = None
+    raw_from: str = ""
+    raw_asserted: list[str] = []
+    privacy: str | None = None
+
+
+class Called(msgspec.Struct, omit_defaults=True):
+    """Called numbers: Request-URI and To, canonical where they are numbers, and the raw values."""
+
+    request_uri: str | None = None
+    to: str | None = None
+    raw_request_uri: str = ""
+    raw_to: str = ""
+
+
+class DecisionRecord(msgspec.Struct, omit_defaults=True):
+    """What was decided about a call, and why."""
+
+    v: int
+    id: str
+    at: str
+    event: str
+    node: str
+    direction: str
+    trunk: str
+    source: str
+    call_id: str
+    method: str
+    decision: str
+    calling: Calling
+    called: Called
+    trail: list[TrailEntry]
+    revision: str
+    account: str | None = None
+    end_user: str | None = None
+    rule: str | None = None
+    code: int | None = None
+    detail: str | None = None
+    alert: bool = False
+    reported: list[str] = []
+    emergency: str | None = None
+    attest: str | None = None
+    origid: str | None = None
+    x5u: str | None = None
+    spc: str | None = None
+    identity_sent: str | None = None
+    identity_received: list[str] = []
+    verstat: str | None = None
+    verify_reason: str | None = None
+    traffic_class: str | None = None
+    tags: list[str] = []
+    routes: list[str] = []
+
+
+class FollowUpRecord(msgspec.Struct, omit_defaults=True):
+    """What became of a call: ``answer`` (a 2xx passed) or ``end`` (final code, duration in seconds, who released it)."""
+
+    v: int
+    id: str
+    at: str
+    event: str
+    node: str
+    code: int | None = None
+    reason: str | None = None
+    route: str | None = None
+    answered: bool | None = None
+    duration: float | None = None
+    released_by: str | None = None
+
+
+class Recorder:
+    """Builds encoded records for one node."""
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self._encoder = msgspec.json.Encoder()
+        self._second = -1
+        self._prefix = ""
+
+    def decision(self, call: Call, decision: Decision, revision: str, wall: float) -> bytes:
+        """The decision record, one line of JSON without the line end."""
+        request = call.request
+        record = DecisionRecord(
+            v=VERSION,
+            id=call.identifier,
+            at=self.timestamp(wall),
+            event="decision",
+            node=self.node,
+            direction=call.direction,
+            trunk=call.trunk.name,
+            source=f"{call.flow.transport}:{call.flow.host}:{call.flow.port}",
+            call_id=readable(request.call_id),
+            method=request.method,
+            decision="forward" if decision.forward else "refuse",
+            calling=_calling(call),
+            called=_called(call),
+            trail=call.trail,
+            revision=revision,
+            account=call.account.name if call.account else None,
+            alert=decision.alert,
+            identity_received=request.values("identity"),
+        )
+        if not decision.forward:
+            record.rule, record.code, record.detail = decision.rule, decision.code, readable(decision.detail)
+        if call.reported:
+            record.reported = [refusal.rule for refusal in call.reported]
+        _findings(record, call)
+        return self._encoder.encode(record)
+
+    def answer(self, identifier: str, code: int, route: str, wall: float) -> bytes:
+        """The follow-up for a 2xx that passed."""
+        return self._encoder.encode(
+            FollowUpRecord(VERSION, identifier, self.timestamp(wall), "answer", self.node, code=code, route=route)
+        )
+
+    def end(
+        self,
+        identifier: str,
+        wall: float,
+        *,
+        code: int,
+        reason: str,
+        answered: bool,
+        released_by: str,
+        duration: float | None = None,
+    ) -> bytes:
+        """The follow-up that closes a record. ``duration`` is in seconds, None where there is none or nobody knows it."""
+        return self._encoder.encode(
+            FollowUpRecord(
+                VERSION,
+                identifier,
+                self.timestamp(wall),
+                "end",
+                self.node,
+                code=code,
+                reason=readable(reason),
+                answered=answered,
+                duration=None if duration is None else round(duration, 3),
+                released_by=released_by,
+            )
+        )
+
+    def timestamp(self, wall: float) -> str:
+        """Wall-clock seconds as UTC with milliseconds; the date part is formatted once a second."""
+        second = int(wall)
+        if second != self._second:
+            self._second = second
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._prefix}.{int((wall - second) * 1000):03d}Z"
+
+
+def _calling(call: Call) -> Calling:
+    request = call.request
+    calling = Calling(raw_from=readable(request.required("from")))
+    if request.has("p-asserted-identity"):
+        calling.raw_asserted = [readable(value) for value in request.values("p-asserted-identity")]
+    if request.has("privacy"):
+        calling.privacy = request.value("privacy")
+    identity = call.identity
+    if identity is not None:
+        calling.effective = identity.effective
+        calling.asserted = list(identity.asserted)
+        calling.replaced = identity.replaced
+    return calling
+
+
+def _called(call: Call) -> Called:
+    request = call.request
+    called = Called(raw_request_uri=readable(request.uri), raw_to=readable(request.required("to")), to=call.to_tn)
+    try:
+        called.request_uri = call.request_tn
+    except MalformedValue:
+        called.request_uri = None
+    return called
+
+
+def _findings(record: DecisionRecord, call: Call) -> None:
+    """What each finding adds to the record."""
+    if call.identity is not None:
+        record.end_user = call.identity.end_user
+    if call.emergency is not None:
+        record.emergency = call.emergency.number
+    if call.attested is not None and call.attested.level is not None:
+        record.attest = call.attested.level.value
+        record.origid = call.attested.origid
+    if call.signed is not None:
+        record.x5u, record.spc, record.identity_sent = call.signed.x5u, call.signed.spc, call.signed.identity
+    if call.verified is not None:
+        _verdict(record, call.verified.verdict)
+    if call.classified is not None:
+        record.traffic_class = call.classified.traffic_class.value
+        record.tags = list(call.classified.tags)
+    if call.routed is not None:
+        record.routes = [trunk.name for trunk in call.routed.trunks]
+
+
+def _verdict(record: DecisionRecord, verdict: Verdict) -> None:
+    record.verstat = verdict.verstat.value
+    record.verify_reason = verdict.reason.value if verdict.reason else None
+    best = verdict.best
+    if best is not None:
+        record.attest, record.origid, record.x5u, record.spc = best.attest, best.origid, best.x5u, best.spc
+
+
+def readable(text: str) -> str:
+    """Header text as its sender meant it: UTF-8 where it is UTF-8, replacement characters where it is nothing."""
+    if text.isascii():
+        return text
+    return text.encode("latin-1").decode("utf-8", "replace")

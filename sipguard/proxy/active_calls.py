@@ -1,0 +1,89 @@
+"""Calls that are up: what in-dialog requests are matched against, and where durations come from.
+
+A dialog is known by its Call-ID and either party's tag. A token in our Record-Route URI (keyed digest over record
+identifier and Call-ID) lets a dialog that outlived a restart through, and nothing that was invented (PRX-24).
+"""
+
+import hashlib
+import hmac
+from typing import Protocol
+
+from sipguard.transaction.timers import Timer
+
+
+class CallKeeper(Protocol):
+    """Whoever closes a call that never said goodbye."""
+
+    def expired(self, call: "ActiveCall", now: float) -> None:
+        """The call is longer up than any call may be; its BYE was lost."""
+
+
+class ActiveCall:
+    """One screened INVITE dialog. Times are monotonic seconds; ``answered_at`` is None until the first 2xx."""
+
+    __slots__ = ("account", "answered_at", "call_id", "caller_tag", "identifier", "keeper", "tags", "timer")
+
+    def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
+        self.keeper = keeper
+        self.identifier = identifier
+        self.call_id = call_id
+        self.caller_tag = caller_tag
+        self.account = account
+        self.tags = [caller_tag]
+        self.answered_at: float | None = None
+        self.timer: Timer | None = None
+
+    def fire(self, _kind: int, now: float) -> None:
+        """The longest a call may last is over."""
+        self.keeper.expired(self, now)
+
+
+class ActiveCalls:
+    """The calls that are up, by Call-ID and tag."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._by_tag: dict[tuple[str, str], ActiveCall] = {}
+        self._open = 0
+
+    def __len__(self) -> int:
+        return self._open
+
+    def add(self, call: ActiveCall) -> None:
+        """A screened INVITE starts."""
+        self._by_tag[call.call_id, call.caller_tag] = call
+        self._open += 1
+
+    def learn(self, call: ActiveCall, tag: str) -> None:
+        """A response brought a callee's tag."""
+        if tag not in call.tags:
+            call.tags.append(tag)
+            self._by_tag[call.call_id, tag] = call
+
+    def find(self, call_id: str, tag: str | None) -> ActiveCall | None:
+        """The call one party of which has this tag."""
+        return self._by_tag.get((call_id, tag or ""))
+
+    def remove(self, call: ActiveCall) -> None:
+        """The call is over."""
+        if call.timer is not None:
+            call.timer.cancel()
+        if self._by_tag.pop((call.call_id, call.caller_tag), None) is not None:
+            self._open -= 1
+        for tag in call.tags[1:]:
+            self._by_tag.pop((call.call_id, tag), None)
+
+    def token(self, identifier: str, call_id: str) -> str:
+        """The Record-Route parameter value that names a record and proves we wrote it."""
+        return f"{identifier}.{self._digest(identifier, call_id)}"
+
+    def redeem(self, token: str, call_id: str) -> str | None:
+        """The record identifier of a token of ours for this Call-ID, None when it is not ours."""
+        identifier, _, digest = token.rpartition(".")
+        if hmac.compare_digest(digest.encode("latin-1"), self._digest(identifier, call_id).encode("ascii")):
+            return identifier
+        return None
+
+    def _digest(self, identifier: str, call_id: str) -> str:
+        text = f"{identifier}\n{call_id}".encode("latin-1")
+        return hashlib.blake2b(text, key=self._secret, digest_size=8).hexdigest()

@@ -1,0 +1,109 @@
+"""What becomes of a call: the follow-up records that close it, and what the traffic statistics learn from it.
+
+Definitions are those of ``design``'s policy: an attempt is an INVITE we let through, answered is a 2xx, the duration runs
+from the 2xx to the BYE, abandoned is a CANCEL by the caller.
+"""
+
+from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.output import WARNING
+from sipguard.proxy.response_context import ResponseContext
+from sipguard.proxy.station import Station
+
+
+class CallLog:
+    """Tells the attestation log and the traffic book."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+
+    def attempted(self, context: ResponseContext, now: float) -> None:
+        """A call goes to its first target."""
+        active = context.active
+        if active is not None and active.account is not None:
+            self._station.view.traffic.attempt(active.account, now)
+
+    def answered(self, context: ResponseContext, code: int, now: float) -> None:
+        """A 2xx passed; only the first one counts."""
+        active = context.active
+        if active is None or active.answered_at is not None:
+            return
+        station = self._station
+        active.answered_at = now
+        active.timer = station.timers.start(now + station.settings.max_call_duration, active, 0)
+        station.record(station.recorder.answer(active.identifier, code, context.route, station.wall))
+        if active.account is not None:
+            station.view.traffic.answered(active.account, now)
+
+    def failed(self, context: ResponseContext, code: int, reason: str, now: float) -> None:
+        """The call got its final answer, and it was no."""
+        active = context.active
+        if active is None:
+            return
+        context.active = None
+        abandoned = context.cancelled and code == 487
+        released_by = "caller" if abandoned else "network"
+        self._end(active, code, reason, released_by, answered=False, duration=None)
+        if active.account is not None:
+            traffic = self._station.view.traffic
+            if abandoned:
+                traffic.abandoned(active.account, now)
+            else:
+                traffic.failed(active.account, code, now)
+
+    def withdrawn(self, context: ResponseContext) -> None:
+        """The caller gave up before the recorded call went anywhere."""
+        if context.call is not None:
+            station = self._station
+            station.record(
+                station.recorder.end(
+                    context.call.identifier, station.wall, code=487, reason="Request Terminated", answered=False, released_by="caller"
+                )
+            )
+
+    def released(self, active: ActiveCall, tag: str, now: float) -> None:
+        """A BYE from the party with this tag."""
+        by = "caller" if tag == active.caller_tag else "called"
+        self._end(active, 200, "Normal call clearing", by, answered=True, duration=_duration(active, now))
+        self._count_ended(active, now)
+
+    def expired(self, active: ActiveCall, now: float) -> None:
+        """The BYE never came: the record is closed, and the call no longer counts as up."""
+        self._station.log(WARNING, "call.expired", record=active.identifier)
+        self._end(active, 200, "No BYE seen", "timeout", answered=True, duration=_duration(active, now))
+        self._count_ended(active, now)
+
+    def released_before_our_time(self, identifier: str) -> None:
+        """A BYE for a call that was answered before this process started; how long it lasted is not known here."""
+        station = self._station
+        if station.is_from_before(identifier):
+            station.record(
+                station.recorder.end(
+                    identifier, station.wall, code=200, reason="Ended after a restart", answered=True, released_by="unknown"
+                )
+            )
+
+    def _count_ended(self, active: ActiveCall, now: float) -> None:
+        duration = _duration(active, now)
+        if active.account is not None and duration is not None:
+            self._station.view.traffic.ended(active.account, duration, now)
+
+    def _end(
+        self, active: ActiveCall, code: int, reason: str, released_by: str, *, answered: bool, duration: float | None
+    ) -> None:
+        station = self._station
+        station.calls.remove(active)
+        station.record(
+            station.recorder.end(
+                active.identifier,
+                station.wall,
+                code=code,
+                reason=reason,
+                answered=answered,
+                released_by=released_by,
+                duration=duration,
+            )
+        )
+
+
+def _duration(active: ActiveCall, now: float) -> float | None:
+    return None if active.answered_at is None else now - active.answered_at

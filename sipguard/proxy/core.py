@@ -1,0 +1,94 @@
+"""The proxy core (RFC 3261 §16) as the transaction user: which part of the proxy a message is for."""
+
+from sipguard.policy.view import View
+from sipguard.proxy.call_log import CallLog
+from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.in_dialog import InDialog
+from sipguard.proxy.screening import Screening
+from sipguard.proxy.settings import ProxySettings
+from sipguard.proxy.station import Random, Station
+from sipguard.proxy.validation import validate
+from sipguard.sip.flow import Flow, Listener
+from sipguard.sip.message import Request, Response
+from sipguard.sip.uri import SipUri, parse_uri
+from sipguard.transaction.client import ClientTransaction
+from sipguard.transaction.server import ServerTransaction
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE"
+_NEEDS_DIALOG = frozenset(("BYE", "PRACK", "UPDATE", "INFO"))
+_NOT_OURS = frozenset(("REGISTER", "PUBLISH"))  # a trunk proxy has no location service
+
+
+class Core:
+    """Implements ``TransactionUser``; everything it needs hangs on the station."""
+
+    def __init__(self, listeners: tuple[Listener, ...], settings: ProxySettings, view: View, random: Random) -> None:
+        self.station = Station(listeners, settings, view, random, self)
+        call_log = CallLog(self.station)
+        self._delivery = Delivery(self.station, call_log)
+        self._screening = Screening(self.station, self._delivery)
+        self._in_dialog = InDialog(self.station, self._delivery, call_log)
+
+    def request(self, transaction: ServerTransaction, now: float) -> None:
+        """A new request that is neither ACK nor CANCEL."""
+        station = self.station
+        request = transaction.request
+        method = request.method
+        complaint = validate(request, station.identity)
+        if complaint is not None:
+            station.count("rejected", str(complaint.code))
+            station.answer(transaction, complaint.code, now, complaint.phrase, complaint.headers)
+            return
+        if method == "INVITE":
+            station.answer(transaction, 100, now)
+        if request.to.tag is not None:
+            self._in_dialog.request(transaction, now)
+        elif method in _NEEDS_DIALOG:
+            station.answer(transaction, 481, now)
+        elif method in _NOT_OURS:
+            station.answer(transaction, 405, now, None, (("allow", ALLOW),))
+        elif method == "OPTIONS" and self._is_for_us(request):
+            self._options(transaction, now)
+        else:
+            self._screening.screen(transaction, now)
+
+    def _is_for_us(self, request: Request) -> bool:
+        uri = parse_uri(request.uri)
+        return isinstance(uri, SipUri) and uri.user is None and self.station.identity.means_us(uri)
+
+    def _options(self, transaction: ServerTransaction, now: float) -> None:
+        """A neighbour asks whether we live (PRX-35); a stranger learns nothing."""
+        if self.station.view.directory.trunk_at(transaction.flow.host) is None:
+            self.station.answer(transaction, 403, now)
+            return
+        headers = (("allow", ALLOW), ("accept", "application/sdp"), ("supported", ""))
+        self.station.answer(transaction, 200, now, None, headers)
+
+    def cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
+        """A CANCEL is answered here and made anew for every branch (RFC 3261 §16.10)."""
+        self.station.answer(transaction, 481 if invite is None else 200, now)
+        if invite is not None and invite.context is not None:
+            self._delivery.cancel(invite.context, transaction.request.values("reason"), now)
+
+    def ack(self, request: Request, flow: Flow, now: float) -> None:
+        """An ACK for a 2xx."""
+        if request.to.tag is not None:
+            self._in_dialog.ack(request, flow, now)
+
+    def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """A response the state machine lets through."""
+        self._delivery.response(transaction, response, now)
+
+    def timed_out(self, transaction: ClientTransaction, now: float) -> None:
+        """No final response in time."""
+        self._delivery.timed_out(transaction, now)
+
+    def unreachable(self, transaction: ClientTransaction, now: float) -> None:
+        """The request can't be delivered on its flow."""
+        self._delivery.unreachable(transaction, now)
+
+    def gone(self, transaction: ServerTransaction, now: float) -> None:  # noqa: ARG002
+        """The server transaction has ended; so has whatever waited for it."""
+        if transaction.context is not None:
+            self._delivery.close(transaction.context)
+            transaction.context = None

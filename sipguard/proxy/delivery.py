@@ -1,0 +1,274 @@
+"""Delivery: a request that may go on, to its first target that takes it, and the responses on their way back.
+
+Serial failover (RFC 3263 §4.3): a target that times out, refuses the connection or says 503 is followed by the next,
+on a new branch; a 6xx or a caller that gave up ends it. Responses follow RFC 3261 §16.7.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
+from sipguard.proxy import forwarding, presentation
+from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.call_log import CallLog
+from sipguard.proxy.output import WARNING
+from sipguard.proxy.response_context import FAILOVER_CODES, Attempt, ResponseContext
+from sipguard.proxy.station import Station
+from sipguard.sip.flow import Flow, Listener
+from sipguard.sip.message import Request, Response
+from sipguard.sip.response import build_response
+from sipguard.stir.telephone_number import TN
+from sipguard.transaction.client import ClientTransaction
+from sipguard.transaction.server import ServerTransaction
+
+SHORTEST_GLOBAL_NUMBER = 7  # digits; shorter numbers are service codes and stay as dialled
+
+
+class Delivery:
+    """Carries requests to targets and responses back."""
+
+    def __init__(self, station: Station, call_log: CallLog) -> None:
+        self._station = station
+        self._call_log = call_log
+
+    # --- contexts
+
+    def open(self, server: ServerTransaction, now: float) -> ResponseContext:
+        """Remember a request until its final answer."""
+        context = ResponseContext(self, server, now)
+        server.context = context
+        self._station.pending += 1
+        return context
+
+    def close(self, context: ResponseContext) -> None:
+        """The final answer is out, or nobody waits for one any more."""
+        if context.done:
+            return
+        context.done = True
+        self._station.pending -= 1
+        if context.timer_c is not None:
+            context.timer_c.cancel()
+        if context.parked is not None:
+            self._station.needs.drop(context.parked)
+            context.parked = None
+
+    # --- towards the target
+
+    def begin(self, context: ResponseContext, now: float) -> None:
+        """The call is decided and recorded: send it to its first target."""
+        call = context.call
+        if call is None or call.routed is None:
+            return
+        context.attempts = [
+            Attempt(trunk, target, target.host) for trunk in call.routed.trunks for target in trunk.targets
+        ]
+        if call.request.method == "INVITE":
+            tag = call.request.from_.tag or ""
+            counted = call.outbound and call.emergency is None  # emergency calls are no traffic statistics
+            account = call.account.name if call.account is not None and counted else None
+            context.active = ActiveCall(self._call_log, call.identifier, call.request.call_id, tag, account)
+            self._station.calls.add(context.active)
+            self._call_log.attempted(context, now)
+        self._next_attempt(context, now)
+
+    def resume(self, context: ResponseContext, need: Need, answer: Answer | AddressAnswer, now: float) -> None:
+        """The addresses of the target that was to be tried next are known, or it has none."""
+        context.parked = None
+        if context.done:
+            return
+        attempt = context.attempts[context.next_attempt - 1]
+        addresses = answer.addresses if isinstance(answer, AddressAnswer) else ()
+        context.attempts[context.next_attempt : context.next_attempt] = [
+            Attempt(attempt.trunk, attempt.target, address) for address in addresses
+        ]
+        if not addresses:
+            self._station.log(WARNING, "target.unresolved", target=attempt.target.uri, detail=answer.detail)
+        self._next_attempt(context, now)
+
+    def _next_attempt(self, context: ResponseContext, now: float) -> None:
+        station = self._station
+        while context.next_attempt < len(context.attempts):
+            attempt = context.attempts[context.next_attempt]
+            context.next_attempt += 1
+            if not is_address(attempt.address):
+                need = AddressNeed(attempt.address)
+                context.parked = station.needs.park(need, context, self, now + station.settings.need_timeout)
+                return
+            egress = station.identity.egress(attempt.target.transport, attempt.address, context.server.flow.listener)
+            if egress is None:
+                station.log(WARNING, "target.no-listener", target=attempt.target.uri)
+                continue
+            self._send_to(context, attempt, egress, now)
+            return
+        self._finish(context, now)
+
+    def _send_to(self, context: ResponseContext, attempt: Attempt, egress: Listener, now: float) -> None:
+        station = self._station
+        fork = self._prepare(context, attempt, egress)
+        flow = Flow(egress.number, egress.transport, attempt.address, attempt.target.port)
+        context.route = attempt.trunk.name
+        context.client = station.layer.start(fork, flow, now, context)
+        if fork.method == "INVITE" and not context.done:
+            self._restart_timer_c(context, now)
+
+    def _prepare(self, context: ResponseContext, attempt: Attempt, egress: Listener) -> Request:
+        """The request as this target gets it (RFC 3261 §16.6)."""
+        station = self._station
+        call = context.call
+        request = context.server.request
+        fork = request.fork()
+        if call is not None:
+            fork.remove("route")  # where a screened request goes is our decision, not the caller's
+            fork.set_uri(forwarding.retargeted(call.request_uri, attempt.target, _number_to_send(call)))
+            if call.outbound:
+                presentation.originate(fork, call, attempt.trunk, egress.advertised_host)
+            else:
+                presentation.terminate(fork, call, attempt.trunk)
+            if request.method in forwarding.DIALOG_FORMING:
+                token = station.calls.token(call.identifier, request.call_id)
+                ingress = station.identity.arrived_on(context.server.flow)
+                forwarding.record_route(fork, ingress, egress, token)
+            context.original_from = _changed_from(request, fork)
+        forwarding.decrement_hops(fork)
+        if egress.transport != "udp":
+            forwarding.frame(fork)
+        forwarding.push_via(fork, egress, station.random())
+        return fork
+
+    # --- responses
+
+    def response(self, client: ClientTransaction, response: Response, now: float) -> None:
+        """A response from a target (RFC 3261 §16.7)."""
+        context: ResponseContext = client.owner
+        code = response.code
+        if code == 100:
+            return
+        upstream = response.fork()
+        upstream.remove_first("via")
+        if not upstream.has("via"):
+            return
+        if context.original_from is not None:
+            upstream.rows[upstream.names.index("from")] = context.original_from
+        if not self._station.is_trusted(client.flow):
+            presentation.strip_untrusted(upstream)
+            upstream.remove(presentation.ASSERTED)
+        if code < 200:
+            self._provisional(context, client, upstream, now)
+        elif code < 300:
+            self._success(context, upstream, now)
+        elif client is context.client and not context.done:
+            context.consider(upstream)
+            self._after_failure(context, code, now)
+
+    def _provisional(self, context: ResponseContext, client: ClientTransaction, upstream: Response, now: float) -> None:
+        if context.done or client is not context.client:
+            return
+        if context.timer_c is not None:
+            self._restart_timer_c(context, now)
+        if context.active is not None:
+            self._learn(context.active, upstream)
+        self._station.layer.respond(context.server, upstream, now)
+
+    def _success(self, context: ResponseContext, upstream: Response, now: float) -> None:
+        """Any 2xx goes back at once, also a second one and one that lost the race with CANCEL (FRK-01, RFC 6026 §7)."""
+        if context.active is not None:
+            self._learn(context.active, upstream)
+            self._call_log.answered(context, upstream.code, now)
+        self.close(context)
+        self._station.layer.respond(context.server, upstream, now)
+
+    def _learn(self, active: ActiveCall, response: Response) -> None:
+        tag = response.to.tag
+        if tag is not None:
+            self._station.calls.learn(active, tag)
+
+    def timed_out(self, client: ClientTransaction, now: float) -> None:
+        """No final response in time counts as 408 (RFC 3261 §16.8); for a non-INVITE request silence is the answer."""
+        context: ResponseContext = client.owner
+        if context.done or client is not context.client:
+            return
+        if client.method == "INVITE":
+            self._failed_here(context, 487 if context.cancelled else 408, now)
+        elif context.call is not None and context.next_attempt < len(context.attempts):
+            self._next_attempt(context, now)
+        else:
+            self.close(context)  # RFC 4320 §4.2
+
+    def unreachable(self, client: ClientTransaction, now: float) -> None:
+        """The target can't be reached: as if it had said 503 (RFC 3261 §16.9)."""
+        context: ResponseContext = client.owner
+        if not context.done and client is context.client:
+            self._failed_here(context, 503, now)
+
+    def timer_c(self, context: ResponseContext, now: float) -> None:
+        """An INVITE that only ever rang: cancel it, and count it as 408 (RFC 3261 §16.8)."""
+        if context.done or context.client is None:
+            return
+        context.cancelled = True
+        self._station.layer.cancel(context.client, now)
+        self._failed_here(context, 408, now)
+
+    def _failed_here(self, context: ResponseContext, code: int, now: float) -> None:
+        context.consider(build_response(context.server.request, code, None, self._station.random()))
+        self._after_failure(context, code, now)
+
+    def _after_failure(self, context: ResponseContext, code: int, now: float) -> None:
+        if code in FAILOVER_CODES and not context.cancelled:
+            self._next_attempt(context, now)
+        else:
+            self._finish(context, now)
+
+    def _finish(self, context: ResponseContext, now: float) -> None:
+        """No target is left: the best final response goes back, a lone 503 as 500 (PRX-37)."""
+        station = self._station
+        best = context.best
+        if best is None or best.code == 503:
+            best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())
+        if context.active is not None:
+            self._call_log.failed(context, best.code, best.reason, now)
+        self.close(context)
+        station.layer.respond(context.server, best, now)
+
+    def _restart_timer_c(self, context: ResponseContext, now: float) -> None:
+        if context.timer_c is not None:
+            context.timer_c.cancel()
+        context.timer_c = self._station.timers.start(now + self._station.settings.timers.timer_c, context, 0)
+
+    # --- giving up
+
+    def cancel(self, context: ResponseContext, reasons: list[str], now: float) -> None:
+        """The caller gave up (RFC 3261 §16.10): no further target, and the one being tried is cancelled."""
+        if context.done:
+            return
+        context.cancelled = True
+        if context.client is not None and context.parked is None:
+            self._station.layer.cancel(context.client, now, reasons)
+            return
+        if context.active is not None:
+            self._call_log.failed(context, 487, "Request Terminated", now)
+        elif context.decision is not None:
+            self._call_log.withdrawn(context)
+        self._station.answer(context.server, 487, now)
+        self.close(context)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address rather than a name."""
+    return ":" in host or host.rpartition(".")[2].isdecimal()
+
+
+def _number_to_send(call: Call) -> str | None:
+    """The called number in canonical form; None leaves the user part as it was received."""
+    try:
+        number: TN | None = call.request_tn
+    except MalformedValue:
+        return None
+    if number is None or not call.outbound:
+        return None
+    is_global = number.isdecimal() and len(number) >= SHORTEST_GLOBAL_NUMBER
+    return f"+{number}" if is_global else number
+
+
+def _changed_from(request: Request, fork: Request) -> str | None:
+    """The From row as received, when the fork has another."""
+    original = request.rows[request.names.index("from")]
+    return None if fork.rows[fork.names.index("from")] == original else original

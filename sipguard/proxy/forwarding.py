@@ -1,0 +1,71 @@
+"""Making the request that leaves (RFC 3261 §16.6): a fork, edited by splicing, with our Via on top.
+
+Everything nobody had to change keeps its octets. The steps are the RFC's, each one function.
+"""
+
+from sipguard.policy.directory import Target
+from sipguard.proxy.validation import MAX_MAX_FORWARDS, loop_digest
+from sipguard.sip.flow import Listener
+from sipguard.sip.message import Request
+from sipguard.sip.uri import SipUri, TelUri, Uri
+
+DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
+_OURS = frozenset(("transport", "maddr", "ttl", "method"))  # parameters that belonged to the hop before (PRX-04, PRX-11)
+
+
+def decrement_hops(fork: Request) -> None:
+    """Max-Forwards, one less, or 70 when there was none (RFC 3261 §16.6 (3))."""
+    value = fork.value("max-forwards")
+    fork.set("max-forwards", "70" if value is None else str(min(int(value), MAX_MAX_FORWARDS) - 1))
+
+
+def retargeted(uri: Uri, target: Target, number: str | None) -> str:
+    """The Request-URI towards a target: the same user, or ``number`` in its place, at the target's host (§16.6 (2)).
+
+    Headers of the old URI are dropped, so they can never become header fields (MSG-15).
+    """
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    place = host if target.port == 5060 else f"{host}:{target.port}"
+    transport = "" if target.transport == "udp" else f";transport={target.transport}"
+    if isinstance(uri, TelUri):
+        return f"sip:{number or uri.number}@{place};user=phone{transport}"
+    if not isinstance(uri, SipUri):
+        return uri.text  # a service URN stays in the Request-URI (EMG-02)
+    user = uri.user or ""
+    if number is not None:
+        user = number + user[len(uri.user_number) :]
+    parameters = "".join(
+        f";{name}" if value is None else f";{name}={value}"
+        for name, value in uri.parameters.items()
+        if name not in _OURS
+    )
+    return f"{uri.scheme}:{user}@{place}{parameters}{transport}" if user else f"{uri.scheme}:{place}{transport}"
+
+
+def record_route(fork: Request, ingress: Listener, egress: Listener, token: str) -> None:
+    """Put ourselves on the route of the dialog; twice when the two sides use different listeners (PRX-08, PRX-09)."""
+    fork.prepend("record-route", _route_value(ingress, token))
+    if egress is not ingress:
+        fork.prepend("record-route", _route_value(egress, token))
+
+
+def _route_value(listener: Listener, token: str) -> str:
+    transport = "" if listener.transport == "udp" else f";transport={listener.transport}"
+    return f"<sip:{listener.advertised_host}:{listener.advertised_port}{transport};lr;dialog={token}>"
+
+
+def push_via(fork: Request, egress: Listener, entropy: str) -> None:
+    """Our Via on top, with a branch no other client transaction has; returns nothing, ``fork.via`` reads it back.
+
+    Behind the random part stands the loop digest of what is sent on (RFC 3261 §16.6 (8)); the fork must be otherwise
+    complete.
+    """
+    branch = f"z9hG4bK{entropy}.{loop_digest(fork)}"
+    place = f"{egress.advertised_host}:{egress.advertised_port}"
+    fork.prepend("via", f"SIP/2.0/{egress.transport.upper()} {place};branch={branch};rport")
+
+
+def frame(fork: Request) -> None:
+    """Content-Length for a stream when the request came without one (RFC 3261 §16.6 (10))."""
+    if not fork.has("content-length"):
+        fork.append("content-length", str(len(fork.body)))

@@ -1,0 +1,56 @@
+"""Who we are on the network: our listeners, and whether a host and port mean us (RFC 3261 §16.4).
+
+A request for us is one whose URI names a bound or an advertised address of ours; Via and Record-Route use the
+advertised one.
+"""
+
+from collections.abc import Sequence
+
+from sipguard.sip.flow import Flow, Listener
+from sipguard.sip.uri import SipUri
+
+
+class ProxyIdentity:
+    """The proxy's own addresses, frozen."""
+
+    __slots__ = ("_own", "listeners", "sent_by")
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self.listeners = tuple(listeners)
+        self.sent_by = tuple(f"{item.advertised_host}:{item.advertised_port}" for item in self.listeners)
+        self._own: set[tuple[str, int]] = set()
+        for item in self.listeners:
+            bound = f"[{item.host}]" if item.ipv6 else item.host
+            self._own.add((bound.lower(), item.port))
+            self._own.add((item.advertised_host.lower(), item.advertised_port))
+
+    def is_us(self, host: str, port: int | None) -> bool:
+        """Whether ``host`` (IPv6 in brackets) and ``port`` (None: 5060) are an address of ours."""
+        return (host.lower(), port or 5060) in self._own
+
+    def means_us(self, uri: SipUri) -> bool:
+        """Whether a SIP URI names this proxy."""
+        return self.is_us(uri.host, uri.port)
+
+    def listener_of(self, uri: SipUri) -> Listener | None:
+        """The listener a URI of ours names: its address and its transport."""
+        transport = (uri.parameters.get("transport") or "udp").lower()
+        for item in self.listeners:
+            if item.transport == transport and (uri.port or 5060) in (item.advertised_port, item.port):
+                return item
+        return None
+
+    def egress(self, transport: str, host: str, preferred: int) -> Listener | None:
+        """The listener to send from: the preferred one where transport and address family fit, else the first that does."""
+        ipv6 = ":" in host
+        first = None
+        for item in self.listeners:
+            if item.transport == transport and item.ipv6 is ipv6:
+                if item.number == preferred:
+                    return item
+                first = first or item
+        return first
+
+    def arrived_on(self, flow: Flow) -> Listener:
+        """The listener a message came in on."""
+        return self.listeners[flow.listener]

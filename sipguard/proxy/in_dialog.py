@@ -1,0 +1,135 @@
+"""In-dialog requests: along the route set, for dialogs we screened, and for no other (PRX-24).
+
+A request inside a dialog is not screened again, so it must prove that it belongs to one: by Call-ID and tag of a call
+that is up, or by the token in our own Record-Route URI. What doesn't is answered 481, an ACK dropped in silence.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
+from sipguard.proxy import forwarding, presentation
+from sipguard.proxy.call_log import CallLog
+from sipguard.proxy.delivery import Delivery, is_address
+from sipguard.proxy.response_context import ResponseContext
+from sipguard.proxy.routing import Hop, next_hop, preprocess
+from sipguard.proxy.station import Station
+from sipguard.sip.flow import Flow, Listener, Send
+from sipguard.sip.message import Request
+from sipguard.transaction.server import ServerTransaction
+
+
+class Passage:
+    """One in-dialog request on its way to its next hop; ``context`` is None for an ACK, which nobody answers."""
+
+    __slots__ = ("context", "fork", "hop", "listener")
+
+    def __init__(self, fork: Request, hop: Hop, listener: Listener, context: ResponseContext | None) -> None:
+        self.fork = fork
+        self.hop = hop
+        self.listener = listener
+        self.context = context
+
+
+class InDialog:
+    """Passes in-dialog requests."""
+
+    def __init__(self, station: Station, delivery: Delivery, call_log: CallLog) -> None:
+        self._station = station
+        self._delivery = delivery
+        self._call_log = call_log
+
+    def request(self, server: ServerTransaction, now: float) -> None:
+        """A request with a To tag that is neither ACK nor CANCEL."""
+        try:
+            passage = self._passage(server.request, server.flow)
+        except MalformedValue:
+            self._station.answer(server, 400, now, "Malformed Route")
+            return
+        if passage is None:
+            self._station.answer(server, 481, now)
+            return
+        passage.context = self._delivery.open(server, now)
+        if server.method == "BYE":
+            self._bye(server.request, now)
+        self._go(passage, now)
+
+    def ack(self, request: Request, flow: Flow, now: float) -> None:
+        """An ACK for a 2xx: routed like any request, answered never (PRX-23)."""
+        try:
+            passage = self._passage(request, flow)
+        except MalformedValue:
+            return
+        if passage is not None and request.value("max-forwards") != "0":
+            self._go(passage, now)
+
+    def _passage(self, request: Request, flow: Flow) -> Passage | None:
+        """The request without our Route values and its next hop; None when it belongs to no dialog of ours."""
+        station = self._station
+        fork = request.fork()
+        preprocessed = preprocess(fork, station.identity)
+        active = station.calls.find(request.call_id, request.from_.tag)
+        if active is None:
+            token = preprocessed.token
+            if token is None or station.calls.redeem(token, request.call_id) is None:
+                return None
+        if not station.is_trusted(flow):
+            presentation.strip_untrusted(fork)
+            fork.remove(presentation.ASSERTED)
+        hop = next_hop(fork)
+        if station.loops_to_us(fork, hop.host, hop.port):
+            return None
+        return Passage(fork, hop, preprocessed.listener or station.identity.arrived_on(flow), None)
+
+    def _bye(self, request: Request, now: float) -> None:
+        station = self._station
+        tag = request.from_.tag or ""
+        active = station.calls.find(request.call_id, tag)
+        if active is not None:
+            self._call_log.released(active, tag, now)
+            return
+        for value in request.listed("route")[:1]:
+            identifier = value.rpartition("dialog=")[2].partition(">")[0].partition(".")[0]
+            self._call_log.released_before_our_time(identifier)
+
+    def resume(self, passage: Passage, need: Need, answer: Answer | AddressAnswer, now: float) -> None:  # noqa: ARG002
+        """The address of the next hop is known, or there is none."""
+        context = passage.context
+        if context is not None:
+            context.parked = None
+            if context.done:
+                return
+        addresses = answer.addresses if isinstance(answer, AddressAnswer) else ()
+        if addresses:
+            passage.hop = passage.hop._replace(host=addresses[0])
+            self._go(passage, now)
+        elif context is not None:
+            self._station.answer(context.server, 480, now)
+            self._delivery.close(context)
+
+    def _go(self, passage: Passage, now: float) -> None:
+        station = self._station
+        hop = passage.hop
+        if not is_address(hop.host):
+            until = now + station.settings.need_timeout
+            parked = station.needs.park(AddressNeed(hop.host), passage, self, until)
+            if passage.context is not None:
+                passage.context.parked = parked
+            return
+        egress = station.identity.egress(hop.transport, hop.host, passage.listener.number)
+        if egress is None:
+            if passage.context is not None:
+                station.answer(passage.context.server, 480, now)
+                self._delivery.close(passage.context)
+            return
+        self._send(passage, Flow(egress.number, egress.transport, hop.host, hop.port), egress, now)
+
+    def _send(self, passage: Passage, flow: Flow, egress: Listener, now: float) -> None:
+        station = self._station
+        fork = passage.fork
+        forwarding.decrement_hops(fork)
+        if egress.transport != "udp":
+            forwarding.frame(fork)
+        forwarding.push_via(fork, egress, station.random())
+        if passage.context is None:
+            station.outputs.append(Send(flow, fork.encode()))
+        else:
+            passage.context.client = station.layer.start(fork, flow, now, passage.context)

@@ -1,0 +1,140 @@
+"""What the next hop may read about the caller: the trust boundary, applied to a fork by splicing.
+
+Screening happened on canonical numbers; the identity headers that leave are re-emitted in canonical form, so what the
+next hop reads is what was checked. Nothing a stranger wrote about trust (asserted identities, verstat, attestation)
+crosses; Identity headers always do (RFC 8224 §11, 47 CFR 64.6302).
+"""
+
+import re
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.directory import TrafficClass, Trunk
+from sipguard.sip.address import Address, format_address, parse_address
+from sipguard.sip.message import Message, Request
+from sipguard.sip.uri import SipUri, TelUri, parse_uri
+from sipguard.stir.telephone_number import TN
+
+ASSERTED = "p-asserted-identity"
+# Believed only inside the trust domain, and never from a customer (RFC 3325 §5, RFC 7315, 3GPP TS 24.229 §7.2.18).
+TRUSTED_ONLY = (
+    "p-preferred-identity",
+    "remote-party-id",
+    "attestation-info",
+    "origination-id",
+    "p-charge-info",
+    "p-charging-vector",
+    "p-access-network-info",
+    "p-visited-network-id",
+)
+_VERSTAT = re.compile(r";verstat(?:=[^;@>?]*)?", re.IGNORECASE)
+
+
+def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
+    """Present a customer's call to the network: the screened identity, our signature, nothing else."""
+    strip_untrusted(fork)
+    identity = call.identity
+    _mark_from(fork, None)
+    if identity is None:
+        fork.remove(ASSERTED)
+    elif identity.replaced is not None:
+        _replace_from(fork, identity.replaced, host)
+        fork.set(ASSERTED, f"<sip:+{identity.replaced}@{host};user=phone>")
+    elif identity.asserted and (egress.trusted or _is_emergency(egress) or not wants_privacy(fork)):
+        _assert(fork, identity.effective, host)
+    else:
+        fork.remove(ASSERTED)
+    if call.signed is not None:
+        fork.append("identity", call.signed.identity)
+        if call.signed.date is not None:
+            fork.append("date", call.signed.date)
+
+
+def terminate(fork: Request, call: Call, egress: Trunk) -> None:
+    """Present a call from the network to a customer: our verdict in place of anybody else's (VS-25..28)."""
+    if not call.trunk.trusted:
+        strip_untrusted(fork)
+        fork.remove(ASSERTED)
+    if wants_privacy(fork) and not egress.trusted:
+        fork.remove(ASSERTED)
+    verstat = call.verified.verdict.verstat.value if call.verified is not None else None
+    if fork.has(ASSERTED):
+        values = [_annotate(parse_address(value), verstat) for value in fork.listed(ASSERTED)]
+        fork.set(ASSERTED, ", ".join(values))
+        _mark_from(fork, None)
+    else:
+        _mark_from(fork, verstat)
+
+
+def strip_untrusted(message: Message) -> None:
+    """Drop every header that is believed only inside the trust domain; P-Asserted-Identity is the caller's business."""
+    for name in TRUSTED_ONLY:
+        if name in message.names:
+            message.remove(name)
+
+
+def wants_privacy(message: Message) -> bool:
+    """Whether the caller asked that its asserted identity leave the trust domain with nobody (RFC 3325 §9.3)."""
+    privacy = message.value("privacy")
+    return privacy is not None and "id" in [value.strip(" \t").lower() for value in privacy.split(";")]
+
+
+def without_verstat(uri: str) -> str:
+    """A URI text without any verstat parameter."""
+    return _VERSTAT.sub("", uri) if "verstat" in uri.lower() else uri
+
+
+def with_verstat(uri: str, verstat: str | None) -> str:
+    """A URI text that carries this verstat and no other: in the user part of a sip URI, with user=phone (VS-26)."""
+    bare = without_verstat(uri)
+    if verstat is None:
+        return bare
+    parsed = parse_uri(bare)
+    if isinstance(parsed, TelUri):
+        return f"{bare};verstat={verstat}"
+    if not isinstance(parsed, SipUri) or not _looks_dialled(parsed.user_number):
+        return bare
+    scheme, _, rest = bare.partition(":")
+    user, _, host = rest.rpartition("@")
+    phone = "" if "user" in parsed.parameters else ";user=phone"
+    return f"{scheme}:{user};verstat={verstat}@{host}{phone}"
+
+
+def _looks_dialled(user: str) -> bool:
+    digits = user.removeprefix("+")
+    return digits[:1].isascii() and digits[:1].isdigit()
+
+
+def _annotate(address: Address, verstat: str | None) -> str:
+    return format_address(address._replace(uri=with_verstat(address.uri, verstat)))
+
+
+def _assert(fork: Request, tn: TN, host: str) -> None:
+    """One asserted identity in canonical form; a header that already is that form stays as it was written."""
+    if fork.names.count(ASSERTED) == 1:
+        try:
+            uri = parse_uri(parse_address(fork.required(ASSERTED)).uri)
+        except MalformedValue:
+            uri = None
+        if isinstance(uri, SipUri) and uri.user == f"+{tn}" and uri.headers is None:
+            return
+    fork.set(ASSERTED, f"<sip:+{tn}@{host};user=phone>")
+
+
+def _mark_from(fork: Request, verstat: str | None) -> None:
+    """Give the From URI this verstat, or none; a From that says so already stays as it was written."""
+    address = fork.from_
+    uri = with_verstat(address.uri, verstat)
+    if uri != address.uri:
+        fork.set("from", format_address(address._replace(uri=uri)))
+
+
+def _replace_from(fork: Request, tn: TN, host: str) -> None:
+    """Put the trunk's own number in place of the refused one, display name included (on_mismatch = "replace")."""
+    address = fork.from_
+    fork.set("from", format_address(Address(None, f"sip:+{tn}@{host};user=phone", address.parameters)))
+
+
+def _is_emergency(egress: Trunk) -> bool:
+    """Towards an emergency service the caller stays known (EMG-12)."""
+    return TrafficClass.EMERGENCY in egress.classes

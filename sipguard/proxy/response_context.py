@@ -1,0 +1,91 @@
+"""The response context (RFC 3261 §16.7): one server transaction, the targets tried for it, the best response so far."""
+
+from typing import TYPE_CHECKING
+
+from sipguard.policy.call import Call
+from sipguard.policy.decision import Decision
+from sipguard.policy.directory import Target, Trunk
+from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.need_desk import Parked
+from sipguard.sip.message import Response
+from sipguard.transaction.client import ClientTransaction
+from sipguard.transaction.server import ServerTransaction
+from sipguard.transaction.timers import Timer
+
+if TYPE_CHECKING:
+    from sipguard.proxy.delivery import Delivery
+
+FAILOVER_CODES = frozenset((408, 503))  # try the next target (RFC 3263 §4.3); never after a 6xx
+_PREFERRED_4XX = frozenset((401, 407, 415, 420, 484))
+
+
+class Attempt:
+    """One place a request may go: the trunk, its target, and the address to send to (the target's host until resolved)."""
+
+    __slots__ = ("address", "target", "trunk")
+
+    def __init__(self, trunk: Trunk, target: Target, address: str) -> None:
+        self.trunk = trunk
+        self.target = target
+        self.address = address
+
+
+class ResponseContext:
+    """Everything the core remembers about one request until its final answer.
+
+    ``call`` and ``decision`` are None for in-dialog requests. ``original_from`` is the From row as received when we sent
+    another one on, so that responses show the caller what it wrote.
+    """
+
+    __slots__ = (
+        "active",
+        "attempts",
+        "best",
+        "call",
+        "cancelled",
+        "client",
+        "decision",
+        "delivery",
+        "done",
+        "next_attempt",
+        "original_from",
+        "parked",
+        "route",
+        "server",
+        "started_at",
+        "timer_c",
+    )
+
+    def __init__(self, delivery: "Delivery", server: ServerTransaction, started_at: float) -> None:
+        self.delivery = delivery
+        self.server = server
+        self.started_at = started_at
+        self.call: Call | None = None
+        self.decision: Decision | None = None
+        self.active: ActiveCall | None = None
+        self.attempts: list[Attempt] = []
+        self.next_attempt = 0
+        self.route = ""
+        self.client: ClientTransaction | None = None
+        self.best: Response | None = None
+        self.original_from: str | None = None
+        self.parked: Parked | None = None
+        self.timer_c: Timer | None = None
+        self.cancelled = False
+        self.done = False
+
+    def consider(self, response: Response) -> None:
+        """Keep a final response if it beats the one at hand (RFC 3261 §16.7 (6))."""
+        if self.best is None or rank(response.code) < rank(self.best.code):
+            self.best = response
+
+    def fire(self, _kind: int, now: float) -> None:
+        """Timer C is due."""
+        self.delivery.timer_c(self, now)
+
+
+def rank(code: int) -> tuple[int, int]:
+    """Order of final responses, best first: 6xx, then the lowest class; within 4xx what tells the caller to mend."""
+    if code >= 600:
+        return (0, 0)
+    return (code // 100, 0 if code in _PREFERRED_4XX else 1 if code not in FAILOVER_CODES else 2)

@@ -1,0 +1,88 @@
+"""Route preprocessing and the next hop of in-dialog requests (RFC 3261 §16.4, §16.6 (6), §16.12)."""
+
+from typing import NamedTuple
+
+from sipguard.errors import MalformedValue
+from sipguard.proxy.identity import ProxyIdentity
+from sipguard.sip.address import parse_address
+from sipguard.sip.flow import Listener
+from sipguard.sip.message import Request
+from sipguard.sip.uri import SipUri, Uri, parse_uri
+
+DEFAULT_PORT = 5060
+
+
+class Hop(NamedTuple):
+    """Where a request goes next: transport, host (a name or an address without brackets) and port."""
+
+    transport: str
+    host: str
+    port: int
+
+
+class Preprocessed(NamedTuple):
+    """What our own Route values said: the dialog token, and the listener of the last one (where to send from)."""
+
+    token: str | None
+    listener: Listener | None
+
+
+def preprocess(fork: Request, identity: ProxyIdentity) -> Preprocessed:
+    """Take our own values off the Route of a fork (PRX-03, PRX-05). Raises MalformedValue on a broken Route."""
+    _undo_strict_router(fork, identity)
+    token = None
+    listener = None
+    for _ in range(2):  # one value, or the two of a double Record-Route
+        if not fork.has("route"):
+            break
+        uri = parse_uri(parse_address(fork.listed("route")[0]).uri)
+        if not isinstance(uri, SipUri) or not identity.means_us(uri):
+            break
+        token = token or uri.parameters.get("dialog")
+        listener = identity.listener_of(uri)
+        fork.remove_first("route")
+    return Preprocessed(token, listener)
+
+
+def _undo_strict_router(fork: Request, identity: ProxyIdentity) -> None:
+    """A Request-URI we once put into Record-Route: a strict router moved the real one to the end of Route (§16.4)."""
+    uri = parse_uri(fork.uri)
+    if not isinstance(uri, SipUri) or "dialog" not in uri.parameters or not identity.means_us(uri):
+        return
+    routes = fork.listed("route")
+    if not routes:
+        return
+    fork.set_uri(parse_address(routes[-1]).uri)
+    _set_routes(fork, [f"<{uri.text}>", *routes[:-1]])
+
+
+def next_hop(fork: Request) -> Hop:
+    """Where a request with a route set goes: the top Route value, or its Request-URI. Raises MalformedValue.
+
+    A top Route without ``lr`` is a strict router: it becomes the Request-URI, which moves to the end (§16.6 (6)).
+    """
+    if not fork.has("route"):
+        return hop_of(parse_uri(fork.uri))
+    routes = fork.listed("route")
+    uri = parse_uri(parse_address(routes[0]).uri)
+    hop = hop_of(uri)
+    if isinstance(uri, SipUri) and "lr" not in uri.parameters:
+        _set_routes(fork, [*routes[1:], f"<{fork.uri}>"])
+        fork.set_uri(uri.text)
+    return hop
+
+
+def hop_of(uri: Uri) -> Hop:
+    """The hop a SIP URI names: maddr before host, its transport parameter or UDP. Raises MalformedValue."""
+    if not isinstance(uri, SipUri):
+        raise MalformedValue("the next hop is not a SIP URI")
+    host = uri.parameters.get("maddr") or uri.address_host
+    transport = (uri.parameters.get("transport") or "udp").lower()
+    return Hop(transport, host, uri.port or DEFAULT_PORT)
+
+
+def _set_routes(fork: Request, routes: list[str]) -> None:
+    if routes:
+        fork.set("route", ", ".join(routes))
+    else:
+        fork.remove("route")

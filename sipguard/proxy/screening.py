@@ -1,0 +1,146 @@
+"""Screening: an out-of-dialog request through the policy chain, its decision onto the log, then applied.
+
+The order never changes: decide, make the record durable, act. Every wait (a certificate, the log) parks the context
+and ``resume`` goes on where it stopped; a call that was cancelled meanwhile is done and goes nowhere.
+"""
+
+from sipguard.policy import chain
+from sipguard.policy.call import UNKNOWN_TRUNK, Call
+from sipguard.policy.decision import Decision
+from sipguard.policy.directory import Account, Trunk
+from sipguard.policy.finding import Refusal
+from sipguard.policy.need import AddressAnswer, Answer, CommitNeed, Need
+from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.output import ERROR, INFO, WARNING
+from sipguard.proxy.response_context import ResponseContext
+from sipguard.proxy.station import Station
+from sipguard.sip.header import quote
+from sipguard.stir.unix_time import UnixTime
+from sipguard.transaction.server import ServerTransaction
+
+
+class Screening:
+    """Decides about calls."""
+
+    def __init__(self, station: Station, delivery: Delivery) -> None:
+        self._station = station
+        self._delivery = delivery
+
+    def screen(self, server: ServerTransaction, now: float) -> None:
+        """A new out-of-dialog request that passed validation."""
+        station = self._station
+        directory = station.view.directory
+        trunk = directory.trunk_at(server.flow.host)
+        account = directory.account(trunk.account) if trunk is not None and trunk.account is not None else None
+        context = self._delivery.open(server, now)
+        context.call = call = Call(
+            station.next_identifier(), server.request, server.flow, UnixTime(int(station.wall)), trunk or UNKNOWN_TRUNK, account
+        )
+        refusal = _source_refusal(trunk, account, server.flow.host)
+        if refusal is None:
+            self._advance(context, call, now)
+        else:
+            call.trail.append(("source", *refusal.trail()))
+            self._decided(context, call, chain.refuse(refusal), now)
+
+    def resume(self, context: ResponseContext, need: Need, answer: Answer | AddressAnswer, now: float) -> None:
+        """A need of a parked call is answered."""
+        context.parked = None
+        call = context.call
+        if call is None or context.done:
+            return
+        if isinstance(need, CommitNeed):
+            self._committed(context, call, answer, now)
+        else:
+            if isinstance(answer, Answer):
+                call.answers[need] = answer
+            self._advance(context, call, now)
+
+    def _advance(self, context: ResponseContext, call: Call, now: float) -> None:
+        """Run the chain from where the call stands. A stage that raises is a bug of ours and costs one call."""
+        try:
+            outcome = chain.run(call, self._station.view)
+        except Exception as error:  # noqa: BLE001
+            self._station.log(ERROR, "stage.failed", record=call.identifier, error=repr(error), position=call.position)
+            outcome = chain.refuse(Refusal("node.error", "internal error"))
+        if isinstance(outcome, Decision):
+            self._decided(context, call, outcome, now)
+        else:
+            self._park(context, outcome, now)
+
+    def _park(self, context: ResponseContext, need: Need, now: float) -> None:
+        station = self._station
+        context.parked = station.needs.park(need, context, self, now + station.settings.need_timeout)
+
+    def _decided(self, context: ResponseContext, call: Call, decision: Decision, now: float) -> None:
+        """The decision goes to the attestation log before anything else happens."""
+        station = self._station
+        if station.draining and decision.forward and call.emergency is None:
+            decision = chain.refuse(Refusal("node.draining", "the node is shutting down"))
+        context.decision = decision
+        line = station.recorder.decision(call, decision, station.view.policy.revision, station.wall)
+        self._park(context, CommitNeed(call.identifier, line), now)
+
+    def _committed(self, context: ResponseContext, call: Call, answer: Answer | AddressAnswer, now: float) -> None:
+        """The record is durable, or it is not and the configuration says what follows."""
+        decision = context.decision
+        if decision is None:
+            return
+        if isinstance(answer, Answer) and not answer.met:
+            decision = context.decision = self._without_record(call, decision, answer.detail)
+        self._count(call, decision)
+        self._report(call, decision)
+        if decision.forward:
+            self._delivery.begin(context, now)
+        else:
+            self._refuse(context, call, decision, now)
+
+    def _without_record(self, call: Call, decision: Decision, detail: str) -> Decision:
+        station = self._station
+        station.log(ERROR, "ledger.failed", record=call.identifier, detail=detail)
+        station.count("alarms", "ledger")
+        if not decision.forward or call.emergency is not None or station.settings.ledger_on_failure == "continue":
+            return decision
+        return chain.refuse(Refusal("node.ledger", "the attestation log cannot be written"))
+
+    def _count(self, call: Call, decision: Decision) -> None:
+        verdict = "forwarded" if decision.forward else "refused"
+        self._station.count("calls", call.direction, verdict, decision.rule, str(decision.code or ""))
+        for refusal in call.reported:
+            self._station.count("reported", call.direction, refusal.rule)
+        if call.verified is not None:
+            reason = call.verified.verdict.reason
+            self._station.count("verified", call.verified.verdict.verstat.value, reason.value if reason else "")
+        if call.attested is not None and call.signed is not None and call.attested.level is not None:
+            self._station.count("signed", call.attested.level.value)
+
+    def _report(self, call: Call, decision: Decision) -> None:
+        """What an operator hears at once: emergency calls, refusals that alert, calls that left unsigned for no good reason."""
+        station = self._station
+        if decision.alert:
+            station.count("alarms", decision.rule)
+            station.log(WARNING, "alert", rule=decision.rule, record=call.identifier, trunk=call.trunk.name, detail=decision.detail)
+        elif call.emergency is not None:
+            station.log(WARNING, "emergency.call", record=call.identifier, trunk=call.trunk.name, number=call.emergency.number)
+        if call.unsigned is not None and call.unsigned.alarm:
+            station.count("alarms", "signing")
+            station.log(ERROR, "signing.outage", record=call.identifier, detail=call.unsigned.why)
+
+    def _refuse(self, context: ResponseContext, call: Call, decision: Decision, now: float) -> None:
+        station = self._station
+        warning = f"{decision.detail} (record {call.identifier})"
+        headers = [("warning", f"399 {station.settings.node} {quote(warning)}")]
+        if decision.reason is not None:
+            headers.insert(0, ("reason", decision.reason))
+        station.log(INFO, "call.refused", record=call.identifier, trunk=call.trunk.name, rule=decision.rule, code=decision.code)
+        station.answer(context.server, decision.code, now, decision.phrase, headers)
+        self._delivery.close(context)
+
+
+def _source_refusal(trunk: Trunk | None, account: Account | None, host: str) -> Refusal | None:
+    """Why a source may not call at all."""
+    if trunk is None:
+        return Refusal("source.unknown", f"no trunk at {host}")
+    if trunk.side == "customer" and account is None:
+        return Refusal("source.no-account", f"trunk {trunk.name} has no account")
+    return None

@@ -1,0 +1,102 @@
+"""The station: what the parts of the proxy core share. One per engine; the view in it is swapped whole on a reload."""
+
+from collections.abc import Callable, Sequence
+
+from sipguard.policy.need import Need
+from sipguard.policy.record import Recorder
+from sipguard.policy.view import View
+from sipguard.proxy.active_calls import ActiveCalls
+from sipguard.proxy.identity import ProxyIdentity
+from sipguard.proxy.need_desk import NeedDesk
+from sipguard.proxy.output import Ask, Event, Log, Output
+from sipguard.proxy.settings import ProxySettings
+from sipguard.sip.flow import Flow, Listener, Send
+from sipguard.sip.message import Request
+from sipguard.sip.response import build_response
+from sipguard.transaction.layer import TransactionLayer
+from sipguard.transaction.server import ServerTransaction
+from sipguard.transaction.timers import TimerHeap
+from sipguard.transaction.user import TransactionUser
+
+Random = Callable[[], str]  # fresh hexadecimal text, unpredictable, at least 64 bits
+
+
+class Station:
+    """Shared state of one engine: outputs being gathered, layer, timers, view, counters, calls.
+
+    ``wall`` is the wall-clock time (seconds, with fraction) of the door that is open; ``pending`` counts requests without
+    a final answer; ``counters`` are plain integers by label tuple, never by number.
+    """
+
+    def __init__(
+        self, listeners: Sequence[Listener], settings: ProxySettings, view: View, random: Random, user: TransactionUser
+    ) -> None:
+        self.identity = ProxyIdentity(listeners)
+        self.settings = settings
+        self.view = view
+        self.random = random
+        self.outputs: list[Output] = []
+        self.timers = TimerHeap()
+        self.layer = TransactionLayer(user, self.send, self.timers, settings.timers)
+        self.needs = NeedDesk(self.timers, self.ask)
+        self.calls = ActiveCalls(settings.record_route_secret)
+        self.recorder = Recorder(settings.node)
+        self.counters: dict[tuple[str, ...], int] = {}
+        self.pending = 0
+        self.draining = False
+        self.wall = 0.0
+        self._boot = ""
+        self._sequence = 0
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """These octets leave."""
+        self.outputs.append(Send(flow, data))
+
+    def ask(self, need: Need) -> None:
+        """This need goes out."""
+        self.outputs.append(Ask(need))
+
+    def record(self, line: bytes) -> None:
+        """This follow-up goes to the attestation log."""
+        self.outputs.append(Event(line))
+
+    def log(self, level: int, event: str, **fields: object) -> None:
+        """This goes to the operator."""
+        self.outputs.append(Log(level, event, fields))
+
+    def count(self, *labels: str) -> None:
+        """One more of these."""
+        self.counters[labels] = self.counters.get(labels, 0) + 1
+
+    def next_identifier(self) -> str:
+        """A record identifier: when this engine first needed one, in hexadecimal seconds, and a sequence number."""
+        if not self._boot:
+            self._boot = f"{int(self.wall):x}"
+        self._sequence += 1
+        return f"{self._boot}-{self._sequence:x}"
+
+    def is_from_before(self, identifier: str) -> bool:
+        """Whether a record was opened before this engine started."""
+        return identifier.partition("-")[0] != self._boot
+
+    def answer(
+        self,
+        server: ServerTransaction,
+        code: int,
+        now: float,
+        phrase: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Answer a request ourselves."""
+        tag = None if code == 100 else self.random()
+        self.layer.respond(server, build_response(server.request, code, phrase, tag, headers), now)
+
+    def is_trusted(self, request_flow: Flow) -> bool:
+        """Whether the neighbour behind a flow is inside the trust domain (RFC 3325)."""
+        trunk = self.view.directory.trunk_at(request_flow.host)
+        return trunk is not None and trunk.trusted
+
+    def loops_to_us(self, request: Request, host: str, port: int) -> bool:
+        """Whether a next hop is this proxy itself."""
+        bracketed = f"[{host}]" if ":" in host else host
+        return self.identity.is_us(bracketed, port) and not request.has("route")

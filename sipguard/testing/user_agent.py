@@ -1,0 +1,200 @@
+"""User agents for tests: one that calls and one that answers, on our own transaction layer, so they retransmit, absorb
+and acknowledge as the standard says and calls survive a lossy network.
+"""
+
+from dataclasses import dataclass, field
+
+from sipguard.sip.flow import Flow
+from sipguard.sip.message import Request, Response
+from sipguard.sip.parser import parse
+from sipguard.sip.response import build_response, stamp_received
+from sipguard.testing.network import Endpoint, Network
+from sipguard.transaction.client import ClientTransaction
+from sipguard.transaction.layer import TransactionLayer
+from sipguard.transaction.server import ServerTransaction
+from sipguard.transaction.settings import TimerSettings
+from sipguard.transaction.timers import TimerHeap
+
+
+@dataclass
+class Script:
+    """How an answering agent treats an INVITE: seconds to ring, seconds to the final answer, and its code."""
+
+    ring_after: float | None = 0.1
+    answer_after: float | None = 0.5
+    code: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Timed:
+    """Something an agent does later."""
+
+    agent: "UserAgent"
+    transaction: ServerTransaction
+    code: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def fire(self, _kind: int, now: float) -> None:
+        """The time has come."""
+        self.agent.answer(self.transaction, self.code, self.headers, now)
+
+
+@dataclass
+class UserAgent:
+    """One SIP user agent at an address of its own, towards the engine's address."""
+
+    network: Network
+    endpoint: Endpoint
+    proxy: Endpoint
+    script: Script = field(default_factory=Script)
+    transport: str = "udp"
+    name: str = "agent"
+
+    def __post_init__(self) -> None:
+        """Go on the network."""
+        self.timers = TimerHeap()
+        self.layer = TransactionLayer(self, self._send, self.timers, TimerSettings())
+        self.requests: list[Request] = []
+        self.responses: list[Response] = []
+        self.acks: list[Request] = []
+        self.cancelled = 0
+        self.timeouts = 0
+        self._serial = 0
+        self._routes: list[str] = []
+        self._contact = ""
+        self._invite: ClientTransaction | None = None
+        self.network.attach(self.endpoint, self)
+
+    # --- on the network
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """Octets arrived."""
+        message = parse(data)
+        here = Flow(0, flow.transport, *self.proxy)
+        if isinstance(message, Request):
+            stamp_received(message, here)
+            self.layer.receive_request(message, here, now)
+        else:
+            self.layer.receive_response(message, here, now)
+
+    def tick(self, now: float) -> None:
+        """Time passed."""
+        self.timers.tick(now)
+
+    def deadline(self) -> float | None:
+        """When something is due here."""
+        return self.timers.deadline()
+
+    def _send(self, _flow: Flow, data: bytes) -> None:
+        self.network.send_to_engine(data, Flow(0, self.transport, *self.endpoint))
+
+    # --- calling
+
+    def start(self, request: Request) -> ClientTransaction:
+        """Send a request of a test's own making."""
+        flow = Flow(0, self.transport, *self.proxy)
+        transaction = self.layer.start(request, flow, self.network.now, self)
+        if request.method == "INVITE":
+            self._invite = transaction
+        return transaction
+
+    def give_up(self) -> None:
+        """As a caller: cancel the INVITE."""
+        if self._invite is not None:
+            self.layer.cancel(self._invite, self.network.now)
+
+    def in_dialog(self, method: str) -> Request:
+        """A request inside the dialog the last 2xx opened, by its route set."""
+        invite, answer = self._dialog()
+        routes = list(reversed(answer.listed("record-route")))
+        return self._build(method, invite, answer, routes, parse_contact(answer))
+
+    def _dialog(self) -> tuple[Request, Response]:
+        answer = next(response for response in reversed(self.responses) if 200 <= response.code < 300)
+        if self._invite is None:
+            raise LookupError("no INVITE was sent")
+        return self._invite.request, answer
+
+    def _build(self, method: str, invite: Request, answer: Response, routes: list[str], uri: str) -> Request:
+        self._serial += 1
+        number = invite.cseq.number if method == "ACK" else invite.cseq.number + self._serial
+        rows = [
+            f"Via: SIP/2.0/{self.transport.upper()} {self.endpoint[0]}:{self.endpoint[1]};branch=z9hG4bK{self.name}{method}{self._serial}",
+            *(f"Route: {route}" for route in routes),
+            f"From: {answer.required('from')}",
+            f"To: {answer.required('to')}",
+            f"Call-ID: {answer.call_id}",
+            f"CSeq: {number} {method}",
+            "Max-Forwards: 70",
+            "Content-Length: 0",
+        ]
+        octets = "\r\n".join((f"{method} {uri} SIP/2.0", *rows, "", "")).encode("latin-1")
+        request = parse(octets)
+        if not isinstance(request, Request):
+            raise TypeError("not a request")
+        return request
+
+    # --- as TransactionUser
+
+    def request(self, transaction: ServerTransaction, now: float) -> None:
+        """Somebody calls, or says something inside a dialog."""
+        self.requests.append(transaction.request)
+        if transaction.method != "INVITE":
+            self.answer(transaction, 200, (), now)
+            return
+        if self.script.ring_after is not None:
+            self.timers.start(now + self.script.ring_after, Timed(self, transaction, 180), 0)
+        if self.script.answer_after is not None:
+            final = Timed(self, transaction, self.script.code, self.script.headers)
+            self.timers.start(now + self.script.answer_after, final, 0)
+
+    def answer(
+        self, transaction: ServerTransaction, code: int, headers: tuple[tuple[str, str], ...], now: float
+    ) -> None:
+        """Respond to a request, with what a dialog needs."""
+        request = transaction.request
+        routes = [("record-route", value) for value in request.listed("record-route")]
+        contact = ("contact", f"<sip:{self.endpoint[0]}:{self.endpoint[1]}>")
+        response = build_response(request, code, None, self.name, (*routes, contact, *headers))
+        self.layer.respond(transaction, response, now)
+
+    def cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
+        """The caller gave up: 200 for the CANCEL, 487 for the INVITE."""
+        self.cancelled += 1
+        self.layer.respond(transaction, build_response(transaction.request, 200, None, self.name), now)
+        if invite is not None:
+            self.answer(invite, 487, (), now)
+
+    def ack(self, request: Request, flow: Flow, now: float) -> None:
+        """The other side acknowledged our 2xx."""
+        self.acks.append(request)
+
+    def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """An answer; a 2xx to an INVITE is acknowledged each time it comes (RFC 3261 §13.2.2.4)."""
+        self.responses.append(response)
+        if transaction.method == "INVITE" and 200 <= response.code < 300:
+            routes = list(reversed(response.listed("record-route")))
+            ack = self._build("ACK", transaction.request, response, routes, parse_contact(response))
+            self._send(Flow(0, self.transport, *self.proxy), ack.encode())
+
+    def timed_out(self, transaction: ClientTransaction, now: float) -> None:
+        """Nobody answered."""
+        self.timeouts += 1
+
+    def unreachable(self, transaction: ClientTransaction, now: float) -> None:
+        """Nobody is there."""
+        self.timeouts += 1
+
+    def gone(self, transaction: ServerTransaction, now: float) -> None:
+        """A transaction ended."""
+
+    @property
+    def codes(self) -> list[int]:
+        """The status codes heard so far, 100 included."""
+        return [response.code for response in self.responses]
+
+
+def parse_contact(response: Response) -> str:
+    """The remote target a response names."""
+    return response.required("contact").partition("<")[2].partition(">")[0]
