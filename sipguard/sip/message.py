@@ -184,7 +184,12 @@ class Message:
             del self.names[index], self.rows[index]
 
     def replace_top_via(self, via: Via) -> None:
-        """Put ``via`` in the place of the topmost Via value; the values after it stay. Raises MalformedValue."""
+        """Put ``via`` in the place of the topmost Via value; the values after it stay.
+
+        Raises MalformedValue when there is no Via, or one with a quote left open.
+        """
+        if "via" not in self.names:
+            raise MalformedValue("missing Via")
         index = self.names.index("via")
         row = self.rows[index]
         rest = split_list(row_value(row))[1:] if "," in row else []

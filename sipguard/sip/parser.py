@@ -17,6 +17,7 @@ MAX_ROWS = 512
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
 _BARE_NUL = re.compile(r"(?<!\\)\0")  # in a quoted pair NUL is legal (RFC 3261 §25.1)
+_KNOWN = {f"{spelling}:": name for spelling, name in KNOWN_SPELLINGS.items()}
 _METHODS = frozenset(
     ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "REFER", "SUBSCRIBE",
      "NOTIFY", "MESSAGE", "PUBLISH")
@@ -42,11 +43,11 @@ def parse(data: bytes) -> Request | Response:
     stray = head.count("\n") != line_ends or head.count("\r") != line_ends
     start_line = rows.pop(0)
     if line_ends > MAX_ROWS:
-        raise MalformedMessage(513, "Message Too Large")
+        raise MalformedMessage(513, "Message Too Large", _start(start_line, *_named(rows[:MAX_ROWS]), b""))
     if "\r\n " in head or "\r\n\t" in head:
         rows = _join_folds(rows)
-    names = [KNOWN_SPELLINGS.get(row.partition(":")[0]) or _name(row) for row in rows]
-    message = _start(start_line, names, rows, body)
+    message = _start(start_line, *_named(rows), body)
+    names = message.names
     if not separator:
         raise MalformedMessage(400, "Header Section Not Terminated", message)
     if stray or ("\0" in head and _BARE_NUL.search(head)):
@@ -54,6 +55,11 @@ def parse(data: bytes) -> Request | Response:
     if "" in names:
         raise MalformedMessage(400, "Header Field Without Name", message)
     return message
+
+
+def _named(rows: list[str]) -> tuple[list[str], list[str]]:
+    """The canonical names of rows, and the rows."""
+    return [_KNOWN.get(row[: row.find(":") + 1]) or _name(row) for row in rows], rows
 
 
 def _name(row: str) -> str:

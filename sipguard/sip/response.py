@@ -7,6 +7,7 @@ is taken for granted: what is there is copied, a row that could break our own he
 import re
 from collections.abc import Iterable
 
+from sipguard.errors import MalformedValue
 from sipguard.sip.flow import Flow
 from sipguard.sip.header import unfold
 from sipguard.sip.message import Request, Response
@@ -43,7 +44,7 @@ def build_response(
             row = request.rows[request.names.index(name)]
             if _safe(row):
                 names.append(name)
-                rows.append(f"{row};tag={to_tag}" if name == "to" and to_tag and not _TAG.search(row) else row)
+                rows.append(f"{row};tag={to_tag}" if name == "to" and to_tag and not _has_tag(request, row) else row)
     for spelling, value in headers:
         name = canonical_name(spelling)
         names.append(name)
@@ -51,6 +52,14 @@ def build_response(
     names.append("content-length")
     rows.append(f"Content-Length: {len(body)}")
     return Response(f"SIP/2.0 {code} {phrase}", names, rows, body, code, phrase)
+
+
+def _has_tag(request: Request, row: str) -> bool:
+    """Whether the request's To, which stands in ``row``, has a tag, readable or not."""
+    try:
+        return "tag" in request.to.parameters
+    except MalformedValue:
+        return _TAG.search(row) is not None
 
 
 def _safe(row: str) -> bool:
