@@ -1,0 +1,1 @@
+"""Tests of sipguard.stir, file for file."""
