@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple
-
-_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +16,7 @@ class Standing:
     tagged: bool = False
     points: float = 0.0
     reasons: tuple[str, ...] = ()
-    features: Mapping[str, float] = field(default=_NOTHING)
+    features: Mapping[str, float] = field(default_factory=dict)
 
 
 NEUTRAL = Standing()
