@@ -1,7 +1,7 @@
 """CPU time of reading one INVITE: ``parse`` and ``sanity.check`` of a usual message, in microseconds.
 
 Each message has a Call-ID, branch and tag of its own, as on a real trunk, so no cache flatters the figure. Run it as
-``python bench/parse.py``; the target is 25 microseconds.
+``python -m bench.parse``; the target is 25 microseconds.
 """
 
 from timeit import repeat

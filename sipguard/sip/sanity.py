@@ -14,9 +14,8 @@ from sipguard.sip.message import Request, Response
 from sipguard.sip.names import display_name
 from sipguard.sip.uri import SipUri, parse_uri
 
-_MANDATORY = ("via", "from", "to", "call-id", "cseq")
+_MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
-_DIGITS = re.compile(r"[0-9]{1,10}")
 _CALL_ID = re.compile(r"[^\x00-\x20\x7f]++")
 _MAX_FORWARDS_LIMIT = 255  # RFC 3261 §20.22
 _CSEQ_LIMIT = 2**31  # RFC 3261 §8.1.1.5
@@ -28,11 +27,11 @@ def check(message: Request | Response, *, datagram: bool) -> None:
     A datagram's octets beyond Content-Length are cut off ``message.body`` (RFC 3261 §18.3). Raises MalformedMessage
     with the status to answer a request with; a response that raises is to be dropped.
     """
-    names = message.names
-    for name in _MANDATORY:
-        if name not in names:
-            raise MalformedMessage(400, f"Missing {display_name(name)} Header Field", message)
-    if len(set(names)) != len(names):
+    present = set(message.names)
+    if not present >= _MANDATORY:
+        missing = ", ".join(sorted(display_name(name) for name in _MANDATORY - present))
+        raise MalformedMessage(400, f"Missing {missing}", message)
+    if len(present) != len(message.names):
         _refuse_repeated(message)
     try:
         _check_fields(message)
@@ -46,7 +45,7 @@ def check(message: Request | Response, *, datagram: bool) -> None:
 def _refuse_repeated(message: Request | Response) -> None:
     for name in _SINGLE:
         if message.names.count(name) > 1:
-            raise MalformedMessage(400, f"Repeated {display_name(name)} Header Field", message)
+            raise MalformedMessage(400, f"Repeated {display_name(name)}", message)
 
 
 def _check_fields(message: Request | Response) -> None:
@@ -70,7 +69,7 @@ def _check_request(request: Request) -> None:
     parse_uri(request.from_.uri)
     parse_uri(request.to.uri)
     hops = request.value("max-forwards")
-    if hops is not None and (not _DIGITS.fullmatch(hops) or int(hops) > _MAX_FORWARDS_LIMIT):
+    if hops is not None and not 0 <= _number(hops) <= _MAX_FORWARDS_LIMIT:
         raise MalformedValue("malformed Max-Forwards")
 
 
@@ -79,13 +78,18 @@ def _check_length(message: Request | Response, datagram: bool) -> None:
     text = message.value("content-length")
     if text is None:
         if not datagram:
-            raise MalformedMessage(400, "Missing Content-Length Header Field", message)
+            raise MalformedMessage(400, "Missing Content-Length", message)
         return
-    if not _DIGITS.fullmatch(text):
+    length = _number(text)
+    if length < 0:
         raise MalformedMessage(400, "Malformed Content-Length", message)
-    length = int(text)
     if length == len(message.body):
         return
     if length > len(message.body) or not datagram:
         raise MalformedMessage(400, "Content-Length Does Not Match The Body", message)
     message.body = message.body[:length]
+
+
+def _number(text: str) -> int:
+    """A number of at most ten ASCII digits, -1 for any other text."""
+    return int(text) if len(text) <= 10 and text.isascii() and text.isdigit() else -1

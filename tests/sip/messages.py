@@ -13,31 +13,38 @@ ROWS = {
 }
 
 
-def octets(
-    *extra: str, method: str = "INVITE", uri: str = "sip:bob@example.net", body: bytes = b"", **rows: str | None
-) -> bytes:
-    """An INVITE in octets; ``rows`` (``call_id=...``) changes values or, with None, drops rows; ``extra`` adds rows."""
-    changed = {name.replace("_", "-"): value for name, value in rows.items()}
+def octets(*extra: str, **changes: str | bytes | None) -> bytes:
+    """An INVITE in octets.
+
+    ``changes`` gives another ``method``, ``uri`` or ``body``, other values of rows (``call_id=...``), or None to drop
+    a row; ``extra`` rows come last.
+    """
+    body = changes.pop("body", b"")
+    method, uri = changes.pop("method", "INVITE"), changes.pop("uri", "sip:bob@example.net")
+    assert isinstance(body, bytes)
+    assert isinstance(method, str)
+    assert isinstance(uri, str)
     lines = [f"{method} {uri} SIP/2.0"]
-    for name, value in ROWS.items():
-        value = changed.get(name.lower(), value)
+    for name, usual in ROWS.items():
+        value = changes.pop(name.lower().replace("-", "_"), usual)
         if value is not None:
+            assert isinstance(value, str)
             lines.append(f"{name}: {value}")
+    assert not changes, f"no such rows: {changes}"
     return "\r\n".join((*lines, *extra, "", "")).encode("latin-1") + body
 
 
-def request(
-    *extra: str, method: str = "INVITE", uri: str = "sip:bob@example.net", body: bytes = b"", **rows: str | None
-) -> Request:
+def request(*extra: str, **changes: str | bytes | None) -> Request:
     """The same, parsed."""
-    message = parse(octets(*extra, method=method, uri=uri, body=body, **rows))
+    message = parse(octets(*extra, **changes))
     assert isinstance(message, Request)
     return message
 
 
-def response(*extra: str, start: str = "SIP/2.0 200 OK", body: bytes = b"", **rows: str | None) -> Response:
-    """A response with the same rows, parsed."""
-    head = octets(*extra, **rows).partition(b"\r\n")[2]
-    message = parse(start.encode("latin-1") + b"\r\n" + head + body)
+def response(*extra: str, **changes: str | bytes | None) -> Response:
+    """A response with the same rows, parsed; ``start`` is its status line."""
+    start = changes.pop("start", "SIP/2.0 200 OK")
+    assert isinstance(start, str)
+    message = parse(start.encode("latin-1") + b"\r\n" + octets(*extra, **changes).partition(b"\r\n")[2])
     assert isinstance(message, Response)
     return message

@@ -27,7 +27,7 @@ def test_a_usual_request_and_response_pass() -> None:
 def test_a_missing_mandatory_field_is_named(name: str) -> None:
     """A message without a mandatory field is refused with its name in the phrase."""
     error = refusal(request(**{name.lower().replace("-", "_"): None}))
-    assert (error.status, error.phrase) == (400, f"Missing {name} Header Field")
+    assert (error.status, error.phrase) == (400, f"Missing {name}")
     refusal(response(**{name.lower().replace("-", "_"): None}))
 
 
