@@ -1,9 +1,9 @@
 """The account tree: who is whose customer, and in which state."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -43,6 +43,7 @@ class Accounts:
             if session.get(AccountRow, entry.name) is not None:
                 raise RegistryError(f'account "{entry.name}" exists already')
             write_accounts(session, [entry])
+            check_tree(read_accounts(session))
             self._database.audit(session, "account.add", entry.name, kind=entry.kind, parent=entry.parent)
 
     def change(self, name: str, **values: str | None) -> None:
@@ -71,12 +72,6 @@ class Accounts:
             session.execute(delete(AccountRow).where(AccountRow.name == name))
             self._database.audit(session, "account.remove", name)
 
-    def load(self, entries: Iterable[AccountEntry]) -> None:
-        """Add or replace many accounts in one transaction."""
-        with self._database.writing() as session:
-            count = write_accounts(session, entries)
-            self._database.audit(session, "account.import", "", rows=count)
-
 
 def read_accounts(connection: Session | Connection) -> list[AccountEntry]:
     """All accounts, by name."""
@@ -92,26 +87,23 @@ def read_accounts(connection: Session | Connection) -> list[AccountEntry]:
     ]
 
 
-def write_accounts(session: Session, entries: Iterable[AccountEntry]) -> int:
-    """Add or replace accounts and check the tree that results. Raises RegistryError."""
-    new = {entry.name: entry for entry in entries}
-    known = {entry.name: entry for entry in read_accounts(session)}
-    for entry in check_tree((known | new).values()):
-        if entry.name in new:
-            values = entry._asdict()
-            statement = insert(AccountRow).values(**values)
-            session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
-    return len(new)
+def write_accounts(session: Session, entries: Sequence[AccountEntry]) -> None:
+    """Add or replace accounts; a parent may come after its children, even in a later call of the transaction."""
+    session.execute(text("PRAGMA defer_foreign_keys = ON"))
+    statement = insert(AccountRow)
+    changed = {name: statement.excluded[name] for name in AccountEntry._fields[1:]}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["name"], set_=changed), [entry._asdict() for entry in entries]
+    )
 
 
-def check_tree(entries: Iterable[AccountEntry]) -> list[AccountEntry]:
-    """The accounts with every parent before its children. Raises RegistryError when they are no tree."""
+def check_tree(entries: Iterable[AccountEntry]) -> None:
+    """Raise RegistryError when the accounts are no tree."""
     known = {entry.name: entry for entry in entries}
     for entry in known.values():
         problem = parent_problem(entry, known)
         if problem is not None:
             raise RegistryError(problem)
-    return sorted(known.values(), key=lambda entry: _LEVEL[entry.kind])
 
 
 def parent_problem(entry: AccountEntry, known: Mapping[str, AccountEntry]) -> str | None:

@@ -41,6 +41,12 @@ class Numbers:
         with self._database.reading() as connection:
             return read_numbers(connection, account)
 
+    def trunks(self) -> Sequence[str]:
+        """The trunks that numbers are to be reached by."""
+        with self._database.reading() as connection:
+            statement = select(NumberRow.trunk).where(NumberRow.trunk.is_not(None)).distinct()
+            return [trunk for trunk in connection.execute(statement).scalars() if trunk is not None]
+
     def add(self, entry: NumberEntry) -> None:
         """Give an account a right, or change the one it has."""
         with self._database.writing() as session:

@@ -5,14 +5,17 @@ raises ValueError with a sentence for the operator.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 
 import phonenumbers
 
-from sipguard.stir.telephone_number import TN
+from sipguard.config.suggestion import suggestion
+from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 
 _SEPARATORS = re.compile(r"[ ().\-/]")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
 
@@ -29,17 +32,32 @@ def canonical_number(text: str, country: str = "US") -> TN:
     return TN(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+"))
 
 
-def canonical_pattern(text: str, country_code: str = "1", national_lengths: tuple[int, ...] = (10,)) -> str:
+def canonical_pattern(text: str, plan: DialPlan) -> str:
     """The canonical form of a number or block (``999XXXXXXX``); unallocated ranges are welcome. Raises ValueError."""
     found = _PATTERN.fullmatch(_SEPARATORS.sub("", text))
     if found is None:
         raise ValueError(f'"{text}" is not a number or a block with trailing X like 999XXXXXXX')
     pattern = found["digits"] + found["wild"].upper()
-    if not found["plus"] and len(pattern) in national_lengths:
-        pattern = country_code + pattern
+    if not found["plus"] and len(pattern) in plan.national_lengths:
+        pattern = plan.country_code + pattern
     if not 3 <= len(pattern) <= 15:
         raise ValueError(f'"{text}" is not between 3 and 15 digits long')
     return pattern
+
+
+def account_name(text: str) -> str:
+    """A name an account may have. Raises ValueError."""
+    if _NAME.fullmatch(text) is None:
+        raise ValueError(f'"{text}" is not a name; use letters, digits and . _ / - (64 at most)')
+    return text
+
+
+def choice(column: str, text: str, choices: Sequence[str]) -> str:
+    """One of a few words. Raises ValueError."""
+    if text not in choices:
+        allowed = ", ".join(word for word in choices if word)
+        raise ValueError(f'{column} "{text}" is not one of {allowed}{suggestion(text, choices)}')
+    return text
 
 
 def expiry(text: str) -> UnixTime | None:

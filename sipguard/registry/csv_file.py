@@ -1,0 +1,66 @@
+"""Reading a CSV file row by row: the header decides which column is which, every row knows its line."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from sipguard.config.suggestion import suggestion
+from sipguard.errors import RegistryError
+
+
+class Columns(NamedTuple):
+    """Which columns a file must have, and which it may have."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+class Row(NamedTuple):
+    """One row: its line in the file (from 1) and its values by column, without surrounding space, "" when absent."""
+
+    line: int
+    values: dict[str, str]
+
+
+class RowProblem(NamedTuple):
+    """What is wrong with a row, and the line it is in."""
+
+    line: int
+    message: str
+
+
+def read_rows(path: Path, columns: Columns) -> Iterator[Row | RowProblem]:
+    """The rows of a file; a row with the wrong number of values is a problem.
+
+    Raises RegistryError when the file cannot be read or its header is wrong.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            names = [name.strip().lower() for name in next(reader, [])]
+            _check_header(path, names, columns)
+            for cells in reader:
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) != len(names):
+                    yield RowProblem(reader.line_num, f"has {len(cells)} values, the header has {len(names)} columns")
+                    continue
+                values = dict.fromkeys(columns.optional, "")
+                values.update(zip(names, (cell.strip() for cell in cells), strict=True))
+                yield Row(reader.line_num, values)
+    except OSError as error:
+        raise RegistryError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RegistryError(f"{path} is not UTF-8 text") from None
+    except csv.Error as error:
+        raise RegistryError(f"{path} line {reader.line_num}: {error}") from None
+
+
+def _check_header(path: Path, names: list[str], columns: Columns) -> None:
+    known = columns.required + columns.optional
+    problems = [f'no column "{name}"' for name in columns.required if name not in names]
+    problems += [f'unknown column "{name}"{suggestion(name, known)}' for name in names if name not in known]
+    problems += [f'column "{name}" twice' for name in dict.fromkeys(names) if names.count(name) > 1]
+    if problems:
+        raise RegistryError(f"{path} line 1: {'; '.join(problems)}; the columns are {', '.join(known)}")

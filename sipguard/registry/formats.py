@@ -1,0 +1,161 @@
+"""The kinds of CSV file: accounts, numbers, emergency registrations, do-not-originate lists."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sipguard.config.dial_plan import dial_plan
+from sipguard.config.suggestion import suggestion
+from sipguard.policy.directory import AccountState
+from sipguard.registry.accounts import AccountEntry, parent_problem, path_of, read_accounts, write_accounts
+from sipguard.registry.csv_file import Columns, RowProblem
+from sipguard.registry.emergency import STATUSES, EmergencyEntry, write_emergency
+from sipguard.registry.imports import Numbered, repeated
+from sipguard.registry.lists import PatternEntry, write_patterns
+from sipguard.registry.numbers import KINDS, NumberEntry, end_user_problem, write_numbers
+from sipguard.registry.schema import AccountKind, NumberRow
+from sipguard.registry.values import account_name, canonical_number, canonical_pattern, choice, expiry, shown_number
+
+
+class AccountsFormat:
+    """``name,kind,parent,state,attest_cap,emergency_unprovisioned``; parents may stand below their children."""
+
+    noun = "account"
+    columns = Columns(("name",), ("kind", "parent", "state", "attest_cap", "emergency_unprovisioned"))
+
+    def entry(self, values: dict[str, str]) -> AccountEntry:
+        """The account of one row. Raises ValueError."""
+        return AccountEntry(
+            account_name(values["name"]),
+            AccountKind(choice("kind", values["kind"] or "account", tuple(AccountKind))),
+            values["parent"] or None,
+            AccountState(choice("state", values["state"] or "active", tuple(AccountState))),
+            choice("attest_cap", values["attest_cap"], ("", "B", "C")) or None,
+            choice("emergency_unprovisioned", values["emergency_unprovisioned"], ("", "reject", "route")) or None,
+        )
+
+    def problems(self, session: Session, entries: Sequence[Numbered[AccountEntry]]) -> Iterator[RowProblem]:
+        """Names that repeat, and places in the tree that cannot be."""
+        yield from repeated([(line, entry.name) for line, entry in entries], lambda name: f'account "{name}"')
+        lines = {entry.name: line for line, entry in entries}
+        known = {entry.name: entry for entry in read_accounts(session)} | {entry.name: entry for _, entry in entries}
+        for entry in known.values():
+            problem = parent_problem(entry, known)
+            if problem is not None:  # a row may also break an account that it is to be the parent of
+                yield RowProblem(lines.get(entry.name) or lines.get(entry.parent or "", 0), problem)
+
+    def store(self, session: Session, entries: Sequence[AccountEntry]) -> None:
+        """Add or replace accounts."""
+        write_accounts(session, entries)
+
+
+class NumbersFormat:
+    """``number,account,kind,expires,end_user,trunk``; national numbers are of the given country."""
+
+    noun = "number"
+    columns = Columns(("number", "account", "kind"), ("expires", "end_user", "trunk"))
+
+    def __init__(self, country: str = "US") -> None:
+        self._country = dial_plan(country).country
+
+    def entry(self, values: dict[str, str]) -> NumberEntry:
+        """The right of one row. Raises ValueError."""
+        return NumberEntry(
+            canonical_number(values["number"], self._country),
+            values["account"],
+            choice("kind", values["kind"].lower(), tuple(KINDS)),
+            expiry(values["expires"]),
+            values["end_user"] or None,
+            values["trunk"] or None,
+        )
+
+    def problems(self, session: Session, entries: Sequence[Numbered[NumberEntry]]) -> Iterator[RowProblem]:
+        """Accounts and end users that are not there, rights given twice, numbers with two owners."""
+        known = {entry.name: entry for entry in read_accounts(session)}
+        for line, entry in entries:
+            if entry.account not in known:
+                yield RowProblem(line, f'no account is called "{entry.account}"{suggestion(entry.account, known)}')
+            elif entry.end_user is not None:
+                problem = end_user_problem(entry, path_of(entry.end_user, known))
+                if problem is not None:
+                    yield RowProblem(line, problem)
+        rights = [(line, (entry.tn, entry.account)) for line, entry in entries]
+        yield from repeated(rights, lambda _: "the same number and account")
+        yield from _owners(session, entries)
+
+    def store(self, session: Session, entries: Sequence[NumberEntry]) -> None:
+        """Add or replace rights."""
+        write_numbers(session, entries)
+
+
+def _owners(session: Session, entries: Sequence[Numbered[NumberEntry]]) -> Iterator[RowProblem]:
+    """Numbers that two accounts would own; an owner in the registry whom the file makes something else is none."""
+    statement = select(NumberRow.tn, NumberRow.account).where(NumberRow.kind == "owned")
+    changed = {(entry.tn, entry.account) for _, entry in entries if entry.kind != "owned"}
+    owners = {tn: (account, 0) for tn, account in session.execute(statement) if (tn, account) not in changed}
+    for line, entry in entries:
+        if entry.kind != "owned":
+            continue
+        owner, owner_line = owners.setdefault(entry.tn, (entry.account, line))
+        if owner != entry.account:
+            where = f"in line {owner_line}" if owner_line else "in the registry"
+            yield RowProblem(line, f'{shown_number(entry.tn)} is owned by account "{owner}" {where} already')
+
+
+class EmergencyFormat:
+    """``number,account,country,status,paid,location``; national numbers are of the row's country."""
+
+    noun = "emergency"
+    columns = Columns(("number", "account", "country", "status"), ("paid", "location"))
+
+    def entry(self, values: dict[str, str]) -> EmergencyEntry:
+        """The registration of one row. Raises ValueError."""
+        country = dial_plan(values["country"]).country
+        return EmergencyEntry(
+            canonical_number(values["number"], country),
+            values["account"],
+            country,
+            choice("status", values["status"].lower(), STATUSES),
+            choice("paid", values["paid"].lower(), ("", "no", "yes")) == "yes",
+            values["location"] or None,
+        )
+
+    def problems(self, session: Session, entries: Sequence[Numbered[EmergencyEntry]]) -> Iterator[RowProblem]:
+        """Accounts that are not there, and numbers that repeat."""
+        known = {entry.name for entry in read_accounts(session)}
+        for line, entry in entries:
+            if entry.account not in known:
+                yield RowProblem(line, f'no account is called "{entry.account}"{suggestion(entry.account, known)}')
+        yield from repeated([(line, entry.tn) for line, entry in entries], lambda tn: shown_number(str(tn)))
+
+    def store(self, session: Session, entries: Sequence[EmergencyEntry]) -> None:
+        """Add or replace registrations."""
+        write_emergency(session, entries)
+
+
+class DoNotOriginateFormat:
+    """``pattern,action,source,expires``: numbers and blocks with trailing X, national ones of the given country."""
+
+    noun = "list"
+    columns = Columns(("pattern",), ("action", "source", "expires"))
+
+    def __init__(self, country: str = "US") -> None:
+        self._plan = dial_plan(country)
+
+    def entry(self, values: dict[str, str]) -> PatternEntry:
+        """The pattern of one row. Raises ValueError."""
+        return PatternEntry(
+            canonical_pattern(values["pattern"], self._plan),
+            choice("action", values["action"].lower() or "block", ("block",)),
+            values["source"],
+            expiry(values["expires"]),
+        )
+
+    def problems(self, session: Session, entries: Sequence[Numbered[PatternEntry]]) -> Iterator[RowProblem]:  # noqa: ARG002
+        """Patterns that repeat."""
+        return repeated([(line, entry.pattern) for line, entry in entries], str)
+
+    def store(self, session: Session, entries: Sequence[PatternEntry]) -> None:
+        """Add or replace patterns."""
+        write_patterns(session, entries)

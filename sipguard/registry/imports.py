@@ -1,0 +1,93 @@
+"""CSV imports: every row is read and judged first, and either the whole file is stored or nothing of it.
+
+A bad file costs one run: all its problems come back together, each with its line. Rows already in the registry are
+replaced, so that importing a file twice is the same as importing it once.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from sqlalchemy.orm import Session
+
+from sipguard.registry.csv_file import Columns, Row, RowProblem, read_rows
+from sipguard.registry.registry import Registry
+
+_Entry = TypeVar("_Entry")
+_BATCH = 1000  # rows per progress report and per statement
+Progress = Callable[[int], None]
+Numbered = tuple[int, _Entry]  # a line and the entry it holds
+
+
+class Format(Protocol[_Entry]):
+    """One kind of file: its columns, how a row becomes an entry, what entries may not do, how they are stored."""
+
+    noun: str
+    columns: Columns
+
+    def entry(self, values: dict[str, str]) -> _Entry:
+        """The entry of one row. Raises ValueError."""
+
+    def problems(self, session: Session, entries: Sequence[Numbered[_Entry]]) -> Iterator[RowProblem]:
+        """What the rows together, or against the registry, do wrong."""
+
+    def store(self, session: Session, entries: Sequence[_Entry]) -> None:
+        """Add or replace entries."""
+
+
+class ImportReport(NamedTuple):
+    """How an import ended: how many rows were read, what is wrong, whether they are stored."""
+
+    rows: int
+    problems: tuple[RowProblem, ...]
+    stored: bool
+
+
+class Import(Generic[_Entry]):
+    """One file of one format on its way into the registry; ``progress`` is told of rows done, in two passes."""
+
+    def __init__(self, registry: Registry, form: Format[_Entry], progress: Progress = lambda _: None) -> None:
+        self._registry = registry
+        self._form = form
+        self._progress = progress
+
+    def run(self, path: Path, *, validate_only: bool = False) -> ImportReport:
+        """Read, judge and (unless ``validate_only``) store the file. Raises RegistryError when it cannot be read."""
+        entries, problems = self._read(path)
+        with self._registry.database.writing() as session:
+            problems += self._form.problems(session, entries)
+            stored = not problems and not validate_only
+            if stored:
+                self._store(session, [entry for _, entry in entries])
+                self._registry.database.audit(session, f"{self._form.noun}.import", path.name, rows=len(entries))
+        return ImportReport(len(entries), tuple(sorted(problems)), stored)
+
+    def _read(self, path: Path) -> tuple[list[Numbered[_Entry]], list[RowProblem]]:
+        entries: list[Numbered[_Entry]] = []
+        problems: list[RowProblem] = []
+        for count, row in enumerate(read_rows(path, self._form.columns), 1):
+            if isinstance(row, Row):
+                try:
+                    entries.append((row.line, self._form.entry(row.values)))
+                except ValueError as error:
+                    problems.append(RowProblem(row.line, str(error)))
+            else:
+                problems.append(row)
+            if count % _BATCH == 0:
+                self._progress(_BATCH)
+        return entries, problems
+
+    def _store(self, session: Session, entries: list[_Entry]) -> None:
+        remaining = iter(entries)
+        while batch := list(islice(remaining, _BATCH)):
+            self._form.store(session, batch)
+            self._progress(len(batch))
+
+
+def repeated(keys: Sequence[tuple[int, object]], text: Callable[[object], str]) -> Iterator[RowProblem]:
+    """The rows whose key an earlier row has already."""
+    first: dict[object, int] = {}
+    for line, key in keys:
+        if first.setdefault(key, line) != line:
+            yield RowProblem(line, f"{text(key)} is in line {first[key]} already")

@@ -1,0 +1,41 @@
+"""What only shows when configuration and registry meet: trunks of accounts that are not there, numbers on no trunk."""
+
+from collections.abc import Iterable, Iterator
+
+from sipguard.config import Configuration
+from sipguard.config.checks import overlapping
+from sipguard.config.suggestion import suggestion
+from sipguard.errors import Problem
+from sipguard.policy.directory import Directory, Side, Trunk
+
+
+def directory_problems(
+    configuration: Configuration, directory: Directory, number_trunks: Iterable[str]
+) -> Iterator[Problem]:
+    """Every disagreement between the configuration and the directory made from it.
+
+    ``number_trunks`` are the trunks that numbers of the registry are to be reached by.
+    """
+    transports = {listener.transport for listener in configuration.listener}
+    for trunk in directory.trunks.values():
+        key = f"trunk.{trunk.name}"
+        if trunk.account is not None and directory.account(trunk.account) is None:
+            near = suggestion(trunk.account, directory.accounts)
+            yield Problem(f"{key}.account", f'the registry has no account "{trunk.account}"{near}')
+        yield from _certificate(key, trunk, configuration)
+        for target in trunk.targets:
+            if target.transport not in transports:
+                yield Problem(f"{key}.targets", f'no {target.transport} listener can send to "{target.uri}"')
+    yield from overlapping(directory.trunks.values())
+    for name in number_trunks:
+        if name not in directory.trunks:
+            near = suggestion(name, directory.trunks)
+            yield Problem("registry.numbers.trunk", f'numbers are routed to trunk "{name}", which is not there{near}')
+
+
+def _certificate(key: str, trunk: Trunk, configuration: Configuration) -> Iterator[Problem]:
+    names = configuration.stir.sign.certificates
+    unsigned_node = not names and trunk.certificate == "default"
+    if trunk.side is Side.CUSTOMER and trunk.certificate not in names and not unsigned_node:
+        near = suggestion(trunk.certificate, names)
+        yield Problem(f"{key}.certificate", f"there is no [stir.sign.certificates.{trunk.certificate}]{near}")
