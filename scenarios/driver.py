@@ -28,7 +28,7 @@ class AgentError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of a call: SIPp's exit code (0: the flow went as its file says) and what the caller sent and received."""
+    """What came of a call: SIPp's exit code (0: the flow went as its file says) and what the caller saw."""
 
     exit_code: int
     call_id: str

@@ -1,9 +1,9 @@
 """Reads the message traces that SIPp writes with ``-trace_msg``: what an agent really sent and received.
 
 A trace is a list of blocks: a dashed line with a time, a line ``UDP message received [640] bytes :`` or ``UDP message
-sent (640 bytes):``, and the octets of the message. The count is what we cut by, so a body can hold anything. SIPp flushes
-after every message, which makes a trace of a living agent readable too; a last block that is not whole yet is left for
-the next reading.
+sent (640 bytes):``, and the octets of the message. The count is what we cut by, so a body can hold anything. SIPp
+flushes after every message, which makes a trace of a living agent readable too; a last block that is not whole yet is
+left for the next reading.
 """
 
 import re

@@ -1,0 +1,64 @@
+# What this house can do. Every target installs what it needs (Debian packages as root or through sudo, Python packages
+# into .venv) and skips quickly what is there already.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+PYTHON3 ?= python3
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
+
+SIP_PACKAGES := sip-tester
+BENCH_PACKAGES := sip-tester kamailio kamailio-secsipid-modules
+
+# $(call debian,PACKAGES): install those that are missing.
+debian = @missing=$$(for package in $(1); do \
+		dpkg-query --show --showformat='$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed || echo $$package; \
+	done); \
+	[ -z "$$missing" ] || { echo "installing" $$missing; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
+
+.PHONY: help demo test check bench certs docs sip
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    the main job on real SIP traffic, in about a minute"
+	@echo "make test    the whole test suite"
+	@echo "make check   style, types, import contracts, and the suite with its coverage"
+	@echo "make bench   CPU per call against Kamailio with secsipid"
+	@echo "make certs   a TEST STIR/SHAKEN authority in certs/test (never trust it)"
+	@echo "make docs    the generated pages of docs/"
+
+demo: $(INSTALLED) sip
+	$(PYTHON) -m scenarios.demo
+
+test: $(INSTALLED) sip
+	$(PYTHON) -m pytest -n auto
+
+check: $(INSTALLED) sip
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy --strict sipguard scenarios bench certs/make.py
+	$(VENV)/bin/lint-imports
+	$(PYTHON) -m pytest -n auto --cov --cov-report=term
+
+bench: $(INSTALLED)
+	$(call debian,$(BENCH_PACKAGES))
+	$(PYTHON) -m bench.against_kamailio
+
+certs: $(INSTALLED)
+	$(PYTHON) certs/make.py certs/test
+
+docs: $(INSTALLED)
+	$(PYTHON) -m sipguard.transaction.diagram > docs/state-machines.md
+
+sip:
+	$(call debian,$(SIP_PACKAGES))
+
+# A virtual environment needs ensurepip, which Debian keeps in a package of its own.
+$(VENV)/bin/python:
+	@$(PYTHON3) -c 'import ensurepip, venv' 2>/dev/null || { $(APT) update && $(APT) install -y python3 python3-venv; }
+	$(PYTHON3) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml $(VENV)/bin/python
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev,demo,fast]'
+	@touch $@
