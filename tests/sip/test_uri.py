@@ -48,6 +48,7 @@ def test_tel_parameters_stand_in_the_user_part() -> None:
     assert uri.user_number == "+15551234"
     assert uri.user_parameters == {"verstat": "TN-Validation-Passed", "npdi": None}
     assert dict(uri.parameters) == {"user": "phone"}
+    assert sip("sip:+1;;a=1;A=2@h").user_parameters == {"a": "1"}
 
 
 @pytest.mark.clause("RFC 4475 3.1.1.9")
