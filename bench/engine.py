@@ -1,0 +1,100 @@
+"""CPU microseconds of one whole call through the engine alone: seven messages in, eight out, no socket, everything on.
+
+INVITE (100, screened, signed, recorded), 180, 200, ACK, BYE, 200. Usage: ``python -m bench.engine [calls]``.
+"""
+
+import sys
+import time
+
+from sipguard.engine import Ask, Engine, Send
+from sipguard.policy.need import Answer
+from sipguard.sip.flow import Flow
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, Sample, flow_from, invite
+
+WALL = 1_800_000_000.0
+
+
+def in_dialog(method: str, number: int, route: str, to_tag: str) -> bytes:
+    """An in-dialog request of the caller."""
+    host, port = ACME_PBX
+    rows = (
+        f"{method} sip:{CARRIER_A[0]}:{CARRIER_A[1]} SIP/2.0",
+        f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{method}{number};rport",
+        f"Route: {route}",
+        f"From: <sip:+14155550100@{host};user=phone>;tag=caller-tag",
+        f"To: <sip:+12125550123@192.0.2.1;user=phone>;tag={to_tag}",
+        f"Call-ID: bench-{number}@sample",
+        f"CSeq: {1 if method == 'ACK' else 2} {method}",
+        "Max-Forwards: 70",
+        "Content-Length: 0",
+        "",
+        "",
+    )
+    return "\r\n".join(rows).encode()
+
+
+def response(request: bytes, code: int, phrase: str) -> bytes:
+    """The carrier's response to a request the engine sent."""
+    head = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+    kept = [row for row in head if row.split(":")[0] in ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq")]
+    kept = [f"{row};tag=carrier" if row.startswith("To:") and ";tag=" not in row else row for row in kept]
+    rows = (f"SIP/2.0 {code} {phrase}", *kept, f"Contact: <sip:{CARRIER_A[0]}:{CARRIER_A[1]}>", "Content-Length: 0", "", "")
+    return "\r\n".join(rows).encode("latin-1")
+
+
+class Load:
+    """Calls through one engine; only the engine's doors are on the clock."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.now = 0.0
+        self.spent = 0
+
+    def door(self, data: bytes, flow: Flow) -> list[Send]:
+        """Receive, commit what is asked, and give back what is sent."""
+        start = time.thread_time_ns()
+        outputs = self.engine.receive(data, flow, self.now, WALL + self.now)
+        sends: list[Send] = []
+        for output in outputs:
+            if isinstance(output, Send):
+                sends.append(output)
+            elif isinstance(output, Ask):
+                more = self.engine.complete(output.need, Answer(True), self.now, WALL + self.now)
+                sends.extend(item for item in more if isinstance(item, Send))
+        self.spent += time.thread_time_ns() - start
+        return sends
+
+    def one(self, number: int) -> None:
+        """One call, start to end."""
+        customer, carrier = flow_from(ACME_PBX), flow_from(CARRIER_A)
+        forwarded = self.door(invite(call_id=f"bench-{number}@sample").encode(), customer)[-1].data
+        self.door(response(forwarded, 180, "Ringing"), carrier)
+        self.door(response(forwarded, 200, "OK"), carrier)
+        route = forwarded.partition(b"Record-Route: ")[2].partition(b"\r\n")[0].decode()
+        self.door(in_dialog("ACK", number, route, "carrier"), customer)
+        bye = self.door(in_dialog("BYE", number, route, "carrier"), customer)[-1].data
+        self.door(response(bye, 200, "OK"), carrier)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let timers run; on the clock too."""
+        self.now += seconds
+        start = time.thread_time_ns()
+        self.engine.tick(self.now, WALL + self.now)
+        self.spent += time.thread_time_ns() - start
+
+
+def main() -> None:
+    """Print microseconds per call."""
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    load = Load(Sample().engine)
+    for number in range(calls):
+        if number == calls // 10:
+            load.spent = 0  # warm
+        load.one(number)
+        load.pass_time(0.01)
+    load.pass_time(100)
+    print(f"engine: {load.spent / 1000 / (calls - calls // 10):.1f} us per call, {load.engine.open_transactions} open at the end")
+
+
+if __name__ == "__main__":
+    main()
