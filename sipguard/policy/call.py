@@ -59,7 +59,13 @@ class Call:
     )
 
     def __init__(
-        self, identifier: str, request: Request, flow: Flow, received_at: UnixTime, trunk: Trunk, account: Account | None
+        self,
+        identifier: str,
+        request: Request,
+        flow: Flow,
+        received_at: UnixTime,
+        trunk: Trunk,
+        account: Account | None,
     ) -> None:
         self.identifier = identifier
         self.request = request

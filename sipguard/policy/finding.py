@@ -30,8 +30,8 @@ class Emergency:
 class CallerIdentity:
     """Who the caller is allowed to be.
 
-    ``effective`` is the number everything later uses (signing, statistics, records); ``right`` is the account's right to
-    it, None when it has none (attestation B at most). ``replaced`` is the number put in place of a refused one.
+    ``effective`` is the number everything later uses (signing, statistics, records); ``right`` is the account's right
+    to it, None when it has none (attestation B at most). ``replaced`` is the number put in place of a refused one.
     """
 
     effective: TN
@@ -142,6 +142,4 @@ class Refusal:
         return ("refuse", self.rule)
 
 
-Finding = (
-    Emergency | CallerIdentity | Classified | Attested | Signed | Unsigned | Verified | Routed | Refusal
-)
+Finding = Emergency | CallerIdentity | Classified | Attested | Signed | Unsigned | Verified | Routed | Refusal

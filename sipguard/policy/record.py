@@ -77,7 +77,7 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
 
 
 class FollowUpRecord(msgspec.Struct, omit_defaults=True):
-    """What became of a call: ``answer`` (a 2xx passed) or ``end`` (final code, duration in seconds, who released it)."""
+    """What became of a call: ``answer`` (a 2xx passed) or ``end`` (code, seconds, who released it)."""
 
     v: int
     id: str
@@ -148,7 +148,7 @@ class Recorder:
         released_by: str,
         duration: float | None = None,
     ) -> bytes:
-        """The follow-up that closes a record. ``duration`` is in seconds, None where there is none or nobody knows it."""
+        """The follow-up that closes a record; ``duration`` in seconds, None where there is none or nobody knows it."""
         return self._encoder.encode(
             FollowUpRecord(
                 VERSION,

@@ -1,8 +1,8 @@
 """The published table of rules: stable name, family, answer and default mode, in the order the chain asks them.
 
 Two families of refusal, never mixed: *deterministic* rules answer 403 (404 and 484 for destinations, 503 for our own
-limits) with a reason phrase; *analytics* rules answer ``603 Network Blocked`` (ATIS-1000099). The names are stable: they
-appear in records, metrics, Warning texts and in ``docs/policy.md``.
+limits) with a reason phrase; *analytics* rules answer ``603 Network Blocked`` (ATIS-1000099). The names are stable:
+they appear in records, metrics, Warning texts and in ``docs/policy.md``.
 """
 
 from dataclasses import dataclass
@@ -62,10 +62,12 @@ TABLE = (
     Rule("destination.no-route", _D, 480, "Temporarily Unavailable", Mode.BLOCK, "No trunk carries this call."),
     Rule("robodial.tag", _A, 603, "Network Blocked", Mode.REPORT,
          "The account's traffic is tagged as robo-dialing; its calls leave by the segregated route."),
-    Rule("node.draining", _D, 503, "Service Unavailable", Mode.BLOCK, "The node is shutting down; emergency calls pass."),
+    Rule("node.draining", _D, 503, "Service Unavailable", Mode.BLOCK,
+         "The node is shutting down; emergency calls pass."),
     Rule("node.ledger", _D, 503, "Service Unavailable", Mode.BLOCK,
          "The attestation log cannot be written and is configured to hold calls."),
-    Rule("node.error", _D, 500, "Server Internal Error", Mode.BLOCK, "A stage failed; the failure is in the node's log."),
+    Rule("node.error", _D, 500, "Server Internal Error", Mode.BLOCK,
+         "A stage failed; the failure is in the node's log."),
     Rule("sign.outage", _D, 503, "Signing Unavailable", Mode.BLOCK,
          "The call could not be signed, and the operator chose to refuse it rather than send it unsigned."),
     Rule("stir.missing", _S, 428, "Use Identity Header", Mode.BLOCK, "No usable Identity header, and one is required."),
