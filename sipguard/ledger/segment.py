@@ -19,6 +19,11 @@ class Segment(NamedTuple):
     path: Path
 
 
+def log_directory(state: Path) -> Path:
+    """Where the attestation log of a node with this state directory is."""
+    return state / "attestation"
+
+
 def segments(directory: Path) -> list[Segment]:
     """The segments in a directory in order; other files are ignored. Raises OSError."""
     found = []

@@ -1,0 +1,29 @@
+"""The engine as the driver sees it: four ways in, one deadline out."""
+
+from typing import Protocol
+
+from sipguard.policy.need import AddressAnswer, Answer, Need
+from sipguard.proxy.output import Output
+from sipguard.sip.flow import Flow
+
+
+class Doors(Protocol):
+    """What the driver calls; ``sipguard.engine.Engine`` is the one that matters.
+
+    ``now`` is monotonic, ``wall`` the wall clock, both in seconds.
+    """
+
+    def receive(self, data: bytes, flow: Flow, now: float, wall: float) -> list[Output]:
+        """One datagram or one framed message arrived."""
+
+    def complete(self, need: Need, answer: Answer | AddressAnswer, now: float, wall: float) -> list[Output]:
+        """A need is answered."""
+
+    def lost(self, flow: Flow, now: float, wall: float) -> list[Output]:
+        """A send on this flow failed, or its stream is gone."""
+
+    def tick(self, now: float, wall: float) -> list[Output]:
+        """Time has passed."""
+
+    def deadline(self) -> float | None:
+        """When the next tick is due."""

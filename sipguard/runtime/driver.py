@@ -1,0 +1,155 @@
+"""The driver: gives the engine what happens, and does what it says, in order.
+
+Transports hand in every datagram of one wake-up with ``receive`` and end with ``settle``, so that all attestation
+records of the batch are one write; the calls that wait for them go on only after it. There is one loop timer, set to
+the engine's deadline, and moved only when the deadline came nearer: a timer that fires early finds nothing due.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sipguard.policy.need import AddressAnswer, Answer, CommitNeed, Need
+from sipguard.proxy.output import Ask, Close, Event, Log, Output
+from sipguard.runtime.clock import Clock
+from sipguard.runtime.doors import Doors
+from sipguard.runtime.faults import Faults
+from sipguard.runtime.histogram import Histogram
+from sipguard.runtime.journal import Answered, Journal
+from sipguard.sip.flow import Flow, Send
+
+logger = logging.getLogger("sipguard.engine")
+
+
+class Transport(Protocol):
+    """One listener's way out. Neither method raises; a failed send is told to ``Driver.lost``."""
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send on a flow of this listener."""
+
+    def disconnect(self, flow: Flow) -> None:
+        """Close a stream."""
+
+
+# Takes the need it provides for. Gives the answer when it has it, or None and calls Driver.answer later.
+Provider = Callable[[Any], Answer | AddressAnswer | None]
+
+_AFTER_A_BUG = 0.1  # seconds until the next tick when one raised: it may find the same thing due again
+
+
+class Driver:
+    """Runs one engine in one loop."""
+
+    def __init__(
+        self, engine: Doors, journal: Journal, clock: Clock, faults: Faults, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.engine = engine
+        self.transports: dict[int, Transport] = {}  # by listener number
+        self.providers: dict[type[Need], Provider] = {}
+        self.receive_seconds = Histogram((0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25))
+        self._journal = journal
+        self._clock = clock
+        self._faults = faults
+        self._loop = loop
+        self._lost: dict[Flow, None] = {}
+        self._answers: list[tuple[Need, Answer | AddressAnswer]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes = 0.0  # when the timer fires, monotonic
+        journal.completed = self._committed
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One datagram or one framed message. Follow the last of a batch with ``settle``."""
+        now = self._clock.monotonic()
+        try:
+            self._apply(self.engine.receive(data, flow, now, self._clock.wall()))
+        except Exception as error:
+            self._faults.bug("receive", error)
+        self.receive_seconds.observe(self._clock.monotonic() - now)
+
+    def lost(self, flow: Flow) -> None:
+        """A send on this flow failed or its stream is gone; told to the engine by the next ``settle``."""
+        self._lost[flow] = None
+
+    def answer(self, need: Need, answer: Answer | AddressAnswer) -> None:
+        """The answer to a need, from its provider."""
+        self._complete(need, answer)
+        self.settle()
+
+    def settle(self) -> None:
+        """End a batch: report lost flows, write its records, let the calls go on, set the timer."""
+        while self._lost or self._answers or self._journal.pending:
+            if self._lost:
+                self._report_lost()
+            answers, self._answers = self._answers, []
+            for need, answer in answers:
+                self._complete(need, answer)
+            if self._journal.pending:
+                for commit, written in self._journal.flush():
+                    self._complete(commit, written)
+        self._arm()
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _apply(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            kind = type(output)
+            if kind is Send:
+                self.transports[output.flow.listener].send(output.flow, output.data)  # type: ignore[union-attr]
+            elif kind is Ask:
+                self._ask(output.need)  # type: ignore[union-attr]
+            elif kind is Event:
+                self._journal.event(output.line)  # type: ignore[union-attr]
+            elif kind is Log:
+                logger.log(output.level, output.event, extra={"fields": output.fields})  # type: ignore[union-attr]
+            elif kind is Close:
+                self.transports[output.flow.listener].disconnect(output.flow)  # type: ignore[union-attr]
+
+    def _ask(self, need: Need) -> None:
+        if type(need) is CommitNeed:
+            self._journal.commit(need)
+            return
+        answer = self.providers[type(need)](need)
+        if answer is not None:
+            self._answers.append((need, answer))
+
+    def _complete(self, need: Need, answer: Answer | AddressAnswer) -> None:
+        try:
+            self._apply(self.engine.complete(need, answer, self._clock.monotonic(), self._clock.wall()))
+        except Exception as error:
+            self._faults.bug("complete", error)
+
+    def _committed(self, answers: Answered) -> None:
+        for need, answer in answers:
+            self._complete(need, answer)
+        self.settle()
+
+    def _report_lost(self) -> None:
+        flows, self._lost = self._lost, {}
+        for flow in flows:
+            try:
+                self._apply(self.engine.lost(flow, self._clock.monotonic(), self._clock.wall()))
+            except Exception as error:
+                self._faults.bug("lost", error)
+
+    def _arm(self, least: float = 0.0) -> None:
+        deadline = self.engine.deadline()
+        if deadline is None or (self._timer is not None and self._wakes <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes = deadline
+        self._timer = self._loop.call_later(max(least, deadline - self._clock.monotonic()), self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        try:
+            self._apply(self.engine.tick(self._clock.monotonic(), self._clock.wall()))
+        except Exception as error:
+            self._faults.bug("tick", error)
+            self._arm(_AFTER_A_BUG)
+        self.settle()

@@ -1,0 +1,82 @@
+"""One HTTPS GET, as a fetcher of certificates from strangers needs it (VS-33).
+
+The address to connect to is an argument: the caller resolved the name once and judged the result, so a name that
+changes its mind (DNS rebinding) changes nothing. The server must prove the name, no redirect is followed, and both the
+size of the body and the time are bounded. A connection serves one request.
+"""
+
+import asyncio
+import ssl
+from typing import NamedTuple
+
+import h11
+
+_CHUNK = 16 * 1024
+_LARGEST_HEAD = 16 * 1024
+
+
+class Fetched(NamedTuple):
+    """A body, and the header fields it came with (lower-case names)."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+class FetchError(Exception):
+    """Why there is no body, in a few words without anything the server chose."""
+
+
+async def get(
+    address: str, port: int, host: str, target: str, context: ssl.SSLContext, largest: int
+) -> Fetched:  # fmt: skip
+    """Fetch ``https://host:port/target`` from ``address``. The caller bounds the time. Raises FetchError."""
+    writer: asyncio.StreamWriter | None = None
+    try:
+        reader, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host.rstrip("."))
+        bracketed = f"[{host}]" if ":" in host else host
+        client = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
+        request = h11.Request(
+            method="GET",
+            target=target,
+            headers=[
+                ("Host", bracketed if port == 443 else f"{bracketed}:{port}"),
+                ("Accept", "application/pem-certificate-chain, */*"),
+                ("Accept-Encoding", "identity"),
+                ("User-Agent", "sipguard"),
+                ("Connection", "close"),
+            ],
+        )
+        writer.write((client.send(request) or b"") + (client.send(h11.EndOfMessage()) or b""))
+        return await _response(client, reader, largest)
+    except ssl.SSLCertVerificationError as error:
+        raise FetchError(f"the server's certificate: {error.verify_message}") from error
+    except h11.ProtocolError as error:
+        raise FetchError("the server does not speak HTTP/1.1") from error
+    except (OSError, ValueError) as error:
+        raise FetchError(
+            f"{type(error).__name__}: {getattr(error, 'strerror', None) or 'connection failed'}"
+        ) from error
+    finally:
+        if writer is not None:
+            writer.transport.abort()  # nobody waits for the server's farewell
+
+
+async def _response(client: h11.Connection, reader: asyncio.StreamReader, largest: int) -> Fetched:
+    headers: dict[str, str] = {}
+    body = bytearray()
+    while True:
+        event = client.next_event()
+        if event is h11.NEED_DATA:
+            client.receive_data(await reader.read(_CHUNK))
+        elif isinstance(event, h11.Response):
+            if event.status_code != 200:  # also every redirect
+                raise FetchError(f"the server answered {event.status_code}")
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > largest:
+                raise FetchError(f"the body is larger than {largest} octets")
+        elif isinstance(event, h11.EndOfMessage):
+            return Fetched(bytes(body), headers)
+        elif not isinstance(event, h11.InformationalResponse):
+            raise FetchError("the server closed too early")

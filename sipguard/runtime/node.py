@@ -1,0 +1,159 @@
+"""A running node: engine, driver, transports, journal and providers, put together and taken apart in order.
+
+``composition`` says what a node is made of; here it gets sockets and a loop. ``service`` decides when it ends.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections import Counter
+from functools import partial
+
+from sipguard.config import Configuration
+from sipguard.engine import Engine
+from sipguard.ledger.log import AttestationLog
+from sipguard.ledger.segment import log_directory
+from sipguard.policy.need import AddressNeed, CertificateNeed
+from sipguard.policy.view import View
+from sipguard.runtime.addresses import AddressBook
+from sipguard.runtime.binding import bind
+from sipguard.runtime.certificates import CertificateFetcher, tls_context
+from sipguard.runtime.clock import Clock
+from sipguard.runtime.composition import Node
+from sipguard.runtime.driver import Driver
+from sipguard.runtime.faults import Faults
+from sipguard.runtime.journal import Journal
+from sipguard.runtime.stream import StreamLimits, StreamTransport
+from sipguard.runtime.udp import UdpTransport
+from sipguard.runtime.vitals import Vitals
+from sipguard.runtime.watchdog import Watchdog
+from sipguard.sip.flow import Listener
+
+
+class RunningNode:
+    """Made inside a running loop. Raises StartupError or LedgerError and leaves nothing open then."""
+
+    def __init__(self, configuration: Configuration, node: Node, clock: Clock, faults: Faults) -> None:
+        loop = asyncio.get_running_loop()
+        self.node = node
+        self.reload_failure = ""
+        self._configuration = configuration
+        self._clock = clock
+        self._faults = faults
+        self._started = clock.monotonic()
+        with contextlib.ExitStack() as undo:
+            bound = [(listener, _bind(listener, undo)) for listener in node.listeners]
+            log = AttestationLog.open(
+                log_directory(configuration.node.state), configuration.node.name, configuration.ledger.durability
+            )
+            undo.callback(log.close)
+            self._fetcher = self._make_fetcher(configuration, loop)
+            undo.pop_all()
+        worker = configuration.ledger.durability == "disk"
+        self.engine = Engine(node.listeners, node.settings, node.view, partial(secrets.token_hex, 8))
+        self._journal = Journal(log, configuration.node.name, clock, faults, loop, worker=worker)
+        self._driver = Driver(self.engine, self._journal, clock, faults, loop)
+        self._watchdog = Watchdog(clock, faults, loop)
+        self._streams: list[StreamTransport] = []
+        self._datagrams: list[UdpTransport] = []
+        for listener, listening in bound:
+            self._add_transport(listener, listening, loop)
+        names = AddressBook(clock, loop)
+        self._driver.providers[AddressNeed] = lambda need: names.provide(need, self._driver.answer)
+        self._driver.providers[CertificateNeed] = lambda need: self._fetcher.provide(need, self._driver.answer)
+
+    async def start(self) -> None:
+        """Begin to receive."""
+        for datagrams in self._datagrams:
+            datagrams.start()
+        for stream in self._streams:
+            await stream.start()
+        self._watchdog.start()
+
+    async def close(self) -> None:
+        """Stop receiving, let the journal finish, close everything."""
+        for datagrams in self._datagrams:
+            datagrams.close()
+        for stream in self._streams:
+            await stream.close()
+        self._driver.close()
+        self._watchdog.close()
+        await self._fetcher.close()
+        await self._journal.close()
+
+    def reconfigure(self, configuration: Configuration, node: Node) -> None:
+        """Swap to a newly built node between two messages. Raises StartupError before anything is changed."""
+        context = tls_context(configuration.stir.verify.https_ca)
+        self.node = node
+        self.engine.reconfigure(node.view)
+        self._fetcher.context = context
+        self._fetcher.timeout = configuration.stir.verify.fetch_timeout
+
+    def vitals(self) -> Vitals:
+        """What can be seen from outside, now."""
+        engine, journal = self.engine, self._journal
+        return Vitals(
+            node=self.node.settings.node,
+            uptime=self._clock.monotonic() - self._started,
+            draining=engine.draining,
+            ledger_failure=journal.failing,
+            ledger_holds=self.node.settings.ledger_on_failure == "hold",
+            ledger_records=journal.records,
+            ledger_lost=journal.lost,
+            lag=self._watchdog.lag,
+            reload_failure=self.reload_failure,
+            open_transactions=engine.open_transactions,
+            active_calls=engine.active_calls,
+            parked=engine.parked,
+            connections=sum(stream.connections for stream in self._streams),
+            certificate_fetches=self._fetcher.fetches,
+            certificate_failures=self._fetcher.failures,
+            counters=engine.counters,
+            alarms=self._faults.alarms,
+            messages=self._messages(),
+            receive_seconds=self._driver.receive_seconds,
+            ledger_seconds=journal.seconds,
+            lag_seconds=self._watchdog.seconds,
+        )
+
+    def _messages(self) -> Counter[tuple[str, str]]:
+        messages: Counter[tuple[str, str]] = Counter()
+        for name, transports in (("udp", self._datagrams), ("tcp", self._streams)):
+            for transport in transports:
+                messages[name, "received"] += transport.received
+                messages[name, "sent"] += transport.sent
+                messages[name, "dropped"] += transport.dropped
+                messages[name, "failed"] += transport.failed
+        return messages
+
+    def _make_fetcher(self, configuration: Configuration, loop: asyncio.AbstractEventLoop) -> CertificateFetcher:
+        verify = configuration.stir.verify
+        book = AddressBook(self._clock, loop)  # not the trunks': names that callers choose may be slow to resolve
+        context = tls_context(verify.https_ca)
+        return CertificateFetcher(self._view, book, self._clock, self._faults, context, verify.fetch_timeout)
+
+    def _view(self) -> View:
+        return self.node.view
+
+    def _add_transport(self, listener: Listener, bound: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        if listener.transport == "udp":
+            datagrams = UdpTransport(listener, bound, self._driver, loop)
+            self._datagrams.append(datagrams)
+            self._driver.transports[listener.number] = datagrams
+            return
+        limits = self._configuration.limits
+        settings = StreamLimits(
+            max_connections=limits.max_connections,
+            max_message=limits.max_message,
+            idle_timeout=limits.idle_timeout,
+        )
+        stream = StreamTransport(listener, bound, self._driver, loop, self._clock, settings)
+        self._streams.append(stream)
+        self._driver.transports[listener.number] = stream
+
+
+def _bind(listener: Listener, undo: contextlib.ExitStack) -> socket.socket:
+    bound = bind("listener", listener.transport, listener.host, listener.port)
+    undo.callback(bound.close)
+    return bound

@@ -1,0 +1,216 @@
+"""The life of the process: start, ready, reload, drain, end.
+
+SIGTERM and SIGINT drain: no new calls, what is in flight finishes, bounded by ``drain_timeout``; a second one ends the
+wait. SIGHUP reads the configuration again and builds a new node from it in a thread; it is swapped in between two
+messages, or, when anything is wrong with it, every problem is logged and the old one stays.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from sipguard import __version__
+from sipguard.config import Configuration
+from sipguard.errors import ConfigurationError, SipguardError
+from sipguard.runtime import last_resort, logs
+from sipguard.runtime.binding import bind
+from sipguard.runtime.clock import Clock
+from sipguard.runtime.composition import Node, build
+from sipguard.runtime.faults import Faults
+from sipguard.runtime.node import RunningNode
+from sipguard.runtime.tags import read_tags, write_tags
+from sipguard.runtime.vitals import Vitals
+
+logger = logging.getLogger(__name__)
+
+_TAGS_EVERY = 60.0  # seconds
+_POLL = 0.02
+_FAREWELL = 1.0  # seconds after the last final answer: its ACK is still to pass
+
+
+class AdminServer(Protocol):
+    """The HTTP listener; ``web`` has the one that matters."""
+
+    async def start(self, bound: socket.socket) -> None:
+        """Serve on a bound, listening socket."""
+
+    async def stop(self) -> None:
+        """Stop serving."""
+
+
+AdminBuilder = Callable[[Callable[[], Vitals]], AdminServer]
+
+
+def serve(configuration: Configuration, node: Node, load: Callable[[], Configuration], admin: AdminBuilder) -> None:
+    """Run a node until it is told to end. ``load`` reads the configuration again for a reload.
+
+    Raises StartupError or LedgerError when it cannot start.
+    """
+    clock = Clock()
+    faults = Faults(clock)
+    last_resort.install(faults)
+    logs.set_up(configuration.log.level, configuration.log.mask_numbers)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_Service(configuration, node, load, admin, clock, faults).run())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's loop when it is installed, the standard one otherwise."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+class _Service:
+    """One run."""
+
+    def __init__(
+        self, configuration: Configuration, node: Node, load: Callable[[], Configuration], admin: AdminBuilder,
+        clock: Clock, faults: Faults,
+    ) -> None:  # fmt: skip
+        self._configuration = configuration
+        self._node = node
+        self._load = load
+        self._admin_builder = admin
+        self._clock = clock
+        self._faults = faults
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._reloading: asyncio.Task[None] | None = None
+        self._reload_again = False
+        self._tags = configuration.node.state / "tags.json"
+
+    async def run(self) -> None:
+        """From start to end."""
+        loop = asyncio.get_running_loop()
+        last_resort.watch(loop, self._faults)
+        admin_address = self._configuration.admin.address
+        admin_socket = bind("admin", "tcp", admin_address.host, admin_address.port)
+        try:
+            running = RunningNode(self._configuration, self._node, self._clock, self._faults)
+        except SipguardError:
+            admin_socket.close()
+            raise
+        self._restore_tags()
+        admin = self._admin_builder(running.vitals)
+        await admin.start(admin_socket)
+        await running.start()
+        loop.add_signal_handler(signal.SIGTERM, self._end)
+        loop.add_signal_handler(signal.SIGINT, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, running)
+        keeper = loop.create_task(self._keep_tags())
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked at in every collection
+        self._say_ready()
+        await self._stop.wait()
+        await self._drain(running)
+        keeper.cancel()
+        if self._reloading is not None:
+            await asyncio.wait((self._reloading,))
+        await running.close()
+        await admin.stop()
+        write_tags(self._tags, self._node.view.traffic.export())
+        logger.info("stopped")
+
+    def _say_ready(self) -> None:
+        listeners = [f"{entry.transport}:{_bracketed(entry.host)}:{entry.port}" for entry in self._node.listeners]
+        fields = {
+            "node": self._configuration.node.name,
+            "version": __version__,
+            "listeners": listeners,
+            "admin": str(self._configuration.admin.address),
+        }
+        logger.info("ready", extra={"fields": fields})
+
+    def _end(self) -> None:
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    async def _drain(self, running: RunningNode) -> None:
+        """Wait for what is in flight, bounded."""
+        engine = running.engine
+        engine.drain()
+        logger.info("draining", extra={"fields": {"open_transactions": engine.open_transactions}})
+        now = self._clock.monotonic()
+        end = now + self._configuration.drain_timeout
+        while not engine.idle and now < end and not self._hurry.is_set():
+            await asyncio.sleep(_POLL)
+            now = self._clock.monotonic()
+        end = min(end, now + _FAREWELL)
+        while engine.open_transactions and now < end and not self._hurry.is_set():
+            await asyncio.sleep(_POLL)
+            now = self._clock.monotonic()
+
+    # --- reload
+
+    def _reload(self, running: RunningNode) -> None:
+        if self._reloading is not None:
+            self._reload_again = True  # what changed since must be read too
+            return
+        self._reloading = asyncio.get_running_loop().create_task(self._rebuild(running))
+        self._reloading.add_done_callback(lambda _: self._reloaded(running))
+
+    def _reloaded(self, running: RunningNode) -> None:
+        self._reloading = None
+        if self._reload_again and not self._stop.is_set():
+            self._reload_again = False
+            self._reload(running)
+
+    async def _rebuild(self, running: RunningNode) -> None:
+        try:
+            configuration, node = await asyncio.to_thread(self._build)
+            running.reconfigure(configuration, node)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                logger.error("reload.problem", extra={"fields": {"key": problem.key, "detail": problem.message}})
+            running.reload_failure = f"{len(error.problems)} problems"
+            return
+        except SipguardError as error:
+            logger.error("reload.problem", extra={"fields": {"detail": str(error)}})
+            running.reload_failure = str(error)
+            return
+        for key in _only_by_restart(self._configuration, configuration):
+            logger.warning("reload.restart-needed", extra={"fields": {"key": key}})
+        logs.set_up(configuration.log.level, configuration.log.mask_numbers)
+        self._node = node
+        running.reload_failure = ""
+        logger.info("reloaded", extra={"fields": {"revision": configuration.policy.revision}})
+
+    def _build(self) -> tuple[Configuration, Node]:
+        """In a thread: read and build, beside the traffic."""
+        configuration = self._load()
+        return configuration, build(configuration, self._node)
+
+    # --- tags
+
+    def _restore_tags(self) -> None:
+        try:
+            self._node.view.traffic.restore(read_tags(self._tags))
+        except (KeyError, TypeError, ValueError) as error:
+            logger.error("tags.unreadable", extra={"fields": {"path": self._tags.name, "detail": repr(error)}})
+
+    async def _keep_tags(self) -> None:
+        written: object = None
+        while True:
+            await asyncio.sleep(_TAGS_EVERY)
+            tags = self._node.view.traffic.export()
+            if tags != written:
+                await asyncio.to_thread(write_tags, self._tags, tags)
+                written = tags
+
+
+def _only_by_restart(old: Configuration, new: Configuration) -> list[str]:
+    """The sections that changed and are read only at the start."""
+    fixed = ("node", "listener", "ledger", "timers", "limits", "admin")
+    return [name for name in fixed if getattr(old, name) != getattr(new, name)]
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
