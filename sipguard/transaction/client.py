@@ -43,9 +43,9 @@ class ClientTransaction:
         "_lifetime",
         "_machine",
         "_octets",
+        "_reason",
         "_repeat",
         "branch",
-        "cancel_reason",
         "flow",
         "method",
         "owner",
@@ -61,7 +61,7 @@ class ClientTransaction:
         self.method = request.method
         self.owner = owner
         self.state = _INITIAL
-        self.cancel_reason: Sequence[str] = ()
+        self._reason: Sequence[str] = ()
         self._machine = INVITE if request.method == "INVITE" else CANCEL if request.method == "CANCEL" else NON_INVITE
         self._octets = b""
         self._interval = 0.0
@@ -72,25 +72,28 @@ class ClientTransaction:
         """Send the request for the first time."""
         self.handle(_START, None, now)
 
-    def handle(self, event: int, response: Response | None, now: float) -> None:
-        """Walk one step of the table; an input without a row does nothing."""
+    def handle(self, event: int, given: Response | Sequence[str] | None, now: float) -> None:
+        """Walk one step of the table; an input without a row does nothing.
+
+        ``given`` is the response received, or the Reason values of a CANCEL, or None.
+        """
         transition = self._machine[self.state][event]
         if transition is not None:
             self.state = transition[0]
             for perform in transition[1]:
-                perform(self, response, now)
+                perform(self, given, now)
 
     def fire(self, kind: int, now: float) -> None:
         """A timer of this transaction is due."""
         self.handle(kind, None, now)
 
-    # --- what the actions do: (the input's message, now)
+    # --- what the actions do: (what came with the input, now)
 
-    def _send(self, _response: None, _now: float) -> None:
+    def _send(self, _: None, _now: float) -> None:
         self._octets = self.request.encode()
         self._layer.send(self.flow, self._octets)
 
-    def _send_again(self, _response: Response | None, _now: float) -> None:
+    def _send_again(self, _: object, _now: float) -> None:
         """What the state repeats leaves once more: the request, or the ACK after a final response."""
         self._layer.send(self.flow, self._octets)
 
@@ -99,11 +102,14 @@ class ClientTransaction:
         self._octets = acknowledgement(self.request, response)
         self._layer.send(self.flow, self._octets)
 
-    def _send_cancel(self, _response: Response | None, now: float) -> None:
-        """The CANCEL is a transaction of its own on the same branch (RFC 3261 §9.1)."""
-        self._layer.start_on_branch(cancellation(self.request, self.cancel_reason), self.flow, self.branch, None, now)
+    def _keep_reason(self, reason: Sequence[str], _now: float) -> None:
+        self._reason = reason
 
-    def _stop_timers(self, _response: Response | None, _now: float) -> None:
+    def _send_cancel(self, _: object, now: float) -> None:
+        """The CANCEL is a transaction of its own on the same branch (RFC 3261 §9.1)."""
+        self._layer.start_on_branch(cancellation(self.request, self._reason), self.flow, self.branch, None, now)
+
+    def _stop_timers(self, _: object, _now: float) -> None:
         if self._repeat is not None:
             self._repeat.cancel()
         if self._lifetime is not None:
@@ -118,14 +124,14 @@ class ClientTransaction:
         self._stop_timers(None, now)
         self._lifetime = self._layer.timers.start(now + delay, self, kind)
 
-    def _start_a(self, _response: None, now: float) -> None:
+    def _start_a(self, _: None, now: float) -> None:
         if not self.flow.reliable:
             self._repeat_after(self._layer.t1, _TIMER_A, now)
 
-    def _restart_a(self, _response: None, now: float) -> None:
+    def _restart_a(self, _: None, now: float) -> None:
         self._repeat_after(2 * self._interval, _TIMER_A, now)
 
-    def _start_b(self, _response: None, now: float) -> None:
+    def _start_b(self, _: None, now: float) -> None:
         self._lifetime = self._layer.timers.start(now + self._layer.timeout, self, _TIMER_B)
 
     def _start_d(self, _response: Response, now: float) -> None:
@@ -134,17 +140,17 @@ class ClientTransaction:
         else:
             self._live(self._layer.timer_d, _TIMER_D, now)
 
-    def _start_e(self, _response: None, now: float) -> None:
+    def _start_e(self, _: None, now: float) -> None:
         if not self.flow.reliable:
             self._repeat_after(self._layer.t1, _TIMER_E, now)
 
-    def _restart_e(self, _response: None, now: float) -> None:
+    def _restart_e(self, _: None, now: float) -> None:
         self._repeat_after(min(2 * self._interval, self._layer.t2), _TIMER_E, now)
 
-    def _restart_e_at_t2(self, _response: None, now: float) -> None:
+    def _restart_e_at_t2(self, _: None, now: float) -> None:
         self._repeat_after(self._layer.t2, _TIMER_E, now)
 
-    def _start_f(self, _response: None, now: float) -> None:
+    def _start_f(self, _: None, now: float) -> None:
         self._lifetime = self._layer.timers.start(now + self._layer.timeout, self, _TIMER_F)
 
     def _start_k(self, _response: Response, now: float) -> None:
@@ -156,20 +162,20 @@ class ClientTransaction:
     def _start_m(self, _response: Response, now: float) -> None:
         self._live(self._layer.timeout, _TIMER_M, now)
 
-    def _start_cancel_timeout(self, _response: Response | None, now: float) -> None:
+    def _start_cancel_timeout(self, _: object, now: float) -> None:
         self._live(self._layer.timeout, _CANCEL_TIMEOUT, now)
 
-    def _end(self, _response: None, now: float) -> None:
+    def _end(self, _: None, now: float) -> None:
         self._stop_timers(None, now)
         self._layer.forget_client(self)
 
     def _tell_response(self, response: Response, now: float) -> None:
         self._layer.user.response(self, response, now)
 
-    def _tell_timeout(self, _response: None, now: float) -> None:
+    def _tell_timeout(self, _: None, now: float) -> None:
         self._layer.user.timed_out(self, now)
 
-    def _tell_unreachable(self, _response: None, now: float) -> None:
+    def _tell_unreachable(self, _: None, now: float) -> None:
         self._layer.user.unreachable(self, now)
 
 
@@ -177,6 +183,7 @@ _PERFORMERS: dict[Action, Performer[ClientTransaction]] = {
     Action.SEND: ClientTransaction._send,
     Action.SEND_AGAIN: ClientTransaction._send_again,
     Action.SEND_ACK: ClientTransaction._send_ack,
+    Action.KEEP_REASON: ClientTransaction._keep_reason,
     Action.SEND_CANCEL: ClientTransaction._send_cancel,
     Action.RESTART_A: ClientTransaction._restart_a,
     Action.RESTART_E: ClientTransaction._restart_e,

@@ -6,7 +6,7 @@ The document can't disagree with the code, because the code runs the same tables
 import sys
 from enum import IntEnum
 
-from sipguard.transaction.states import ClientInput, ServerInput, ServerState
+from sipguard.transaction.states import ServerState
 from sipguard.transaction.tables import (
     INVITE_CLIENT,
     INVITE_SERVER,
@@ -20,19 +20,20 @@ from sipguard.transaction.tables import (
 _HEAD = """# State machines
 
 Generated from `sipguard/transaction/tables.py` by `python -m sipguard.transaction.diagram`; do not edit.
-An input that is not drawn at a state is ignored there. Above each slash is what happens, below it what we do.
+An input that is not drawn at a state is ignored there. Before the slash stands what happens, after it what is done.
 """
-_LABELS: dict[IntEnum, str] = {
-    ClientInput.START: "request from user",
-    ClientInput.PROVISIONAL: "1xx",
-    ClientInput.SUCCESS: "2xx",
-    ClientInput.FAILURE: "300-699",
-    ClientInput.CANCEL: "cancel from user",
-    ServerInput.PROVISIONAL: "1xx from user",
-    ServerInput.SUCCESS: "2xx from user",
-    ServerInput.FAILURE: "300-699 from user",
-    ServerInput.TRYING_DUE: "100 is owed",
-    ServerInput.ACK: "ACK",
+_CLIENT_INPUTS = {
+    "START": "request from user",
+    "PROVISIONAL": "1xx",
+    "SUCCESS": "2xx",
+    "FAILURE": "300-699",
+    "CANCEL": "cancel from user",
+}
+_SERVER_INPUTS = {
+    "PROVISIONAL": "1xx from user",
+    "SUCCESS": "2xx from user",
+    "FAILURE": "300-699 from user",
+    "TRYING_DUE": "100 is owed",
 }
 
 
@@ -41,32 +42,27 @@ def document() -> str:
     return "\n".join(
         (
             _HEAD,
-            _section("INVITE client transaction", "RFC 6026 §8.4 figure 5; RFC 3261 §9.1", INVITE_CLIENT, None),
-            _section("Non-INVITE client transaction", "RFC 3261 §17.1.2 figure 6", NON_INVITE_CLIENT, None),
-            _section(
-                "INVITE server transaction",
-                "RFC 6026 §8.7 figure 7",
-                INVITE_SERVER,
-                ServerState.PROCEEDING,
-            ),
-            _section(
-                "Non-INVITE server transaction",
-                "RFC 3261 §17.2.2 figure 8; RFC 4320 §4",
-                NON_INVITE_SERVER,
-                ServerState.TRYING,
-            ),
+            "## INVITE client transaction\n\nRFC 6026 §8.4 figure 5, RFC 3261 §9.1\n",
+            _diagram(INVITE_CLIENT, _CLIENT_INPUTS),
+            "## Non-INVITE client transaction\n\nRFC 3261 §17.1.2 figure 6\n",
+            _diagram(NON_INVITE_CLIENT, _CLIENT_INPUTS),
+            "## INVITE server transaction\n\nRFC 6026 §8.6 figure 7\n",
+            _diagram(INVITE_SERVER, _SERVER_INPUTS, ServerState.PROCEEDING),
+            "## Non-INVITE server transaction\n\nRFC 3261 §17.2.2 figure 8, RFC 4320 §4\n",
+            _diagram(NON_INVITE_SERVER, _SERVER_INPUTS, ServerState.TRYING),
         )
     )
 
 
-def _section(title: str, clause: str, table: Table[State, Input], first: IntEnum | None) -> str:
-    """One heading and its diagram; ``first`` is where a server transaction begins, on the request itself."""
-    lines = [f"## {title}", "", clause, "", "```mermaid", "stateDiagram-v2"]
+def _diagram(table: Table[State, Input], inputs: dict[str, str], first: IntEnum | None = None) -> str:
+    """One machine; ``first`` is where a server transaction begins, on the request itself."""
+    lines = ["```mermaid", "stateDiagram-v2"]
     if first is not None:
-        lines.append(f"    [*] --> {_spoken(first)}: request / request to user")
+        lines.append(f"    [*] --> {_spoken(first)}: request / tell request")
     for (state, event), (target, actions) in table.items():
+        happens = inputs.get(event.name) or _words(event)
         doing = ", ".join(_words(action) for action in actions) or "nothing"
-        lines.append(f"    {_spoken(state)} --> {_spoken(target)}: {_LABELS.get(event) or _words(event)} / {doing}")
+        lines.append(f"    {_spoken(state)} --> {_spoken(target)}: {happens} / {doing}")
     return "\n".join((*lines, "```", ""))
 
 
@@ -77,7 +73,7 @@ def _spoken(state: IntEnum) -> str:
 
 def _words(member: IntEnum) -> str:
     """TIMER_A as "timer A", SEND_ACK as "send ACK"."""
-    known = {"ack": "ACK", "cancel": "CANCEL", "at": "at", "t2": "T2"}
+    known = {"timer": "Timer", "ack": "ACK", "cancel": "CANCEL", "t2": "T2"}
     words = [word.upper() if len(word) == 1 else known.get(word, word) for word in member.name.lower().split("_")]
     return " ".join(words)
 

@@ -160,8 +160,7 @@ class TransactionLayer:
 
         ``reason`` holds the Reason values for the CANCEL (RFC 3326). Without effect after a final response.
         """
-        transaction.cancel_reason = reason
-        transaction.handle(_CANCEL, None, now)
+        transaction.handle(_CANCEL, reason, now)
 
     # --- from the transport
 

@@ -94,21 +94,21 @@ class ServerTransaction:
         """From now on answer to the address the request came from and the Via's port (RFC 3261 §18.2.2)."""
         self._reply_flow = _via_flow(self.request, self.flow)
 
-    # --- what the actions do: (the input's message, now)
+    # --- what the actions do: (what came with the input, now)
 
     def _send(self, response: Response, _now: float) -> None:
         self.last_response = response
         self._octets = response.encode()
         self._layer.send(self._reply_flow, self._octets)
 
-    def _send_again(self, _message: Message | None, _now: float) -> None:
+    def _send_again(self, _: object, _now: float) -> None:
         if self._octets:
             self._layer.send(self._reply_flow, self._octets)
 
-    def _send_trying(self, _message: None, now: float) -> None:
+    def _send_trying(self, _: None, now: float) -> None:
         self._send(build_response(self.request, 100), now)
 
-    def _stop_timers(self, _message: Message | None, _now: float) -> None:
+    def _stop_timers(self, _: object, _now: float) -> None:
         if self._repeat is not None:
             self._repeat.cancel()
         if self._lifetime is not None:
@@ -127,7 +127,7 @@ class ServerTransaction:
         if not self.flow.reliable:
             self._repeat_after(self._layer.t1, now)
 
-    def _restart_g(self, _message: None, now: float) -> None:
+    def _restart_g(self, _: None, now: float) -> None:
         self._repeat_after(min(2 * self._interval, self._layer.t2), now)
 
     def _start_h(self, _response: Response, now: float) -> None:
@@ -148,19 +148,19 @@ class ServerTransaction:
     def _start_l(self, _response: Response, now: float) -> None:
         self._live(self._layer.timeout, _TIMER_L, now)
 
-    def _start_expiry(self, _message: None, now: float) -> None:
+    def _start_expiry(self, _: None, now: float) -> None:
         """The client gives up 64*T1 after it began; its last retransmission may be on the wire for T4 more."""
         layer = self._layer
         self._live(layer.timeout + layer.t4 - layer.non_invite_trying, _EXPIRED, now)
 
-    def _end(self, _message: None, now: float) -> None:
+    def _end(self, _: None, now: float) -> None:
         self._stop_timers(None, now)
         self._layer.forget_server(self)
 
     def _tell_ack(self, ack: Request, now: float) -> None:
         self._layer.user.ack(ack, self.flow, now)
 
-    def _tell_gone(self, _message: None, now: float) -> None:
+    def _tell_gone(self, _: None, now: float) -> None:
         self._layer.user.gone(self, now)
 
 

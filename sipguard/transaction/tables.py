@@ -24,33 +24,34 @@ class Action(IntEnum):
     SEND = 0  # the request, or the response the user gave
     SEND_AGAIN = 1  # what this state retransmits
     SEND_ACK = 2
-    SEND_CANCEL = 3
-    SEND_TRYING = 4
-    RESTART_A = 5  # after twice the interval
-    RESTART_E = 6  # after twice the interval, at most T2
-    RESTART_E_AT_T2 = 7
-    RESTART_G = 8  # after twice the interval, at most T2
-    STOP_TIMERS = 9
-    START_A = 10
-    START_B = 11
-    START_D = 12
-    START_E = 13
-    START_F = 14
-    START_G = 15
-    START_H = 16
-    START_I = 17
-    START_J = 18
-    START_K = 19
-    START_L = 20
-    START_M = 21
-    START_CANCEL_TIMEOUT = 22
-    START_EXPIRY = 23
-    END = 24
-    TELL_RESPONSE = 25
-    TELL_ACK = 26
-    TELL_TIMEOUT = 27
-    TELL_UNREACHABLE = 28
-    TELL_GONE = 29
+    KEEP_REASON = 3  # the Reason values the CANCEL will carry
+    SEND_CANCEL = 4
+    SEND_TRYING = 5
+    RESTART_A = 6  # after twice the interval
+    RESTART_E = 7  # after twice the interval, at most T2
+    RESTART_E_AT_T2 = 8
+    RESTART_G = 9  # after twice the interval, at most T2
+    STOP_TIMERS = 10
+    START_A = 11
+    START_B = 12
+    START_D = 13
+    START_E = 14
+    START_F = 15
+    START_G = 16
+    START_H = 17
+    START_I = 18
+    START_J = 19
+    START_K = 20
+    START_L = 21
+    START_M = 22
+    START_CANCEL_TIMEOUT = 23
+    START_EXPIRY = 24
+    END = 25
+    TELL_RESPONSE = 26
+    TELL_ACK = 27
+    TELL_TIMEOUT = 28
+    TELL_UNREACHABLE = 29
+    TELL_GONE = 30
 
 
 State = TypeVar("State", bound=IntEnum)
@@ -71,7 +72,7 @@ INVITE_CLIENT: Table[Client, In] = {
     (Client.CALLING, In.SUCCESS): _TO_ACCEPTED,
     (Client.CALLING, In.FAILURE): _TO_COMPLETED,
     (Client.CALLING, In.TRANSPORT_ERROR): _UNREACHABLE,
-    (Client.CALLING, In.CANCEL): (Client.CANCEL_DEFERRED, ()),
+    (Client.CALLING, In.CANCEL): (Client.CANCEL_DEFERRED, (Action.KEEP_REASON,)),
     (Client.CANCEL_DEFERRED, In.TIMER_A): (Client.CANCEL_DEFERRED, (Action.SEND_AGAIN, Action.RESTART_A)),
     (Client.CANCEL_DEFERRED, In.TIMER_B): _TIMED_OUT,
     (Client.CANCEL_DEFERRED, In.PROVISIONAL): (
@@ -85,7 +86,10 @@ INVITE_CLIENT: Table[Client, In] = {
     (Client.PROCEEDING, In.SUCCESS): _TO_ACCEPTED,
     (Client.PROCEEDING, In.FAILURE): _TO_COMPLETED,
     (Client.PROCEEDING, In.TRANSPORT_ERROR): _UNREACHABLE,
-    (Client.PROCEEDING, In.CANCEL): (Client.CANCELLED, (Action.SEND_CANCEL, Action.START_CANCEL_TIMEOUT)),
+    (Client.PROCEEDING, In.CANCEL): (
+        Client.CANCELLED,
+        (Action.KEEP_REASON, Action.SEND_CANCEL, Action.START_CANCEL_TIMEOUT),
+    ),
     (Client.CANCELLED, In.PROVISIONAL): (Client.CANCELLED, (Action.TELL_RESPONSE,)),
     (Client.CANCELLED, In.SUCCESS): _TO_ACCEPTED,
     (Client.CANCELLED, In.FAILURE): _TO_COMPLETED,
@@ -151,8 +155,8 @@ NON_INVITE_SERVER: Table[Server, Event] = {
 }
 
 Transaction = TypeVar("Transaction")
-# What performs an action: (transaction, the message that is the input or None, now). The message's class follows from
-# the input, which a type can't say; the tables can.
+# What performs an action: (transaction, what came with the input, now). What comes is the response or request received,
+# the response or CANCEL reasons the user gives, None with a timer: it follows from the input, which a type can't say.
 Performer = Callable[[Transaction, Any, float], None]
 Transition = tuple[State, tuple[Performer[Transaction], ...]]
 Machine = tuple[tuple[Transition[State, Transaction] | None, ...], ...]
