@@ -1,0 +1,1 @@
+"""The command line: nouns, then verbs; one file per noun. Data goes to standard output, everything else to error."""

@@ -1,0 +1,144 @@
+"""``sipguard account``: the tree of customers and their states."""
+
+from typing import Annotated
+
+import typer
+
+from sipguard.cli.commands import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    FileArgument,
+    JsonOption,
+    ValidateOption,
+    checked,
+    noun,
+    open_registry,
+)
+from sipguard.cli.importing import import_file
+from sipguard.cli.output import done, show
+from sipguard.policy.directory import AccountState
+from sipguard.registry.accounts import AccountEntry
+from sipguard.registry.formats import AccountsFormat
+from sipguard.registry.schema import AccountKind
+from sipguard.registry.values import account_name, choice
+
+app = noun("account", "Customers: resellers, accounts and end users, and their states.", "sipguard account list")
+
+Name = Annotated[str, typer.Argument(help="The account's name, like acme or acme/sales.", show_default=False)]
+Parent = Annotated[str | None, typer.Option(help="The account above it.")]
+Cap = Annotated[str | None, typer.Option(help="Never attest higher than this: B, C, or none.", metavar="LEVEL")]
+Emergency = Annotated[
+    str | None,
+    typer.Option(help="An emergency call from an unregistered number: reject, route, or none (as the policy says)."),
+]
+State = Annotated[AccountState | None, typer.Option(help="The account's state.")]
+
+
+@app.command(epilog="Example: sipguard account add acme --parent reseller-1")
+def add(
+    name: Name,
+    kind: Annotated[AccountKind, typer.Option(help="Its level in the tree.")] = AccountKind.ACCOUNT,
+    parent: Parent = None,
+    attest_cap: Cap = None,
+    emergency_unprovisioned: Emergency = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Add an account."""
+    with checked():
+        entry = AccountEntry(
+            account_name(name), kind, parent, attest_cap=_cap(attest_cap),
+            emergency_unprovisioned=_emergency(emergency_unprovisioned),
+        )  # fmt: skip
+    open_registry(config).accounts.add(entry)
+    done(f"account {name} added", entry._asdict(), as_json)
+
+
+@app.command("set", epilog="Example: sipguard account set acme --state restricted --attest-cap B")
+def change(
+    name: Name,
+    state: State = None,
+    parent: Parent = None,
+    attest_cap: Cap = None,
+    emergency_unprovisioned: Emergency = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Change an account; what is not named stays."""
+    values: dict[str, str | None] = {}
+    with checked():
+        if state is not None:
+            values["state"] = state.value
+        if parent is not None:
+            values["parent"] = parent
+        if attest_cap is not None:
+            values["attest_cap"] = _cap(attest_cap)
+        if emergency_unprovisioned is not None:
+            values["emergency_unprovisioned"] = _emergency(emergency_unprovisioned)
+        if not values:
+            raise ValueError("name at least one thing to change")
+    open_registry(config).accounts.change(name, **values)
+    done(f"account {name} changed", {"name": name, **values}, as_json)
+
+
+@app.command(epilog="Example: sipguard account suspend acme")
+def suspend(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Refuse every call of an account and of the accounts below it, from the next reload on."""
+    _state(name, AccountState.SUSPENDED, as_json, config)
+
+
+@app.command(epilog="Example: sipguard account activate acme")
+def activate(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Let an account call again, from the next reload on."""
+    _state(name, AccountState.ACTIVE, as_json, config)
+
+
+@app.command(epilog="Example: sipguard account remove acme/sales")
+def remove(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Remove an account that has nothing left below it and no numbers."""
+    open_registry(config).accounts.remove(name)
+    done(f"account {name} removed", {"name": name}, as_json)
+
+
+@app.command("list", epilog="Example: sipguard account list --json")
+def show_all(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List the accounts, with the state in force: the strictest on the way down the tree."""
+    registry = open_registry(config)
+    effective = registry.directory().accounts
+    show(
+        [entry._asdict() | {"state_in_force": effective[entry.name].state} for entry in registry.accounts.list()],
+        as_json,
+        "no accounts yet",
+    )
+
+
+@app.command("import", epilog="Example: sipguard account import accounts.csv --validate-only")
+def import_csv(
+    file: FileArgument,
+    validate_only: ValidateOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Import accounts: columns name, kind, parent, state, attest_cap, emergency_unprovisioned (all but name optional)."""
+    import_file(open_registry(config), AccountsFormat(), file, validate_only=validate_only, as_json=as_json)
+
+
+def _state(name: str, state: AccountState, as_json: bool, config: ConfigOption) -> None:
+    open_registry(config).accounts.change(name, state=state.value)
+    done(
+        f"account {name} is {state}; a running proxy learns it at its next reload",
+        {"name": name, "state": state},
+        as_json,
+    )
+
+
+def _cap(text: str | None) -> str | None:
+    return None if text is None else _none(choice("attest-cap", text, ("B", "C", "none")))
+
+
+def _emergency(text: str | None) -> str | None:
+    return None if text is None else _none(choice("emergency-unprovisioned", text, ("reject", "route", "none")))
+
+
+def _none(text: str) -> str | None:
+    return None if text == "none" else text

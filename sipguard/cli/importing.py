@@ -1,0 +1,58 @@
+"""``import FILE``, the same for every noun: a progress bar for long files, every bad row with its line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sipguard.cli.output import say
+from sipguard.registry import Registry
+from sipguard.registry.imports import Format, Import, ImportReport
+
+_LONG_FILE = 1_000_000  # octets
+_Entry = TypeVar("_Entry")
+
+
+def import_file(registry: Registry, form: Format[_Entry], path: Path, *, validate_only: bool, as_json: bool) -> None:
+    """Import a file and say how it went; exits with 1 when a row is bad."""
+    console = Console(stderr=True)
+    if not _long(path) or not console.is_terminal:
+        report = Import(registry, form).run(path, validate_only=validate_only)
+    else:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            passes = 1 if validate_only else 2
+            task = progress.add_task(path.name, total=passes * _lines(path))
+            importer = Import(registry, form, lambda rows: progress.advance(task, rows))
+            report = importer.run(path, validate_only=validate_only)
+    _tell(path, report, validate_only=validate_only, as_json=as_json)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def _tell(path: Path, report: ImportReport, *, validate_only: bool, as_json: bool) -> None:
+    if as_json:
+        problems = [{"line": problem.line, "message": problem.message} for problem in report.problems]
+        print(json.dumps({"rows": report.rows, "stored": report.stored, "problems": problems}, ensure_ascii=False))
+        return
+    for problem in report.problems:
+        print(f"{path}:{problem.line}: {problem.message}", file=sys.stderr)
+    if report.problems:
+        say(f"{len(report.problems)} problems; nothing was stored")
+    elif validate_only:
+        say(f"{report.rows} rows are good; nothing was stored")
+    else:
+        say(f"{report.rows} rows stored")
+
+
+def _long(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > _LONG_FILE
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))

@@ -1,0 +1,95 @@
+"""``sipguard number``: who may present which number."""
+
+from typing import Annotated
+
+import typer
+
+from sipguard.cli.commands import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    CountryOption,
+    FileArgument,
+    JsonOption,
+    ValidateOption,
+    checked,
+    noun,
+    open_registry,
+)
+from sipguard.cli.importing import import_file
+from sipguard.cli.output import done, show
+from sipguard.registry.formats import NumbersFormat
+from sipguard.registry.numbers import KINDS, NumberEntry
+from sipguard.registry.values import canonical_number, choice, expiry, shown_number, shown_time
+
+app = noun(
+    "number",
+    "Numbers an account may present: owned, verified by a letter of authorisation, or delegated.",
+    "sipguard number add +14155550100 --account acme",
+)
+
+Number = Annotated[str, typer.Argument(help="The number, with + or as written in --country.", show_default=False)]
+
+
+@app.command(epilog="Example: sipguard number add +14155550123 --account acme --kind verified --expires 2027-12-31")
+def add(
+    number: Number,
+    account: Annotated[str, typer.Option(help="The account that may present it.", show_default=False)],
+    kind: Annotated[str, typer.Option(help="owned, verified or delegated.", metavar="KIND")] = "owned",
+    expires: Annotated[str, typer.Option(help="When the right ends, like 2027-12-31.", metavar="DATE")] = "",
+    end_user: Annotated[str | None, typer.Option(help="The end user below the account who uses it.")] = None,
+    trunk: Annotated[str | None, typer.Option(help="The trunk that calls to it go to.")] = None,
+    country: CountryOption = "US",
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Give an account the right to present a number, or change that right."""
+    with checked():
+        tn = canonical_number(number, country)
+        entry = NumberEntry(tn, account, choice("kind", kind, tuple(KINDS)), expiry(expires), end_user, trunk)
+    open_registry(config).numbers.add(entry)
+    done(f"{shown_number(tn)} is {kind} by account {account}", _record(entry), as_json)
+
+
+@app.command(epilog="Example: sipguard number remove +14155550123 --account acme")
+def remove(
+    number: Number,
+    account: Annotated[str | None, typer.Option(help="Only this account's right.")] = None,
+    country: CountryOption = "US",
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take the right to present a number away."""
+    with checked():
+        tn = canonical_number(number, country)
+    removed = open_registry(config).numbers.remove(tn, account)
+    done(f"{removed} rights to {shown_number(tn)} ended", {"number": shown_number(tn), "removed": removed}, as_json)
+
+
+@app.command("list", epilog="Example: sipguard number list --account acme")
+def show_all(
+    account: Annotated[str | None, typer.Option(help="Only this account's numbers.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """List who may present which number."""
+    show([_record(entry) for entry in open_registry(config).numbers.list(account)], as_json, "no numbers")
+
+
+@app.command("import", epilog="Example: sipguard number import numbers.csv --country GB")
+def import_csv(
+    file: FileArgument,
+    validate_only: ValidateOption = False,
+    country: CountryOption = "US",
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Import rights: columns number, account, kind, and optionally expires, end_user, trunk."""
+    with checked():
+        form = NumbersFormat(country)
+    import_file(open_registry(config), form, file, validate_only=validate_only, as_json=as_json)
+
+
+def _record(entry: NumberEntry) -> dict[str, object]:
+    record: dict[str, object] = {"number": shown_number(entry.tn)} | entry._asdict()
+    del record["tn"]
+    return record | {"expires": shown_time(entry.expires)}

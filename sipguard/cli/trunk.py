@@ -1,0 +1,82 @@
+"""``sipguard trunk``: SIP neighbours, those of the configuration file and those of the registry."""
+
+from typing import Annotated
+
+import typer
+
+from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, JsonOption, noun, open_registry
+from sipguard.cli.output import done, show
+from sipguard.config import TrunkSection, load
+from sipguard.policy.directory import OnMismatch, Side, TrafficClass
+from sipguard.registry import Registry
+from sipguard.registry.trunks import trunk_of
+
+app = noun(
+    "trunk",
+    "SIP neighbours. Trunks of the configuration file are shown here and changed there.",
+    "sipguard trunk list",
+)
+
+Name = Annotated[str, typer.Argument(help="The trunk's name.", show_default=False)]
+Consequence = Annotated[str | None, typer.Option(help="tag or reject; without it, as the policy says.")]
+
+
+@app.command(epilog="Example: sipguard trunk add acme-pbx --side customer --account acme --source 203.0.113.5")
+def add(
+    name: Name,
+    side: Annotated[Side, typer.Option(help="Which side of the proxy it is on.", show_default=False)],
+    account: Annotated[str | None, typer.Option(help="A customer trunk's account.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="An address or network its calls come from.")] = None,
+    target: Annotated[list[str] | None, typer.Option(help="A next hop, sip:host:port;transport=udp.")] = None,
+    traffic_class: Annotated[
+        list[TrafficClass] | None, typer.Option("--class", help="What it carries; conversational without it.")
+    ] = None,
+    trusted: Annotated[bool, typer.Option("--trusted", help="It is in the trust domain (RFC 3325).")] = False,
+    on_mismatch: Annotated[
+        OnMismatch, typer.Option(help="When it presents a number its account may not use.")
+    ] = OnMismatch.REJECT,
+    default_number: Annotated[str | None, typer.Option(help="The number put in by --on-mismatch replace.")] = None,
+    country: Annotated[str, typer.Option(help="How it writes national numbers.", metavar="CC")] = "US",
+    on_failure: Consequence = None,
+    on_unavailable: Consequence = None,
+    require_identity: Annotated[
+        bool | None, typer.Option("--require-identity/--allow-unsigned", help="Refuse unsigned calls.")
+    ] = None,
+    certificate: Annotated[
+        str, typer.Option(help="The name of the certificate its calls are signed with.")
+    ] = "default",
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Add a trunk to the registry, or replace the one of this name."""
+    values: dict[str, object] = {
+        "name": name, "side": side, "account": account, "sources": source, "targets": target, "classes": traffic_class,
+        "trusted": trusted or None, "on_mismatch": on_mismatch, "default_number": default_number, "country": country,
+        "on_failure": on_failure, "on_unavailable": on_unavailable, "require_identity": require_identity,
+        "certificate": certificate,
+    }  # fmt: skip
+    trunk = trunk_of({key: value for key, value in values.items() if value is not None})
+    open_registry(config).trunks.add(trunk)
+    done(f"trunk {name} added", trunk.model_dump(mode="json"), as_json)
+
+
+@app.command(epilog="Example: sipguard trunk remove acme-pbx")
+def remove(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Remove a trunk from the registry."""
+    open_registry(config).trunks.remove(name)
+    done(f"trunk {name} removed", {"name": name}, as_json)
+
+
+@app.command("list", epilog="Example: sipguard trunk list --json")
+def show_all(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List the trunks, and where each is kept."""
+    configuration = load(config)
+    records = [_record(trunk, "configuration") for trunk in configuration.trunk]
+    records += [_record(trunk, "registry") for trunk in Registry(configuration.registry_url).trunks.list()]
+    show(records, as_json, "no trunks")
+
+
+def _record(trunk: TrunkSection, kept_in: str) -> dict[str, object]:
+    record = trunk.model_dump(mode="json")
+    record["classes"] = sorted(record["classes"])
+    return record | {"kept_in": kept_in}
