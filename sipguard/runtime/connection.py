@@ -5,7 +5,7 @@ It exists before the network has it (an outgoing one that is still being opened)
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from sipguard.errors import MalformedMessage
 from sipguard.runtime.addressing import plain_host
@@ -91,8 +91,8 @@ class Connection(asyncio.Protocol):
 
     # --- asyncio.Protocol
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+    def connection_made(self, made: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, made)  # uvloop's is one in all but class
         peer = transport.get_extra_info("peername")
         if not peer:
             self._refused = True

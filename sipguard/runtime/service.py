@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sipguard import __version__
 from sipguard.config import Configuration
-from sipguard.errors import ConfigurationError, SipguardError
+from sipguard.errors import ConfigurationError, SipguardError, StartupError
 from sipguard.runtime import last_resort, logs
 from sipguard.runtime.binding import bind
 from sipguard.runtime.clock import Clock
@@ -90,16 +90,15 @@ class _Service:
         """From start to end."""
         loop = asyncio.get_running_loop()
         last_resort.watch(loop, self._faults)
+        running = RunningNode(self._configuration, self._node, self._clock, self._faults)
+        admin = self._admin_builder(running.vitals)
         admin_address = self._configuration.admin.address
-        admin_socket = bind("admin", "tcp", admin_address.host, admin_address.port)
         try:
-            running = RunningNode(self._configuration, self._node, self._clock, self._faults)
-        except SipguardError:
-            admin_socket.close()
+            await admin.start(bind("admin listener", "tcp", admin_address.host, admin_address.port))
+        except StartupError:
+            await running.close()
             raise
         self._restore_tags()
-        admin = self._admin_builder(running.vitals)
-        await admin.start(admin_socket)
         await running.start()
         loop.add_signal_handler(signal.SIGTERM, self._end)
         loop.add_signal_handler(signal.SIGINT, self._end)

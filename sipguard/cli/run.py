@@ -1,0 +1,34 @@
+"""``sipguard run``: the proxy itself, until it is told to end."""
+
+import sys
+from functools import partial
+
+import typer
+
+from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption
+from sipguard.config import load
+from sipguard.errors import ConfigurationError, SipguardError
+from sipguard.runtime.composition import build
+from sipguard.runtime.service import serve
+from sipguard.web.server import AdminServer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run", epilog="Example: sipguard run --config sipguard.toml")(run)
+
+
+def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the proxy. SIGTERM drains and ends it, SIGHUP reads the configuration and the registry again.
+
+    Logs JSON lines to standard error; the line with event "ready" says that it listens. Exit code 2 when the
+    configuration is wrong, 1 when the proxy cannot start.
+    """
+    try:
+        configuration = load(config)
+        serve(configuration, build(configuration), partial(load, config), AdminServer)
+    except ConfigurationError:
+        raise
+    except SipguardError as error:
+        print(f"sipguard: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
