@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sipguard.errors import CertificateError
 from sipguard.stir import base64url
-from sipguard.stir.certificate import load_chain, read_tn_auth_list, validity
+from sipguard.stir.certificate import UNREADABLE, check_leaf, load_chain, read_tn_auth_list, validity
 from sipguard.stir.passport import Fault
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.tn_auth_list import TnAuthList
@@ -42,7 +42,9 @@ class Signer:
         self.chain = chain
         self.url = url
         self.tn_auth_list: TnAuthList = read_tn_auth_list(chain[0])
-        self.not_before, self.not_after = validity(chain[0])
+        spans = [validity(certificate) for certificate in chain]
+        self.not_before = max(start for start, _ in spans)
+        self.not_after = min(end for _, end in spans)
         self._key = key
         self._prefix = base64url.encode((_HEADER % url).encode("ascii")) + "."
         self._suffix = f";info=<{url}>;alg=ES256;ppt=shaken"
@@ -54,7 +56,7 @@ class Signer:
         return codes[0] if codes else None
 
     def valid_at(self, moment: UnixTime) -> bool:
-        """Whether the certificate is valid at a moment; a signature outside that span is worthless (AS-05)."""
+        """Whether every certificate of the chain is valid at a moment; outside that span nothing is signed (AS-05)."""
         return self.not_before <= moment <= self.not_after
 
     def sign_shaken(self, orig: TN, dest: Sequence[TN], attest: str, origid: str, iat: UnixTime) -> str:
@@ -81,25 +83,25 @@ def load_signer(name: str, certificate_pem: bytes, key_pem: bytes, url: str, now
     location = locate(url)
     if isinstance(location, str):
         raise CertificateError(f"{where}: {location}: {url}")
-    if '"' in url or "<" in url or ">" in url:
-        raise CertificateError(f"{where}: the URL holds characters that need escaping: {url}")
     try:
         chain = load_chain(certificate_pem)
         key = load_pem_private_key(key_pem, password=None)
-        leaf_key = chain[0].public_key()
     except Fault as fault:
         raise CertificateError(f"{where}: {fault}") from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise CertificateError(f"{where}: the key is not an unencrypted PEM private key") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise CertificateError(f"{where}: the key is not P-256")
-    if key.public_key() != leaf_key:
-        raise CertificateError(f"{where}: the key does not belong to the certificate")
     try:
+        belongs = key.public_key() == check_leaf(chain[0])
         signer = Signer(name, key, chain, url)
     except Fault as fault:
         raise CertificateError(f"{where}: {fault}") from None
+    except UNREADABLE:
+        raise CertificateError(f"{where}: a certificate of the chain cannot be read") from None
+    if not belongs:
+        raise CertificateError(f"{where}: the key does not belong to the certificate")
     if not signer.valid_at(now):
         problem = "not yet valid" if now < signer.not_before else "expired"
-        raise CertificateError(f"{where}: the certificate is {problem}")
+        raise CertificateError(f"{where}: a certificate of the chain is {problem}")
     return signer

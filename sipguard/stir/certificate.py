@@ -44,7 +44,7 @@ _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _T = TypeVar("_T", bound=x509.ExtensionType)
 # What the library raises while it reads the parts of a certificate lazily.
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -105,7 +105,7 @@ def load_anchors(pem: bytes) -> TrustAnchors:
     """Trust anchors from a PEM file; raises CertificateError when it holds none or something unusable."""
     try:
         return TrustAnchors(x509.load_pem_x509_certificates(pem))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CertificateError(f"the trust anchors are not PEM certificates ({error})") from None
 
 
@@ -121,7 +121,7 @@ def load_chain(octets: bytes) -> tuple[x509.Certificate, ...]:
             chain = tuple(x509.load_pem_x509_certificates(octets))
         else:
             chain = (x509.load_der_x509_certificate(octets),)
-    except _UNREADABLE:
+    except UNREADABLE:
         raise Fault(Reason.CERTIFICATE_MALFORMED, "neither PEM nor DER certificates") from None
     if len(chain) > _MOST_CERTIFICATES:
         raise Fault(Reason.CERTIFICATE_MALFORMED, "the certificate chain is too long")
@@ -132,11 +132,11 @@ def validate(chain: tuple[x509.Certificate, ...], anchors: TrustAnchors, now: Un
     """The credential a chain gives its holder; raises Fault. ``now`` only chooses between several possible paths."""
     try:
         leaf = chain[0]
-        public_key = _check_leaf(leaf)
+        public_key = check_leaf(leaf)
         entries = read_tn_auth_list(leaf)
         span = _Path(chain[1:], anchors, now).span(leaf)
         subject = leaf.subject.rfc4514_string()
-    except _UNREADABLE:
+    except UNREADABLE:
         raise Fault(Reason.CERTIFICATE_MALFORMED, "a certificate of the chain cannot be read") from None
     return Credential(public_key, entries, span[0], span[1], subject)
 
@@ -164,8 +164,11 @@ def validity(certificate: x509.Certificate) -> tuple[UnixTime, UnixTime]:
     )
 
 
-def _check_leaf(leaf: x509.Certificate) -> ec.EllipticCurvePublicKey:
-    """The signer's own certificate: an end entity that may sign, with a P-256 key (CRT-11, CRT-12)."""
+def check_leaf(leaf: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    """The key of a signer's own certificate: an end entity that may sign, with a P-256 key (CRT-11, CRT-12).
+
+    Raises Fault, and what the library raises for a certificate that cannot be read.
+    """
     if leaf.version is not x509.Version.v3:
         raise Fault(Reason.CERTIFICATE_UNTRUSTED, "the certificate is not X.509 version 3")
     _check_critical(leaf)

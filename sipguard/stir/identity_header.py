@@ -15,7 +15,7 @@ from sipguard.sip.header import unfold, unquote
 
 _PARAMETER = re.compile(
     r"[ \t]*;[ \t]*([A-Za-z0-9.!%*_+`'~-]+)"
-    r'(?:[ \t]*=[ \t]*(?:<([^<>]*)>|("(?:[^"\\]|\\.)*")|([^ \t;,"<>]+)))?[ \t]*',
+    r'(?:[ \t]*=[ \t]*(?:<([!-;=?-~]*)>|("(?:[^"\\]|\\.)*")|([!#-+\--:=?-~]+)))?[ \t]*',
     re.DOTALL,
 )
 _LONGEST = 4096  # octets of parameters; a URL that needs more is not one we would fetch

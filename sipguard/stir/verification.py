@@ -94,7 +94,8 @@ class VerificationService:
     ) -> Verdict | MissingCertificate:
         """The verdict over a request's Identity header field values, or the certificate that is needed first.
 
-        ``unavailable`` are URLs already tried in vain for this request. Never raises.
+        ``unavailable`` are URLs already tried in vain for this request. Only the first 16 fields are judged. Once one
+        of them passes no certificate is asked for any more. Never raises.
         """
         results: list[HeaderResult] = []
         waiting: list[_Candidate] = []
@@ -123,7 +124,7 @@ class VerificationService:
             return HeaderResult(reason=Reason.MALFORMED_HEADER, detail=str(error))
         token, (info, alg, ppt) = header
         if ppt is not None and ppt not in TYPES:
-            return HeaderResult(reason=Reason.UNSUPPORTED_PPT, detail="a PASSporT type we don't understand", x5u=info)
+            return HeaderResult(ppt[:32], Reason.UNSUPPORTED_PPT, "a PASSporT type we don't understand", x5u=info)
         if info is None:
             return HeaderResult(ppt, Reason.INFO_MISSING, "no info parameter")
         if header.compact:

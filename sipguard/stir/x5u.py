@@ -9,7 +9,8 @@ import ipaddress
 import re
 from typing import NamedTuple
 
-_URL = re.compile(r"https://([^/?#\\@]*)(/[!-~]*)?\Z", re.IGNORECASE)
+# A path without the characters that a URL must escape, so that it can stand in JSON and in angle brackets as it is.
+_URL = re.compile(r"https://([^/\\@]*)(/[!$-;=@-\[\]_a-z|~]*)?\Z", re.IGNORECASE | re.ASCII)
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::([0-9]{1,5}))?\Z")
 _NAME = re.compile(
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?\Z"
@@ -41,17 +42,18 @@ def locate(url: str) -> Location | str:
     """Where a URL points, or in one sentence why its form is refused; no rule about hosts or ports is applied."""
     if len(url) > _LONGEST:
         return "the URL is too long"
+    if "?" in url or "#" in url:
+        return "the URL has a query or a fragment"
     match = _URL.match(url)
     if match is None:
         return "not an https URL without user information"
-    path = match.group(2) or "/"
-    if "?" in path or "#" in path or "\\" in path:
-        return "the URL has a query or a fragment"
     authority = _AUTHORITY.match(match.group(1))
     if authority is None:
         return "the URL names no host"
     host, port = authority.groups()
-    return Location(host.strip("[]").lower(), int(port) if port else 443, path)
+    if port and int(port) > 65535:
+        return "the URL names an impossible port"
+    return Location(host.strip("[]").lower(), int(port) if port else 443, match.group(2) or "/")
 
 
 def problem(url: str, rules: X5uRules) -> str | None:
