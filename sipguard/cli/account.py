@@ -119,7 +119,7 @@ def import_csv(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Import accounts: columns name, kind, parent, state, attest_cap, emergency_unprovisioned (all but name optional)."""
+    """Import accounts: column name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned."""
     import_file(open_registry(config), AccountsFormat(), file, validate_only=validate_only, as_json=as_json)
 
 

@@ -37,7 +37,7 @@ def check(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) ->
         return
     print("configuration ok")
     for name, value in summary.items():
-        print(f"  {name}: {', '.join(value) if isinstance(value, list) else value}")
+        print(f"  {name}: {(', '.join(value) or 'none') if isinstance(value, list) else value}")
     for text in remarks:
         say(f"note: {text}")
 

@@ -80,6 +80,6 @@ def import_csv(
 
 
 def _record(entry: EmergencyEntry) -> dict[str, object]:
-    record: dict[str, object] = {"number": shown_number(entry.tn)} | entry._asdict()
-    del record["tn"]
+    record: dict[str, object] = {"number": shown_number(entry.tn)}
+    record.update(list(entry._asdict().items())[1:])
     return record

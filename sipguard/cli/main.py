@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sipguard import __version__
-from sipguard.cli import account, check, emergency, lists, number, policy, trunk
+from sipguard.cli import account, check, emergency, explain, lists, log, number, policy, run, trunk
 from sipguard.cli.commands import Commands
 
 app = typer.Typer(
@@ -19,10 +19,10 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for module in (check,):
-    module.register(app)
-for module_app in (account.app, number.app, trunk.app, emergency.app, lists.app, policy.app):
-    app.add_typer(module_app)
+for command in (run, check, explain, log):
+    command.register(app)
+for group in (account, number, trunk, emergency, lists, policy):
+    app.add_typer(group.app)
 
 
 def _version(wanted: bool) -> None:

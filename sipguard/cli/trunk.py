@@ -42,9 +42,7 @@ def add(
     require_identity: Annotated[
         bool | None, typer.Option("--require-identity/--allow-unsigned", help="Refuse unsigned calls.")
     ] = None,
-    certificate: Annotated[
-        str, typer.Option(help="The name of the certificate its calls are signed with.")
-    ] = "default",
+    certificate: Annotated[str, typer.Option(help="The certificate its calls are signed with.")] = "default",
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:

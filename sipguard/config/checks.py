@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from sipguard.config.address import is_address, parse_socket_address, parse_target
+from sipguard.config.model import IDLE_TIMEOUT, TIMER_C
 from sipguard.config.trunk import trunk_problems
 from sipguard.errors import Problem
 from sipguard.policy.directory import Target, Trunk
@@ -22,6 +23,7 @@ def cross_checks(raw: Raw) -> Iterator[Problem]:
     listeners, trunks = _tables(raw, "listener"), _tables(raw, "trunk")
     yield from _listeners(listeners)
     yield from _duplicate_names(trunks)
+    yield from _idle_timeout(raw)
     for position, trunk in enumerate(trunks):
         yield from _trunk(label(trunk, position), trunk, listeners)
     yield from _overlaps([(label(trunk, position), _networks(trunk)) for position, trunk in enumerate(trunks)])
@@ -70,6 +72,15 @@ def _duplicate_names(trunks: list[Raw]) -> Iterator[Problem]:
             if name in seen:
                 yield Problem(f"trunk[{position}].name", f'an earlier trunk is called "{name}" already')
             seen.add(name)
+
+
+def _idle_timeout(raw: Raw) -> Iterator[Problem]:
+    """A connection outlives the longest ringing, or the answer to a pending INVITE is lost with it (TRN-07)."""
+    timers, limits = raw.get("timers"), raw.get("limits")
+    timer_c = timers.get("timer_c", TIMER_C) if isinstance(timers, dict) else TIMER_C
+    idle = limits.get("idle_timeout", IDLE_TIMEOUT) if isinstance(limits, dict) else IDLE_TIMEOUT
+    if isinstance(idle, int | float) and isinstance(timer_c, int | float) and idle <= timer_c:
+        yield Problem("limits.idle_timeout", f"should exceed timers.timer_c ({timer_c:g} s)")
 
 
 def _trunk(key: str, trunk: Raw, listeners: list[Raw]) -> Iterator[Problem]:

@@ -18,6 +18,8 @@ from sipguard.policy.rules import RULES, Mode
 from sipguard.stir.x5u import locate
 
 SIP_PORT = 5060
+TIMER_C = 181.0
+IDLE_TIMEOUT = 300.0
 
 
 def _bind(text: str) -> str:
@@ -191,7 +193,7 @@ class TimersSection(Section):
     t1: float = Field(default=0.5, gt=0, le=10)
     t2: float = Field(default=4.0, gt=0, le=60)
     t4: float = Field(default=5.0, gt=0, le=60)
-    timer_c: float = Field(default=181.0, gt=180, le=3600)  # RFC 3261 §16.6 (11): larger than three minutes
+    timer_c: float = Field(default=TIMER_C, gt=180, le=3600)  # RFC 3261 §16.6 (11): larger than three minutes
 
 
 class LimitsSection(Section):
@@ -199,7 +201,7 @@ class LimitsSection(Section):
 
     max_message: int = Field(default=65535, ge=1300, le=1_048_576)
     max_connections: int = Field(default=1000, ge=1, le=100_000)
-    idle_timeout: float = Field(default=300.0, ge=1, le=86_400)
+    idle_timeout: float = Field(default=IDLE_TIMEOUT, ge=1, le=86_400)
 
 
 class AdminSection(Section):
