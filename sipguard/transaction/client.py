@@ -107,7 +107,7 @@ class ClientTransaction:
 
     def _send_cancel(self, _: object, now: float) -> None:
         """The CANCEL is a transaction of its own on the same branch (RFC 3261 §9.1)."""
-        self._layer.start_on_branch(cancellation(self.request, self._reason), self.flow, self.branch, None, now)
+        self._layer.start_on_branch(cancellation(self.request, self._reason), self.flow, now, None, self.branch)
 
     def _stop_timers(self, _: object, _now: float) -> None:
         if self._repeat is not None:

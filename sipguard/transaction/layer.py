@@ -142,9 +142,9 @@ class TransactionLayer:
 
     def start(self, request: Request, flow: Flow, now: float, owner: Any) -> ClientTransaction:
         """Send a request (not ACK) whose top Via is ours and has a branch nobody used. Raises MalformedValue."""
-        return self.start_on_branch(request, flow, request.via.branch or "", owner, now)
+        return self.start_on_branch(request, flow, now, owner, request.via.branch or "")
 
-    def start_on_branch(self, request: Request, flow: Flow, branch: str, owner: Any, now: float) -> ClientTransaction:
+    def start_on_branch(self, request: Request, flow: Flow, now: float, owner: Any, branch: str) -> ClientTransaction:
         """The same when the caller knows the branch it put in the Via: the Via is not read again."""
         transaction = ClientTransaction(self, request, flow, branch, owner)
         self._clients[branch, request.method] = transaction

@@ -111,7 +111,7 @@ def test_the_user_may_cancel_and_start_from_within_a_response() -> None:
 def test_a_request_on_a_known_branch_is_started_without_reading_its_via() -> None:
     """``start_on_branch`` takes the caller's word for the branch."""
     stage = Stage()
-    transaction = stage.layer.start_on_branch(request("OPTIONS"), CARRIER, "z9hG4bK-1", "owner", 0.0)
+    transaction = stage.layer.start_on_branch(request("OPTIONS"), CARRIER, 0.0, "owner", "z9hG4bK-1")
     stage.reply(transaction, 200)
     assert stage.heard() == ["200"]
     assert transaction.owner == "owner"
