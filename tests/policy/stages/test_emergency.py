@@ -1,0 +1,154 @@
+"""The emergency stage."""
+
+from dataclasses import replace
+
+import pytest
+
+from sipguard.policy.directory import EmergencyRegistration
+from sipguard.policy.finding import Emergency, Refusal
+from sipguard.policy.rules import Mode
+from sipguard.policy.settings import PolicySettings
+from sipguard.policy.stages.emergency import examine
+from tests.policy.kit import (
+    ACME,
+    CUSTOMER,
+    DELEGATED,
+    GERMANY,
+    OWNED,
+    PARENTS,
+    VERIFIED,
+    call_of,
+    directory,
+    invite,
+    view_of,
+)
+
+
+def emergency_call(caller=OWNED, *headers, uri="sip:911@proxy.example", **parts):
+    """A 911 call from a number."""
+    return call_of(invite(uri, f"<sip:+{caller}@pbx.example>", None, *headers), **parts)
+
+
+@pytest.mark.clause("EMG-03", "EMG-04")
+@pytest.mark.parametrize("uri", ["sip:911@p", "sip:9911@p", "tel:911", "urn:service:sos", "sip:933@p"])
+def test_a_provisioned_caller_gets_its_registration(uri):
+    """An emergency call, or a 933 test call, from a registered and paid number has its registration."""
+    finding = examine(emergency_call(uri=uri), view_of())
+    assert isinstance(finding, Emergency)
+    assert finding.registration is not None
+    assert finding.registration.tn == OWNED
+
+
+@pytest.mark.clause("EMG-03")
+def test_an_unprovisioned_caller_is_refused_with_an_alert():
+    """A number without a registration is refused, and the operator hears about it."""
+    finding = examine(emergency_call(DELEGATED), view_of())
+    assert finding == Refusal(
+        "emergency.unprovisioned", f"+{DELEGATED} is not provisioned for emergency calls to 911", True
+    )
+
+
+@pytest.mark.parametrize(
+    "changes", [{"status": "pending"}, {"status": "failed"}, {"paid": False}, {"country": "CA"}, {"account": "other"}]
+)
+def test_a_registration_counts_only_when_complete(changes):
+    """A pending, failed or unpaid registration, one in another country or of another account provisions nothing."""
+    registration = replace(EmergencyRegistration(OWNED, "acme", "US", "registered", paid=True), **changes)
+    finding = examine(emergency_call(), view_of(directory=directory(emergency=(registration,))))
+    assert isinstance(finding, Refusal)
+
+
+def test_a_registration_of_the_account_above_counts():
+    """A number that the reseller registered serves its customer."""
+    registration = EmergencyRegistration(PARENTS, "reseller", "US", "registered", paid=True)
+    finding = examine(emergency_call(PARENTS), view_of(directory=directory(emergency=(registration,))))
+    assert isinstance(finding, Emergency)
+
+
+@pytest.mark.clause("EMG-12")
+@pytest.mark.parametrize(
+    "header",
+    [f"P-Asserted-Identity: <sip:+{OWNED}@pbx.example>", f"P-Asserted-Identity: <tel:+{OWNED}>, <sip:+{OWNED}@x>"],
+)
+def test_the_asserted_number_is_the_caller(header):
+    """The asserted number is looked up first, so an anonymous caller with a registered one gets through."""
+    request = invite("sip:911@p", "Anonymous <sip:anonymous@anonymous.invalid>", None, header)
+    finding = examine(call_of(request), view_of())
+    assert isinstance(finding, Emergency)
+    assert finding.registration is not None
+
+
+@pytest.mark.clause("EMG-14")
+def test_from_serves_when_the_asserted_number_does_not():
+    """An unregistered or unreadable P-Asserted-Identity does not hide a registered From."""
+    for header in (f"P-Asserted-Identity: <sip:+{VERIFIED}@x>", "P-Asserted-Identity: <<garbage"):
+        assert isinstance(examine(emergency_call(OWNED, header), view_of()), Emergency)
+
+
+@pytest.mark.parametrize("header", ["", "P-Asserted-Identity: <sip:alice@x>"])
+def test_a_caller_without_any_number_is_unprovisioned(header):
+    """Without a number nobody can be called back or located."""
+    request = invite("sip:911@p", "<sip:alice@pbx.example>", None, *([header] if header else []))
+    finding = examine(call_of(request), view_of())
+    assert isinstance(finding, Refusal)
+    assert "a caller without a number" in finding.detail
+
+
+@pytest.mark.clause("47 CFR 9.11")
+def test_route_lets_an_unprovisioned_call_go():
+    """Where the policy or the account says so, an unprovisioned emergency call goes on, without a registration."""
+    policy = PolicySettings(emergency_unprovisioned="route")
+    assert examine(emergency_call(DELEGATED), view_of(policy=policy)) == Emergency("911", None)
+    account = replace(ACME, emergency_unprovisioned="route")
+    assert examine(emergency_call(DELEGATED, account=account), view_of()) == Emergency("911", None)
+
+
+def test_the_accounts_choice_beats_the_policys():
+    """An account set to reject is refused although the policy routes."""
+    account = replace(ACME, emergency_unprovisioned="reject")
+    finding = examine(
+        emergency_call(DELEGATED, account=account), view_of(policy=PolicySettings(emergency_unprovisioned="route"))
+    )
+    assert isinstance(finding, Refusal)
+
+
+def test_a_rule_that_does_not_block_still_makes_it_an_emergency():
+    """With the rule in report the call is routed as an emergency, never as an ordinary call."""
+    policy = PolicySettings(modes={"emergency.unprovisioned": Mode.REPORT})
+    assert examine(emergency_call(DELEGATED), view_of(policy=policy)) == Emergency("911", None)
+
+
+def test_the_country_is_the_trunks():
+    """112 on a trunk with a German dial plan needs a registration in Germany."""
+    trunk = replace(CUSTOMER, dial_plan=GERMANY)
+    registration = EmergencyRegistration("4930123456", "acme", "DE", "registered", paid=True)
+    request = invite("sip:112@p", "<sip:030123456@pbx.example>")
+    finding = examine(call_of(request, trunk=trunk), view_of(directory=directory(emergency=(registration,))))
+    assert finding == Emergency("112", registration)
+
+
+def test_configured_numbers_are_recognised():
+    """A number that the policy adds for the country is an emergency number."""
+    policy = PolicySettings(emergency_numbers={"US": ("811",)})
+    assert isinstance(examine(emergency_call(uri="sip:811@p"), view_of(policy=policy)), Emergency)
+
+
+@pytest.mark.parametrize("uri", ["sip:+14155550150@p", "sip:988@p", "sip:alice@p", "mailto:911@p"])
+def test_any_other_call_is_none(uri):
+    """Ordinary calls, the crisis line among them, are nobody's emergency."""
+    assert examine(emergency_call(uri=uri), view_of()) is None
+
+
+def test_a_request_uri_that_cannot_be_read_is_none():
+    """What cannot be read is left to the destination stage."""
+    assert examine(call_of(invite("sip:%%911@p")), view_of()) is None
+
+
+def test_only_an_invite_is_an_emergency_call():
+    """A MESSAGE to 911 is no call."""
+    assert examine(call_of(invite("sip:911@p", method="MESSAGE")), view_of()) is None
+
+
+def test_a_trunk_without_account_is_unprovisioned():
+    """Nobody has registered anything for a caller without an account."""
+    assert isinstance(examine(emergency_call(account=None), view_of()), Refusal)

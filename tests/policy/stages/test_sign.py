@@ -1,0 +1,141 @@
+"""The signing stage."""
+
+from dataclasses import replace
+
+import pytest
+
+from sipguard.policy.finding import Attested, CallerIdentity, Refusal, Signed, Unsigned
+from sipguard.policy.settings import PolicySettings
+from sipguard.policy.stages.sign import examine
+from sipguard.policy.view import View
+from sipguard.sip.date import format_date
+from sipguard.stir.attestation import Attestation
+from tests.policy.kit import CUSTOMER, DATE, NOW, OWNED, FakeSigner, call_of, invite, view_of
+
+REFUSE = PolicySettings(sign_outage="refuse")
+
+
+def attested_call(request=None, **parts):
+    """A call that is to be signed A."""
+    call = call_of(request, **parts)
+    call.identity = CallerIdentity(OWNED, OWNED, (), None)
+    call.attested = Attested(Attestation.A, "origid")
+    return call
+
+
+def signed(request=None, signer=None):
+    """The finding for a request, and what the signer was asked to sign."""
+    signer = signer or FakeSigner()
+    return examine(attested_call(request), view_of(signer=signer)), signer.signed
+
+
+@pytest.mark.clause("AS-03", "RFC 8224 6.1")
+def test_a_request_without_date_is_signed_now_and_gets_one():
+    """iat is the time of arrival, and the Date to add says the same."""
+    finding, asked = signed()
+    assert finding == Signed("token;info=<url>;alg=ES256;ppt=shaken", FakeSigner.url, "1234", NOW, DATE)
+    assert asked == [(OWNED, ("14155550150",), "A", "origid", NOW)]
+
+
+@pytest.mark.clause("AS-06", "RFC 8224 4.1")
+@pytest.mark.parametrize("offset", [-60, -20, 0, 60])
+def test_a_fresh_date_is_the_iat(offset):
+    """A Date at most sixty seconds off is what is signed, and none is added."""
+    finding, _ = signed(invite("sip:+14155550150@p", f"<sip:+{OWNED}@x>", None, f"Date: {format_date(NOW + offset)}"))
+    assert isinstance(finding, Signed)
+    assert (finding.iat, finding.date) == (NOW + offset, None)
+
+
+@pytest.mark.clause("AS-04")
+@pytest.mark.parametrize(
+    "date", [format_date(NOW - 61), format_date(NOW + 61), "yesterday", "Mon, 24 Nov 2025 16:00:00 EST"]
+)
+def test_a_stale_date_is_never_signed(date):
+    """A Date that is off by more, or no date at all, is not what is signed."""
+    finding, _ = signed(invite("sip:+14155550150@p", f"<sip:+{OWNED}@x>", None, f"Date: {date}"))
+    assert isinstance(finding, Signed)
+    assert finding.iat == NOW
+
+
+@pytest.mark.clause("AS-08", "RFC 8224 4.1")
+def test_dest_is_the_number_of_to():
+    """The called number of the PASSporT comes from To, not from the Request-URI."""
+    _, asked = signed(invite("sip:+14155550150@p", f"<sip:+{OWNED}@x>", "<sip:4155550151@p>"))
+    assert asked[0][1] == ("14155550151",)
+
+
+@pytest.mark.parametrize("to", ["<sip:service@p>", "<sip:%zz@p>"])
+def test_dest_falls_back_to_the_request_uri(to):
+    """Where To names no number the Request-URI does."""
+    _, asked = signed(invite("sip:+14155550150@p", f"<sip:+{OWNED}@x>", to))
+    assert asked[0][1] == ("14155550150",)
+
+
+@pytest.mark.clause("EMG-05")
+def test_an_emergency_number_is_signed_as_dialled():
+    """911 stays 911, without a country code."""
+    _, asked = signed(invite("tel:911"))
+    assert asked[0][1] == ("911",)
+
+
+@pytest.mark.parametrize("uri", ["urn:service:sos", "sip:%zz@p"])
+def test_a_call_to_no_number_is_unsigned(uri):
+    """A service URN has no number to sign."""
+    assert signed(invite(uri))[0] == Unsigned("no called number")
+
+
+def test_the_trunks_certificate_signs():
+    """The certificate that the trunk names is used, and the default one where that is missing."""
+    own, default = FakeSigner(), FakeSigner()
+    base = view_of()
+    view = View(
+        base.directory,
+        base.policy,
+        {"own": own, "default": default},
+        base.origids,
+        base.verification,
+        None,
+        base.traffic,
+    )
+    examine(attested_call(trunk=replace(CUSTOMER, certificate="own")), view)
+    examine(attested_call(trunk=replace(CUSTOMER, certificate="gone")), view)
+    assert (len(own.signed), len(default.signed)) == (1, 1)
+
+
+@pytest.mark.clause("AS-28", "AS-05")
+@pytest.mark.parametrize(
+    "signer",
+    [None, FakeSigner(not_after=NOW - 1), FakeSigner(RuntimeError("module lost")), FakeSigner(OSError())],
+    ids=["missing", "expired", "raising", "failing"],
+)
+def test_a_signature_that_cannot_be_made_never_breaks_the_call(signer):
+    """Without a usable signer the call leaves unsigned with an alarm, or is refused with one, as configured."""
+    unsigned = examine(attested_call(), view_of(signer=signer))
+    assert isinstance(unsigned, Unsigned)
+    assert unsigned.alarm
+    refusal = examine(attested_call(), view_of(signer=signer, policy=REFUSE))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.rule, refusal.alert) == ("sign.outage", True)
+
+
+@pytest.mark.clause("AS-05")
+def test_a_date_outside_the_certificate_is_not_signed():
+    """Both the Date and now must lie inside the certificate's validity."""
+    request = invite("sip:+14155550150@p", f"<sip:+{OWNED}@x>", None, f"Date: {format_date(NOW + 30)}")
+    finding, _ = signed(request, FakeSigner(not_after=NOW + 10))
+    assert isinstance(finding, Unsigned)
+    assert finding.alarm
+
+
+@pytest.mark.clause("AS-24")
+def test_what_is_not_attested_is_not_signed():
+    """A call without an attestation leaves unsigned, and that is no alarm."""
+    call = attested_call()
+    call.attested = Attested(None)
+    assert examine(call, view_of()) == Unsigned("not attested")
+
+
+@pytest.mark.clause("AS-25")
+def test_only_an_invite_is_signed():
+    """Other requests are none of the stage's business."""
+    assert examine(attested_call(invite(method="MESSAGE")), view_of()) is None
