@@ -1,0 +1,55 @@
+"""Token contents (RFC 8225, RFC 8588) beyond the fault table."""
+
+import pytest
+
+from sipguard.stir.passport import Fault, read_claims, read_header
+from sipguard.stir.verdict import Reason
+from tests.stir.kit import CLAIMS, DEST, HEADER, ORIG, URL, changed, segment
+
+
+def test_a_header_is_read() -> None:
+    """Order and unknown members don't matter; ppt may be absent."""
+    assert read_header(segment(HEADER)) == ("shaken", URL)
+    assert read_header(segment({"x5u": URL, "kid": "1", "typ": "passport", "alg": "ES256"})) == (None, URL)
+
+
+@pytest.mark.clause("PPT-09", "PPT-10")
+def test_claims_we_do_not_know_are_ignored() -> None:
+    """Extensions only add: the base claims are read as before."""
+    extra = {**CLAIMS, "rcd": {"nam": "Zoë"}, "mky": [], "zzz": [[["x"]]]}
+    assert read_claims(segment(extra), "shaken") == read_claims(segment(CLAIMS), "shaken")
+
+
+@pytest.mark.clause("PPT-04")
+def test_several_destinations_of_both_kinds() -> None:
+    """dest may hold numbers and URIs."""
+    claims = read_claims(
+        segment(changed(CLAIMS, {"dest": {"tn": [DEST, "911"], "uri": ["sip:bob@example.com"]}})), "shaken"
+    )
+    assert (claims.dest_tn, claims.dest_uri) == ((DEST, "911"), ("sip:bob@example.com",))
+    assert (claims.orig_tn, claims.orig_uri, claims.shaken.attest) == (ORIG, None, "A")
+
+
+@pytest.mark.clause("PIT-6")
+def test_a_dest_that_is_not_an_array_is_refused_as_in_rfc_8946() -> None:
+    """The div-o example has dest.tn as a string: the rule, not the example, decides."""
+    with pytest.raises(Fault) as caught:
+        read_claims(segment(changed(CLAIMS, {"dest": {"tn": "12155551214"}})), "shaken")
+    assert caught.value.reason is Reason.CLAIMS
+
+
+@pytest.mark.clause("PIT-13")
+def test_orig_and_dest_as_json_strings_are_refused() -> None:
+    """The reference library writes them as strings that hold JSON."""
+    for name, text in (("orig", f'{{"tn":"{ORIG}"}}'), ("dest", f'{{"tn":["{DEST}"]}}')):
+        with pytest.raises(Fault):
+            read_claims(segment(changed(CLAIMS, {name: text})), "shaken")
+
+
+@pytest.mark.clause("PIT-3")
+@pytest.mark.parametrize("text", ['{"attest":"A" "dest":{}}', '{"dest":{"tn":["1"],"iat":1}'])
+def test_printed_objects_without_commas_or_braces_are_not_json(text: str) -> None:
+    """RFC 8225 9.1 and RFC 8588 6 print such objects."""
+    with pytest.raises(Fault) as caught:
+        read_claims(segment(text), "shaken")
+    assert caught.value.reason is Reason.MALFORMED_TOKEN
