@@ -45,7 +45,11 @@ class CertificateCache:
     def store(
         self, url: str, chain_octets: bytes, expires: UnixTime, now: UnixTime, anchors: TrustAnchors
     ) -> Credential | CertificateFailure:
-        """Validate a fetched chain and remember the outcome until ``expires``, but never past its validity (VS-32)."""
+        """Validate a fetched chain and remember the outcome until ``expires``, but never past its validity (VS-32).
+
+        At least the second of ``now`` is kept: the calls that wait for the chain must find it.
+        """
+        expires = UnixTime(max(expires, now + 1))
         try:
             credential = validate(load_chain(chain_octets), anchors, now)
         except Fault as fault:
@@ -65,7 +69,7 @@ class CertificateCache:
         return len(self._entries)
 
     def _refuse(self, url: str, failure: CertificateFailure, expires: UnixTime, now: UnixTime) -> CertificateFailure:
-        self._put(url, failure, UnixTime(min(max(expires, now + 1), now + _REFUSED_FOR)))
+        self._put(url, failure, UnixTime(min(expires, now + _REFUSED_FOR)))
         return failure
 
     def _put(self, url: str, outcome: Credential | CertificateFailure, until: UnixTime) -> None:

@@ -61,6 +61,15 @@ def test_an_expired_chain_is_a_failure_that_answers() -> None:
     assert cache.get(URL, NOW) is outcome
 
 
+@pytest.mark.clause("VS-32")
+def test_a_chain_that_must_not_be_kept_still_answers() -> None:
+    """A repository that forbids caching is asked once per second, not once per look."""
+    cache = CertificateCache()
+    cache.store(URL, leaf().chain_pem, NOW, NOW, anchors())
+    assert isinstance(cache.get(URL, NOW), Credential)
+    assert cache.get(URL, later(1)) is None
+
+
 def test_a_new_chain_replaces_a_failure() -> None:
     """The last outcome counts."""
     cache = CertificateCache()

@@ -136,7 +136,22 @@ def judge(vector: dict[str, Any]) -> Verdict:
 
 
 @pytest.mark.clause(
-    "PPT-02", "PPT-03", "PPT-04", "PPT-07", "PPT-12", "PPT-13", "PPT-14", "VS-03", "VS-07", "VS-14", "VS-31"
+    "PPT-02",
+    "PPT-03",
+    "PPT-04",
+    "PPT-07",
+    "PPT-12",
+    "PPT-13",
+    "PPT-14",
+    "VS-03",
+    "VS-07",
+    "VS-14",
+    "VS-31",
+    "PIT-1",
+    "PIT-2",
+    "PIT-5",
+    "PIT-8",
+    "PIT-9",
 )
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_a_vector_gives_its_expected_result(name: str) -> None:
