@@ -10,7 +10,8 @@ from itertools import combinations
 
 from sipguard.config.address import is_address, parse_socket_address, parse_target
 from sipguard.config.model import IDLE_TIMEOUT, TIMER_C
-from sipguard.config.trunk import trunk_problems
+from sipguard.config.suggestion import suggestion
+from sipguard.config.trunk import DEFAULT_CERTIFICATE, trunk_problems
 from sipguard.errors import Problem
 from sipguard.policy.directory import Target, Trunk
 
@@ -26,6 +27,7 @@ def cross_checks(raw: Raw) -> Iterator[Problem]:
     yield from _idle_timeout(raw)
     for position, trunk in enumerate(trunks):
         yield from _trunk(label(trunk, position), trunk, listeners)
+        yield from _certificate(label(trunk, position), trunk, _certificates(raw))
     yield from _overlaps([(label(trunk, position), _networks(trunk)) for position, trunk in enumerate(trunks)])
 
 
@@ -93,6 +95,26 @@ def _trunk(key: str, trunk: Raw, listeners: list[Raw]) -> Iterator[Problem]:
             continue
         if not any(_reaches(listener, target) for listener in listeners):
             yield Problem(f"{key}.targets[{position}]", f'no {target.transport} listener can send to "{text}"')
+
+
+def _certificates(raw: Raw) -> list[str]:
+    table: object = raw
+    for name in ("stir", "sign", "certificates"):
+        table = table.get(name) if isinstance(table, dict) else None
+    return list(table) if isinstance(table, dict) else []
+
+
+def _certificate(key: str, trunk: Raw, names: list[str]) -> Iterator[Problem]:
+    name = trunk.get("certificate", DEFAULT_CERTIFICATE)
+    if trunk.get("side") == "customer" and isinstance(name, str):
+        yield from certificate_problem(key, name, names)
+
+
+def certificate_problem(key: str, name: str, names: Iterable[str]) -> Iterator[Problem]:
+    """That a trunk's signing certificate is not there; a node that signs nothing needs none."""
+    names = list(names)
+    if name not in names and (names or name != DEFAULT_CERTIFICATE):
+        yield Problem(f"{key}.certificate", f"there is no [stir.sign.certificates.{name}]{suggestion(name, names)}")
 
 
 def _reaches(listener: Raw, target: Target) -> bool:

@@ -13,6 +13,7 @@ from sipguard.policy.directory import OnMismatch, Side, TrafficClass, Trunk
 from sipguard.stir.telephone_number import TN
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
+DEFAULT_CERTIFICATE = "default"
 Consequence = Literal["tag", "reject"]
 
 
@@ -46,7 +47,7 @@ class TrunkSection(Section):
     on_failure: Consequence | None = None
     on_unavailable: Consequence | None = None
     require_identity: bool | None = None
-    certificate: str = "default"
+    certificate: str = DEFAULT_CERTIFICATE
 
     @field_validator("default_number")
     @classmethod

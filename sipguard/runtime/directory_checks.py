@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from sipguard.config import Configuration
-from sipguard.config.checks import overlapping
+from sipguard.config.checks import certificate_problem, overlapping
 from sipguard.config.suggestion import suggestion
 from sipguard.errors import Problem
-from sipguard.policy.directory import Directory, Side, Trunk
+from sipguard.policy.directory import Directory, Side
 
 
 def directory_problems(
@@ -22,7 +22,8 @@ def directory_problems(
         if trunk.account is not None and directory.account(trunk.account) is None:
             near = suggestion(trunk.account, directory.accounts)
             yield Problem(f"{key}.account", f'the registry has no account "{trunk.account}"{near}')
-        yield from _certificate(key, trunk, configuration)
+        if trunk.side is Side.CUSTOMER:
+            yield from certificate_problem(key, trunk.certificate, configuration.stir.sign.certificates)
         for target in trunk.targets:
             if target.transport not in transports:
                 yield Problem(f"{key}.targets", f'no {target.transport} listener can send to "{target.uri}"')
@@ -31,11 +32,3 @@ def directory_problems(
         if name not in directory.trunks:
             near = suggestion(name, directory.trunks)
             yield Problem("registry.numbers.trunk", f'numbers are routed to trunk "{name}", which is not there{near}')
-
-
-def _certificate(key: str, trunk: Trunk, configuration: Configuration) -> Iterator[Problem]:
-    names = configuration.stir.sign.certificates
-    unsigned_node = not names and trunk.certificate == "default"
-    if trunk.side is Side.CUSTOMER and trunk.certificate not in names and not unsigned_node:
-        near = suggestion(trunk.certificate, names)
-        yield Problem(f"{key}.certificate", f"there is no [stir.sign.certificates.{trunk.certificate}]{near}")
