@@ -1,0 +1,32 @@
+"""The published table of rules."""
+
+from pathlib import Path
+
+from sipguard.policy.rules import RULES, TABLE, Family, Mode
+from sipguard.policy.table import rules_table
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "policy.md"
+
+
+def test_the_document_shows_the_table_in_force():
+    """docs/policy.md holds the very table that the program runs on."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    published = text.partition("<!-- rules: begin -->\n")[2].partition("<!-- rules: end -->")[0]
+    assert published == rules_table(), (
+        "replace the table in docs/policy.md by the output of python -m sipguard.policy.table"
+    )
+
+
+def test_every_rule_has_a_row():
+    """No rule is missing and none has two rows."""
+    table = rules_table()
+    assert len(RULES) == len(TABLE)
+    for name in RULES:
+        assert table.count(f"| `{name}` |") == 1
+
+
+def test_only_analytics_answer_603():
+    """603 is the analytics family's answer and nobody else's, and statistics ship in report."""
+    for rule in TABLE:
+        assert (rule.code == 603) == (rule.family is Family.ANALYTICS)
+        assert (rule.mode is Mode.REPORT) == (rule.family is Family.ANALYTICS)
