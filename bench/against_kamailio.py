@@ -17,12 +17,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import kamailio, sipguard
+from bench import kamailio, sipguard_node
 from bench.load import Carrier, Load, place
 from bench.process import BenchError, Program
 
 PEERS: dict[str, Callable[[Path, str], tuple[Program, tuple[str, int]]]] = {
-    "sipguard": sipguard.start,
+    "sipguard": sipguard_node.start,
     "kamailio": kamailio.start,
 }
 

@@ -1,0 +1,54 @@
+"""Starts sipguard with everything on: a signing certificate, owned numbers, a do-not-originate list, the record log."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.load import CALLER, CARRIER, OWNED
+from bench.process import Program
+from scenarios.node import COMMAND, Node
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def start(directory: Path, carrier: str) -> tuple[Program, tuple[str, int]]:
+    """Start it, routing to ``carrier``, and say where it listens."""
+    certificates = directory / "certs"
+    make = [sys.executable, str(_ROOT / "certs" / "make.py"), str(certificates)]
+    subprocess.run(make, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    node = Node(directory)
+    node.configure(_configuration(certificates, carrier))
+    node.load("account", "name,state", ("load,active",))
+    node.load("number", "number,account,kind", [f"{number},load,owned" for number in OWNED])
+    node.load("list", "pattern,action,source", [f"+1999{n:03}XXXX,block,bench" for n in range(1000)])
+    program = Program([str(COMMAND), "run", "--config", str(node.configuration)], node.log, grace=10.0)
+    try:
+        program.until(node.healthy)
+    except BaseException:
+        program.__exit__(None, None, None)
+        raise
+    return program, node.address
+
+
+def _configuration(certificates: Path, carrier: str) -> str:
+    return f"""
+[[trunk]]
+name = "pbx"
+side = "customer"
+account = "load"
+sources = ["{CALLER}"]
+
+[[trunk]]
+name = "carrier"
+side = "network"
+sources = ["{CARRIER}"]
+targets = ["{carrier}"]
+
+[stir.sign.certificates.default]
+certificate = "{certificates / "chain.pem"}"
+key = "{certificates / "leaf.key"}"
+url = "https://certificates.example/leaf.pem"
+
+[stir.verify]
+anchors = "{certificates / "anchors.pem"}"
+"""
