@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 from typing import NewType
 
-from sipguard.errors import MalformedValue
 from sipguard.sip.uri import OtherUri, SipUri, TelUri, Uri, unescape
 
 TN = NewType("TN", str)
@@ -50,10 +49,7 @@ def canonicalise(user: str, plan: DialPlan) -> TN | None:
         return TN(user[1:])
     number = user.partition(";")[0]
     if "%" in number:
-        try:
-            number = unescape(number).partition(";")[0]
-        except MalformedValue:
-            return None
+        number = unescape(number).partition(";")[0]
     number = number.translate(_SEPARATORS)
     if number[:1] == "+":
         return TN(number[1:]) if _GLOBAL.match(number) else None
