@@ -33,6 +33,7 @@ _RULE = re.compile(r'text="(?P<rule>[a-z.-]+)"')
 _VERSTAT = re.compile(r"verstat=(?P<verstat>[A-Za-z-]+)")
 
 Records = Mapping[str, Mapping[str, Any]]  # decision records by Call-ID
+Alerts = frozenset[str]  # identifiers of the records an alert was raised for
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +86,17 @@ class Demo:
         )  # fmt: skip
         return agent.wait(30.0), time.monotonic() - started
 
-    def lines(self, records: Records) -> list[Line]:
+    def lines(self, records: Records, alerts: Alerts) -> list[Line]:
         """What came of the calls played so far."""
-        return [Line(c.title, c.sent, c.expected, self._outcome(c, p, records)) for c, p in self._played]
+        return [Line(c.title, c.sent, c.expected, self._outcome(c, p, records, alerts)) for c, p in self._played]
 
-    def _outcome(self, planned: Planned, played: Played, records: Records) -> Outcome:
+    def _outcome(self, planned: Planned, played: Played, records: Records, alerts: Alerts) -> Outcome:
         where, invite = self._arrival(played.call_id)
         record = records.get(played.call_id, {})
         mark = "-"
         if invite is not None:
             mark = _verstat(invite) if where == "acme-pbx" else self._attestation(planned, invite)
-        return Outcome(where, played.code or 0, _rule(played, record), mark, bool(record.get("alert")))
+        return Outcome(where, played.code or 0, _rule(played, record), mark, record.get("id") in alerts)
 
     def _arrival(self, call_id: str) -> tuple[str, Traced | None]:
         for name, agent in self._parties.by_name.items():
@@ -156,24 +157,40 @@ def burst_line(exit_code: int, seconds: float, records: Records) -> Line:
 
 def table(lines: list[Line]) -> Table:
     """The table that is printed."""
-    drawn = Table(title="sipguard: what was sent, what was expected, what happened", title_justify="left")
-    for column in ("call", "what was sent", "expected", "happened", "rule", "SIP", "attestation / verstat", ""):
-        drawn.add_column(column, overflow="fold")
+    drawn = Table(title="What was sent, what was expected, what happened", title_justify="left")
+    drawn.add_column("call", no_wrap=True)
+    drawn.add_column("what was sent")
+    drawn.add_column("expected")
+    for heading in ("happened", "rule that decided", "SIP", "attestation / verstat", ""):
+        drawn.add_column(heading, no_wrap=True)
     for line in lines:
-        same = line.expected == line.happened
         happened = line.happened
         drawn.add_row(
-            line.title, line.sent, _where(line.expected), _where(happened), happened.rule, str(happened.code or "-"),
-            happened.mark, "[green]ok[/]" if same else f"[bold red]DIFFERS[/] from {line.expected.rule}, "
-            f"{line.expected.code}, {line.expected.mark}",
+            line.title, line.sent, _expectation(line.expected), _where(happened), happened.rule,
+            str(happened.code or "none"), happened.mark,
+            "[green]ok[/]" if line.expected == happened else "[bold red]DIFFERS[/]",
         )  # fmt: skip
     return drawn
+
+
+def _expectation(outcome: Outcome) -> str:
+    mark = "" if outcome.mark == "-" else f", {outcome.mark}"
+    return f"{outcome.code} {_where(outcome)}{mark}"
 
 
 def _where(outcome: Outcome) -> str:
     if outcome.where == "refused":
         return "refused, alert" if outcome.alert else "refused"
     return outcome.where if outcome.where == "tagged" else f"to {outcome.where}"
+
+
+def differences(lines: list[Line]) -> list[str]:
+    """Every line that differs, in full."""
+    return [
+        f"{line.title}: expected {line.expected}, got {line.happened}"
+        for line in lines
+        if line.expected != line.happened
+    ]
 
 
 def decisions(node: Node) -> dict[str, Mapping[str, Any]]:
@@ -193,29 +210,32 @@ def run(console: Console, directory: Path) -> bool:
         demo = Demo(stage, node, parties, made)
         demo.play(calls.origination())
         demo.play(calls.termination(OtherCarrier(made.other / "leaf.key", repository.url(made.OTHER_PATH))))
-        ordinary = len(demo.lines({}))
         exit_code, seconds = demo.burst()
         demo.play([calls.after_the_burst()])
         records = decisions(node)
-        lines = demo.lines(records)
-        lines.insert(ordinary, burst_line(exit_code, seconds, records))
+        alerts = frozenset(entry["record"] for entry in node.log_events() if entry["event"] == "alert")
+        *lines, last = demo.lines(records, alerts)
+        lines += [burst_line(exit_code, seconds, records), last]
         console.print(table(lines))
+        for difference in differences(lines):
+            console.out(difference, highlight=False)
         _further(console, node, repository)
         stopped = node.stop()
     if stopped != 0:
         console.print(f"[bold red]the proxy ended with exit code {stopped}[/]")
-    return stopped == 0 and all(line.expected == line.happened for line in lines)
+    return stopped == 0 and not differences(lines)
 
 
 def _further(console: Console, node: Node, repository: Repository) -> None:
     """The last records, and where to look next."""
     console.print("\nThe last records of the attestation log (sipguard log tail):")
     console.out(node.command("log", "tail", "-n", "3").rstrip(), highlight=False)
+    console.out(node.command("log", "verify").rstrip(), highlight=False)
     fetched = repository.fetched[Certificates.OTHER_PATH]
     console.print(f"\nThe other carrier's certificate was fetched {fetched} time(s) for all its calls.")
     shown = node.configuration.relative_to(ROOT)
     console.print("How to look further:")
-    for words in ("log verify", "log tail --json -n 20", "check", "account list", "policy show"):
+    for words in ("log tail --json -n 20", "log search --account dialco", "account list", "policy show"):
         console.out(f"  .venv/bin/sipguard {words} --config {shown}", highlight=False)
     console.out(
         f"  SIPp's message traces: {shown.parent}/sipp/*.messages   the proxy's log: {shown.parent}/sipguard.log"
@@ -224,7 +244,7 @@ def _further(console: Console, node: Node, repository: Repository) -> None:
 
 def main() -> int:
     """Run the demo; 0 when everything is as expected."""
-    console = Console(width=max(150, Console().width))
+    console = Console(width=max(170, Console().width))
     directory = ROOT / "var" / "demo"
     shutil.rmtree(directory, ignore_errors=True)
     started = time.monotonic()
