@@ -109,13 +109,15 @@ class Journal:
 
     async def close(self) -> None:
         """Write what is left, then close the log."""
-        if self._retry is not None:
-            self._retry.cancel()
+        if self.failing and self._writing is None:
+            self.completed(self.flush())  # one last try for the events of the outage
         while self._writing is not None or self._lines:
             self.completed(self.flush())
             if self._writing is not None:
                 await asyncio.wait((self._writing,))
                 await asyncio.sleep(0)  # its answers are given in a callback of the same turn
+        if self._retry is not None:
+            self._retry.cancel()
         if self._worker is not None:
             self._worker.shutdown()
         self._log.close()
