@@ -5,9 +5,10 @@ Five doors: ``receive``, ``complete``, ``lost``, ``tick``, ``deadline``. ``now``
 costs the message that met it: it is logged, and the engine lives on.
 """
 
+import hashlib
 from collections.abc import Sequence
 
-from sipguard.errors import MalformedMessage
+from sipguard.errors import MalformedMessage, MalformedValue
 from sipguard.policy.need import AddressAnswer, Answer, Need
 from sipguard.policy.view import View
 from sipguard.proxy.core import Core
@@ -40,7 +41,7 @@ class Engine:
         self._station.wall = wall
         try:
             self._read(data, flow, now)
-        except Exception as error:  # noqa: BLE001 - see the module's docstring
+        except Exception as error:
             self._failed("receive", error)
         return self._hand_over(now)
 
@@ -49,7 +50,7 @@ class Engine:
         self._station.wall = wall
         try:
             self._station.needs.complete(need, answer, now)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self._failed("complete", error)
         return self._hand_over(now)
 
@@ -58,7 +59,7 @@ class Engine:
         self._station.wall = wall
         try:
             self._station.layer.lost(flow, now)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self._failed("lost", error)
         return self._hand_over(now)
 
@@ -67,7 +68,7 @@ class Engine:
         self._station.wall = wall
         try:
             self._station.timers.tick(now)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self._failed("tick", error)
         return self._hand_over(now)
 
@@ -124,27 +125,34 @@ class Engine:
         try:
             message = parse(data)
             check(message, datagram=not flow.reliable)
+            if isinstance(message, Request):
+                stamp_received(message, flow)
         except MalformedMessage as error:
-            self._malformed(error, flow)
-            return
-        if isinstance(message, Request):
-            stamp_received(message, flow)
-            self._core.station.layer.receive_request(message, flow, now)
+            self._malformed(error, data, flow)
+        except MalformedValue as error:  # a Via behind the first, in the same row
+            self._malformed(MalformedMessage(400, f"Bad Request ({error})", message), data, flow)
         else:
-            self._core.station.layer.receive_response(message, flow, now)
+            if isinstance(message, Request):
+                self._station.layer.receive_request(message, flow, now)
+            else:
+                self._station.layer.receive_response(message, flow, now)
 
     def _keep_alive(self, data: bytes, flow: Flow) -> None:
         """A double CRLF on a stream is a ping and wants a single one back (RFC 5626 §4.4.1)."""
         if flow.reliable and data == b"\r\n\r\n":
             self._station.send(flow, b"\r\n")
 
-    def _malformed(self, error: MalformedMessage, flow: Flow) -> None:
-        """A 4xx without any state where a response can be built, silence otherwise; a response or ACK gets silence."""
+    def _malformed(self, error: MalformedMessage, data: bytes, flow: Flow) -> None:
+        """A 4xx without any state where a response can be built, silence otherwise; a response or ACK gets silence.
+
+        A retransmission gets the same To tag, because it is made of the request's octets (RFC 3261 §8.2.7).
+        """
         self._station.count("malformed", str(error.status))
         request = error.message
         if not isinstance(request, Request) or request.method == "ACK" or not request.has("via"):
             return
-        response = build_response(request, error.status, error.phrase, self._station.random())
+        tag = hashlib.blake2b(data, digest_size=8).hexdigest()
+        response = build_response(request, error.status, error.phrase, tag)
         self._station.send(flow, response.encode())
 
     def _failed(self, door: str, error: Exception) -> None:

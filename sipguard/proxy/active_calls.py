@@ -44,19 +44,19 @@ class ActiveCalls:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._by_tag: dict[tuple[str, str], ActiveCall] = {}
-        self._open = 0
+        self._open: set[ActiveCall] = set()
 
     def __len__(self) -> int:
-        return self._open
+        return len(self._open)
 
     def add(self, call: ActiveCall) -> None:
         """A screened INVITE starts."""
         self._by_tag[call.call_id, call.caller_tag] = call
-        self._open += 1
+        self._open.add(call)
 
     def learn(self, call: ActiveCall, tag: str) -> None:
-        """A response brought a callee's tag."""
-        if tag not in call.tags:
+        """A response brought a callee's tag; for a call that is over it comes too late."""
+        if tag not in call.tags and call in self._open:
             call.tags.append(tag)
             self._by_tag[call.call_id, tag] = call
 
@@ -68,10 +68,10 @@ class ActiveCalls:
         """The call is over."""
         if call.timer is not None:
             call.timer.cancel()
-        if self._by_tag.pop((call.call_id, call.caller_tag), None) is not None:
-            self._open -= 1
-        for tag in call.tags[1:]:
-            self._by_tag.pop((call.call_id, tag), None)
+        self._open.discard(call)
+        for tag in call.tags:
+            if self._by_tag.get((call.call_id, tag)) is call:  # another INVITE may have taken it over
+                del self._by_tag[call.call_id, tag]
 
     def token(self, identifier: str, call_id: str) -> str:
         """The Record-Route parameter value that names a record and proves we wrote it."""

@@ -1,7 +1,7 @@
 """What becomes of a call: the follow-up records that close it, and what the traffic statistics learn from it.
 
-Definitions are those of ``design``'s policy: an attempt is an INVITE we let through, answered is a 2xx, the duration runs
-from the 2xx to the BYE, abandoned is a CANCEL by the caller.
+An attempt is an INVITE we let through, answered is a 2xx, the duration runs from the 2xx to the BYE, abandoned is a
+CANCEL by the caller.
 """
 
 from sipguard.proxy.active_calls import ActiveCall
@@ -56,7 +56,12 @@ class CallLog:
             station = self._station
             station.record(
                 station.recorder.end(
-                    context.call.identifier, station.wall, code=487, reason="Request Terminated", answered=False, released_by="caller"
+                    context.call.identifier,
+                    station.wall,
+                    code=487,
+                    reason="Request Terminated",
+                    answered=False,
+                    released_by="caller",
                 )
             )
 
@@ -78,7 +83,12 @@ class CallLog:
         if station.is_from_before(identifier):
             station.record(
                 station.recorder.end(
-                    identifier, station.wall, code=200, reason="Ended after a restart", answered=True, released_by="unknown"
+                    identifier,
+                    station.wall,
+                    code=200,
+                    reason="Ended after a restart",
+                    answered=True,
+                    released_by="unknown",
                 )
             )
 

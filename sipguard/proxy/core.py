@@ -31,6 +31,12 @@ class Core:
 
     def request(self, transaction: ServerTransaction, now: float) -> None:
         """A new request that is neither ACK nor CANCEL."""
+        try:
+            self._take(transaction, now)
+        except Exception as error:
+            self._delivery.fail(transaction, error, now)
+
+    def _take(self, transaction: ServerTransaction, now: float) -> None:
         station = self.station
         request = transaction.request
         method = request.method
@@ -76,8 +82,12 @@ class Core:
             self._in_dialog.ack(request, flow, now)
 
     def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        """A response the state machine lets through."""
-        self._delivery.response(transaction, response, now)
+        """A response the state machine lets through; a final one we cannot read counts as a failed target."""
+        try:
+            self._delivery.response(transaction, response, now)
+        except Exception as error:
+            if response.code >= 200:
+                self._delivery.fail(transaction.owner.server, error, now, 502)
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
         """No final response in time."""
@@ -87,7 +97,7 @@ class Core:
         """The request can't be delivered on its flow."""
         self._delivery.unreachable(transaction, now)
 
-    def gone(self, transaction: ServerTransaction, now: float) -> None:  # noqa: ARG002
+    def gone(self, transaction: ServerTransaction, now: float) -> None:
         """The server transaction has ended; so has whatever waited for it."""
         if transaction.context is not None:
             self._delivery.close(transaction.context)

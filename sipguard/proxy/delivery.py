@@ -10,12 +10,14 @@ from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
 from sipguard.proxy import forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
-from sipguard.proxy.output import WARNING
+from sipguard.proxy.output import ERROR, WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, Attempt, ResponseContext
+from sipguard.proxy.routing import is_address
 from sipguard.proxy.station import Station
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request, Response
 from sipguard.sip.response import build_response
+from sipguard.sip.status import reason_phrase
 from sipguard.stir.telephone_number import TN
 from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.server import ServerTransaction
@@ -56,11 +58,12 @@ class Delivery:
     def begin(self, context: ResponseContext, now: float) -> None:
         """The call is decided and recorded: send it to its first target."""
         call = context.call
-        if call is None or call.routed is None:
+        if call is None:
             return
-        context.attempts = [
-            Attempt(trunk, target, target.host) for trunk in call.routed.trunks for target in trunk.targets
-        ]
+        if call.routed is not None:  # None when the rule that found no route is not switched on
+            context.attempts = [
+                Attempt(trunk, target, target.host) for trunk in call.routed.trunks for target in trunk.targets
+            ]
         if call.request.method == "INVITE":
             tag = call.request.from_.tag or ""
             counted = call.outbound and call.emergency is None  # emergency calls are no traffic statistics
@@ -86,6 +89,8 @@ class Delivery:
 
     def _next_attempt(self, context: ResponseContext, now: float) -> None:
         station = self._station
+        if context.timer_c is not None:
+            context.timer_c.cancel()
         while context.next_attempt < len(context.attempts):
             attempt = context.attempts[context.next_attempt]
             context.next_attempt += 1
@@ -103,12 +108,15 @@ class Delivery:
 
     def _send_to(self, context: ResponseContext, attempt: Attempt, egress: Listener, now: float) -> None:
         station = self._station
-        fork = self._prepare(context, attempt, egress)
+        try:
+            fork = self._prepare(context, attempt, egress)
+        except Exception as error:
+            self.fail(context.server, error, now)
+            return
         flow = Flow(egress.number, egress.transport, attempt.address, attempt.target.port)
         context.route = attempt.trunk.name
         context.client = station.layer.start(fork, flow, now, context)
-        if fork.method == "INVITE" and not context.done:
-            self._restart_timer_c(context, now)
+        self.watch(context, now)
 
     def _prepare(self, context: ResponseContext, attempt: Attempt, egress: Listener) -> Request:
         """The request as this target gets it (RFC 3261 §16.6)."""
@@ -148,22 +156,25 @@ class Delivery:
             return
         if context.original_from is not None:
             upstream.rows[upstream.names.index("from")] = context.original_from
-        if not self._station.is_trusted(client.flow):
-            presentation.strip_untrusted(upstream)
-            upstream.remove(presentation.ASSERTED)
+        station = self._station
+        presentation.cross(upstream, station.is_trusted(client.flow), station.is_trusted(context.server.flow))
         if code < 200:
             self._provisional(context, client, upstream, now)
         elif code < 300:
             self._success(context, upstream, now)
-        elif client is context.client and not context.done:
+        elif client is not context.client or context.done:
+            return
+        elif context.expired:
+            self._failed_here(context, 408, now)
+        else:
             context.consider(upstream)
             self._after_failure(context, code, now)
 
     def _provisional(self, context: ResponseContext, client: ClientTransaction, upstream: Response, now: float) -> None:
         if context.done or client is not context.client:
             return
-        if context.timer_c is not None:
-            self._restart_timer_c(context, now)
+        if not context.expired:
+            self.watch(context, now)
         if context.active is not None:
             self._learn(context.active, upstream)
         self._station.layer.respond(context.server, upstream, now)
@@ -187,7 +198,7 @@ class Delivery:
         if context.done or client is not context.client:
             return
         if client.method == "INVITE":
-            self._failed_here(context, 487 if context.cancelled else 408, now)
+            self._failed_here(context, 487 if context.cancelled and not context.expired else 408, now)
         elif context.call is not None and context.next_attempt < len(context.attempts):
             self._next_attempt(context, now)
         else:
@@ -200,19 +211,20 @@ class Delivery:
             self._failed_here(context, 503, now)
 
     def timer_c(self, context: ResponseContext, now: float) -> None:
-        """An INVITE that only ever rang: cancel it, and count it as 408 (RFC 3261 §16.8)."""
+        """An INVITE that only ever rang: cancel it; unless a 2xx wins the race it counts as 408 (RFC 3261 §16.8)."""
         if context.done or context.client is None:
             return
-        context.cancelled = True
+        context.cancelled = context.expired = True
         self._station.layer.cancel(context.client, now)
-        self._failed_here(context, 408, now)
 
     def _failed_here(self, context: ResponseContext, code: int, now: float) -> None:
         context.consider(build_response(context.server.request, code, None, self._station.random()))
         self._after_failure(context, code, now)
 
     def _after_failure(self, context: ResponseContext, code: int, now: float) -> None:
-        if code in FAILOVER_CODES and not context.cancelled:
+        call = context.call
+        emergency = call is not None and call.emergency is not None and code < 600  # every target is tried (EMG-16)
+        if (code in FAILOVER_CODES or emergency) and not context.cancelled:
             self._next_attempt(context, now)
         else:
             self._finish(context, now)
@@ -228,12 +240,31 @@ class Delivery:
         self.close(context)
         station.layer.respond(context.server, best, now)
 
-    def _restart_timer_c(self, context: ResponseContext, now: float) -> None:
+    def watch(self, context: ResponseContext, now: float) -> None:
+        """Start Timer C of an INVITE anew (RFC 3261 §16.6 (11), §16.7 (2))."""
+        if context.server.method != "INVITE":
+            return
         if context.timer_c is not None:
             context.timer_c.cancel()
         context.timer_c = self._station.timers.start(now + self._station.settings.timers.timer_c, context, 0)
 
     # --- giving up
+
+    def fail(self, server: ServerTransaction, error: Exception, now: float, malformed_code: int = 400) -> None:
+        """What cannot be handled is answered all the same: 400 or 502 for what a peer wrote, 500 for a bug of ours."""
+        station = self._station
+        code = malformed_code if isinstance(error, MalformedValue) else 500
+        if code == malformed_code:
+            station.count("malformed", str(code))
+        else:
+            station.count("alarms", "bug")
+            station.log(ERROR, "request.failed", method=server.method, error=repr(error))
+        context: ResponseContext | None = server.context
+        if context is not None:
+            if context.active is not None:
+                self._call_log.failed(context, code, reason_phrase(code), now)
+            self.close(context)
+        station.answer(server, code, now)
 
     def cancel(self, context: ResponseContext, reasons: list[str], now: float) -> None:
         """The caller gave up (RFC 3261 §16.10): no further target, and the one being tried is cancelled."""
@@ -249,11 +280,6 @@ class Delivery:
             self._call_log.withdrawn(context)
         self._station.answer(context.server, 487, now)
         self.close(context)
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is an IP address rather than a name."""
-    return ":" in host or host.rpartition(".")[2].isdecimal()
 
 
 def _number_to_send(call: Call) -> str | None:

@@ -10,7 +10,7 @@ from sipguard.sip.message import Request
 from sipguard.sip.uri import SipUri, TelUri, Uri
 
 DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
-_OURS = frozenset(("transport", "maddr", "ttl", "method"))  # parameters that belonged to the hop before (PRX-04, PRX-11)
+_OURS = frozenset(("transport", "maddr", "ttl", "method"))  # they belonged to the hop before (PRX-04, PRX-11)
 
 
 def decrement_hops(fork: Request) -> None:

@@ -20,9 +20,7 @@ class ProxyIdentity:
         self.sent_by = tuple(f"{item.advertised_host}:{item.advertised_port}" for item in self.listeners)
         self._own: set[tuple[str, int]] = set()
         for item in self.listeners:
-            bound = f"[{item.host}]" if item.ipv6 else item.host
-            self._own.add((bound.lower(), item.port))
-            self._own.add((item.advertised_host.lower(), item.advertised_port))
+            self._own.update(_places(item))
 
     def is_us(self, host: str, port: int | None) -> bool:
         """Whether ``host`` (IPv6 in brackets) and ``port`` (None: 5060) are an address of ours."""
@@ -35,13 +33,14 @@ class ProxyIdentity:
     def listener_of(self, uri: SipUri) -> Listener | None:
         """The listener a URI of ours names: its address and its transport."""
         transport = (uri.parameters.get("transport") or "udp").lower()
+        place = (uri.host, uri.port or 5060)
         for item in self.listeners:
-            if item.transport == transport and (uri.port or 5060) in (item.advertised_port, item.port):
+            if item.transport == transport and place in _places(item):
                 return item
         return None
 
     def egress(self, transport: str, host: str, preferred: int) -> Listener | None:
-        """The listener to send from: the preferred one where transport and address family fit, else the first that does."""
+        """The listener to send from: the preferred one where transport and address family fit, else the first one."""
         ipv6 = ":" in host
         first = None
         for item in self.listeners:
@@ -54,3 +53,9 @@ class ProxyIdentity:
     def arrived_on(self, flow: Flow) -> Listener:
         """The listener a message came in on."""
         return self.listeners[flow.listener]
+
+
+def _places(listener: Listener) -> tuple[tuple[str, int], tuple[str, int]]:
+    """The bound and the advertised address of a listener, as URIs write them in lower case."""
+    bound = f"[{listener.host}]" if listener.ipv6 else listener.host
+    return (bound.lower(), listener.port), (listener.advertised_host.lower(), listener.advertised_port)

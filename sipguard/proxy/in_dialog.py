@@ -8,25 +8,30 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
 from sipguard.proxy import forwarding, presentation
 from sipguard.proxy.call_log import CallLog
-from sipguard.proxy.delivery import Delivery, is_address
+from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.response_context import ResponseContext
-from sipguard.proxy.routing import Hop, next_hop, preprocess
+from sipguard.proxy.routing import Hop, is_address, next_hop, preprocess
 from sipguard.proxy.station import Station
+from sipguard.proxy.validation import is_spent
 from sipguard.sip.flow import Flow, Listener, Send
 from sipguard.sip.message import Request
 from sipguard.transaction.server import ServerTransaction
 
 
 class Passage:
-    """One in-dialog request on its way to its next hop; ``context`` is None for an ACK, which nobody answers."""
+    """One in-dialog request on its way to its next hop.
 
-    __slots__ = ("context", "fork", "hop", "listener")
+    ``context`` is None for an ACK, which nobody answers; ``record`` is the record our token in its route set names.
+    """
 
-    def __init__(self, fork: Request, hop: Hop, listener: Listener, context: ResponseContext | None) -> None:
+    __slots__ = ("context", "fork", "hop", "listener", "record")
+
+    def __init__(self, fork: Request, hop: Hop, listener: Listener, record: str | None) -> None:
         self.fork = fork
         self.hop = hop
         self.listener = listener
-        self.context = context
+        self.record = record
+        self.context: ResponseContext | None = None
 
 
 class InDialog:
@@ -49,16 +54,18 @@ class InDialog:
             return
         passage.context = self._delivery.open(server, now)
         if server.method == "BYE":
-            self._bye(server.request, now)
+            self._bye(server.request, passage, now)
         self._go(passage, now)
 
     def ack(self, request: Request, flow: Flow, now: float) -> None:
         """An ACK for a 2xx: routed like any request, answered never (PRX-23)."""
+        if is_spent(request):
+            return
         try:
             passage = self._passage(request, flow)
         except MalformedValue:
             return
-        if passage is not None and request.value("max-forwards") != "0":
+        if passage is not None:
             self._go(passage, now)
 
     def _passage(self, request: Request, flow: Flow) -> Passage | None:
@@ -66,31 +73,26 @@ class InDialog:
         station = self._station
         fork = request.fork()
         preprocessed = preprocess(fork, station.identity)
-        active = station.calls.find(request.call_id, request.from_.tag)
-        if active is None:
-            token = preprocessed.token
-            if token is None or station.calls.redeem(token, request.call_id) is None:
-                return None
-        if not station.is_trusted(flow):
-            presentation.strip_untrusted(fork)
-            fork.remove(presentation.ASSERTED)
+        token = preprocessed.token
+        record = None if token is None else station.calls.redeem(token, request.call_id)
+        if record is None and station.calls.find(request.call_id, request.from_.tag) is None:
+            return None
         hop = next_hop(fork)
         if station.loops_to_us(fork, hop.host, hop.port):
             return None
-        return Passage(fork, hop, preprocessed.listener or station.identity.arrived_on(flow), None)
+        presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop.host))
+        return Passage(fork, hop, preprocessed.listener or station.identity.arrived_on(flow), record)
 
-    def _bye(self, request: Request, now: float) -> None:
+    def _bye(self, request: Request, passage: Passage, now: float) -> None:
         station = self._station
         tag = request.from_.tag or ""
         active = station.calls.find(request.call_id, tag)
         if active is not None:
             self._call_log.released(active, tag, now)
-            return
-        for value in request.listed("route")[:1]:
-            identifier = value.rpartition("dialog=")[2].partition(">")[0].partition(".")[0]
-            self._call_log.released_before_our_time(identifier)
+        elif passage.record is not None:
+            self._call_log.released_before_our_time(passage.record)
 
-    def resume(self, passage: Passage, need: Need, answer: Answer | AddressAnswer, now: float) -> None:  # noqa: ARG002
+    def resume(self, passage: Passage, need: Need, answer: Answer | AddressAnswer, now: float) -> None:
         """The address of the next hop is known, or there is none."""
         context = passage.context
         if context is not None:
@@ -133,3 +135,4 @@ class InDialog:
             station.outputs.append(Send(flow, fork.encode()))
         else:
             passage.context.client = station.layer.start(fork, flow, now, passage.context)
+            self._delivery.watch(passage.context, now)

@@ -27,7 +27,7 @@ TRUSTED_ONLY = (
     "p-access-network-info",
     "p-visited-network-id",
 )
-_VERSTAT = re.compile(r";verstat(?:=[^;@>?]*)?", re.IGNORECASE)
+_VERSTAT = re.compile(r";verstat(?:=[^;@>?]*+)?(?=[;@>?]|$)", re.IGNORECASE)
 
 
 def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
@@ -55,15 +55,26 @@ def terminate(fork: Request, call: Call, egress: Trunk) -> None:
     if not call.trunk.trusted:
         strip_untrusted(fork)
         fork.remove(ASSERTED)
-    if wants_privacy(fork) and not egress.trusted:
+    fork.remove("p-preferred-identity")  # for the first proxy only (RFC 3325 §9.2)
+    if not egress.trusted and wants_privacy(fork):
         fork.remove(ASSERTED)
     verstat = call.verified.verdict.verstat.value if call.verified is not None else None
-    if fork.has(ASSERTED):
-        values = [_annotate(parse_address(value), verstat) for value in fork.listed(ASSERTED)]
-        fork.set(ASSERTED, ", ".join(values))
+    asserted = _annotated(fork, verstat)
+    if asserted:
+        fork.set(ASSERTED, ", ".join(asserted))
         _mark_from(fork, None)
     else:
+        fork.remove(ASSERTED)
         _mark_from(fork, verstat)
+
+
+def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
+    """What the trust boundary takes off a response or an in-dialog request (RFC 3325 §5, RFC 5876)."""
+    if not from_trusted:
+        strip_untrusted(message)
+        message.remove(ASSERTED)
+    elif not to_trusted and wants_privacy(message):
+        message.remove(ASSERTED)
 
 
 def strip_untrusted(message: Message) -> None:
@@ -105,8 +116,13 @@ def _looks_dialled(user: str) -> bool:
     return digits[:1].isascii() and digits[:1].isdigit()
 
 
-def _annotate(address: Address, verstat: str | None) -> str:
-    return format_address(address._replace(uri=with_verstat(address.uri, verstat)))
+def _annotated(fork: Request, verstat: str | None) -> list[str]:
+    """The asserted identities with our verdict; none when they cannot be read."""
+    try:
+        addresses = [parse_address(value) for value in fork.listed(ASSERTED)]
+        return [format_address(item._replace(uri=with_verstat(item.uri, verstat))) for item in addresses]
+    except MalformedValue:
+        return []
 
 
 def _assert(fork: Request, tn: TN, host: str) -> None:

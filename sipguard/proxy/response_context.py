@@ -20,7 +20,7 @@ _PREFERRED_4XX = frozenset((401, 407, 415, 420, 484))
 
 
 class Attempt:
-    """One place a request may go: the trunk, its target, and the address to send to (the target's host until resolved)."""
+    """One place a request may go: the trunk, its target, and the address to send to (at first the target's host)."""
 
     __slots__ = ("address", "target", "trunk")
 
@@ -33,7 +33,8 @@ class Attempt:
 class ResponseContext:
     """Everything the core remembers about one request until its final answer.
 
-    ``call`` and ``decision`` are None for in-dialog requests. ``original_from`` is the From row as received when we sent
+    ``call`` and ``decision`` are None for in-dialog requests. ``cancelled`` is whether no further target may be tried,
+    ``expired`` whether Timer C was the reason. ``original_from`` is the From row as received when we sent
     another one on, so that responses show the caller what it wrote.
     """
 
@@ -47,6 +48,7 @@ class ResponseContext:
         "decision",
         "delivery",
         "done",
+        "expired",
         "next_attempt",
         "original_from",
         "parked",
@@ -72,6 +74,7 @@ class ResponseContext:
         self.parked: Parked | None = None
         self.timer_c: Timer | None = None
         self.cancelled = False
+        self.expired = False
         self.done = False
 
     def consider(self, response: Response) -> None:

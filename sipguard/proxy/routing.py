@@ -1,5 +1,6 @@
 """Route preprocessing and the next hop of in-dialog requests (RFC 3261 §16.4, §16.6 (6), §16.12)."""
 
+import ipaddress
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
@@ -76,9 +77,19 @@ def hop_of(uri: Uri) -> Hop:
     """The hop a SIP URI names: maddr before host, its transport parameter or UDP. Raises MalformedValue."""
     if not isinstance(uri, SipUri):
         raise MalformedValue("the next hop is not a SIP URI")
-    host = uri.parameters.get("maddr") or uri.address_host
+    host = (uri.parameters.get("maddr") or uri.host).strip("[]")
+    if is_address(host):
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise MalformedValue("the next hop is not an address") from None
     transport = (uri.parameters.get("transport") or "udp").lower()
     return Hop(transport, host, uri.port or DEFAULT_PORT)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address rather than a name."""
+    return ":" in host or host.rpartition(".")[2].isdecimal()
 
 
 def _set_routes(fork: Request, routes: list[str]) -> None:

@@ -7,7 +7,7 @@ and ``resume`` goes on where it stopped; a call that was cancelled meanwhile is 
 from sipguard.policy import chain
 from sipguard.policy.call import UNKNOWN_TRUNK, Call
 from sipguard.policy.decision import Decision
-from sipguard.policy.directory import Account, Trunk
+from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Refusal
 from sipguard.policy.need import AddressAnswer, Answer, CommitNeed, Need
 from sipguard.proxy.delivery import Delivery
@@ -34,9 +34,14 @@ class Screening:
         account = directory.account(trunk.account) if trunk is not None and trunk.account is not None else None
         context = self._delivery.open(server, now)
         context.call = call = Call(
-            station.next_identifier(), server.request, server.flow, UnixTime(int(station.wall)), trunk or UNKNOWN_TRUNK, account
+            station.next_identifier(),
+            server.request,
+            server.flow,
+            UnixTime(int(station.wall)),
+            trunk or UNKNOWN_TRUNK,
+            account,
         )
-        refusal = _source_refusal(trunk, account, server.flow.host)
+        refusal = _source_refusal(trunk, server.flow.host)
         if refusal is None:
             self._advance(context, call, now)
         else:
@@ -60,7 +65,7 @@ class Screening:
         """Run the chain from where the call stands. A stage that raises is a bug of ours and costs one call."""
         try:
             outcome = chain.run(call, self._station.view)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self._station.log(ERROR, "stage.failed", record=call.identifier, error=repr(error), position=call.position)
             outcome = chain.refuse(Refusal("node.error", "internal error"))
         if isinstance(outcome, Decision):
@@ -101,7 +106,19 @@ class Screening:
         station.count("alarms", "ledger")
         if not decision.forward or call.emergency is not None or station.settings.ledger_on_failure == "continue":
             return decision
-        return chain.refuse(Refusal("node.ledger", "the attestation log cannot be written"))
+        refusal = chain.refuse(Refusal("node.ledger", "the attestation log cannot be written"))
+        # A log that was only slow has a record now that says "forward".
+        station.record(
+            station.recorder.end(
+                call.identifier,
+                station.wall,
+                code=refusal.code,
+                reason=refusal.phrase,
+                answered=False,
+                released_by="node",
+            )
+        )
+        return refusal
 
     def _count(self, call: Call, decision: Decision) -> None:
         verdict = "forwarded" if decision.forward else "refused"
@@ -115,13 +132,22 @@ class Screening:
             self._station.count("signed", call.attested.level.value)
 
     def _report(self, call: Call, decision: Decision) -> None:
-        """What an operator hears at once: emergency calls, refusals that alert, calls that left unsigned for no good reason."""
+        """What an operator hears at once: emergency calls, refusals that alert, calls that left unsigned."""
         station = self._station
         if decision.alert:
             station.count("alarms", decision.rule)
-            station.log(WARNING, "alert", rule=decision.rule, record=call.identifier, trunk=call.trunk.name, detail=decision.detail)
+            station.log(
+                WARNING,
+                "alert",
+                rule=decision.rule,
+                record=call.identifier,
+                trunk=call.trunk.name,
+                detail=decision.detail,
+            )
         elif call.emergency is not None:
-            station.log(WARNING, "emergency.call", record=call.identifier, trunk=call.trunk.name, number=call.emergency.number)
+            station.log(
+                WARNING, "emergency.call", record=call.identifier, trunk=call.trunk.name, number=call.emergency.number
+            )
         if call.unsigned is not None and call.unsigned.alarm:
             station.count("alarms", "signing")
             station.log(ERROR, "signing.outage", record=call.identifier, detail=call.unsigned.why)
@@ -132,15 +158,15 @@ class Screening:
         headers = [("warning", f"399 {station.settings.node} {quote(warning)}")]
         if decision.reason is not None:
             headers.insert(0, ("reason", decision.reason))
-        station.log(INFO, "call.refused", record=call.identifier, trunk=call.trunk.name, rule=decision.rule, code=decision.code)
+        station.log(
+            INFO, "call.refused", record=call.identifier, trunk=call.trunk.name, rule=decision.rule, code=decision.code
+        )
         station.answer(context.server, decision.code, now, decision.phrase, headers)
         self._delivery.close(context)
 
 
-def _source_refusal(trunk: Trunk | None, account: Account | None, host: str) -> Refusal | None:
+def _source_refusal(trunk: Trunk | None, host: str) -> Refusal | None:
     """Why a source may not call at all."""
     if trunk is None:
         return Refusal("source.unknown", f"no trunk at {host}")
-    if trunk.side == "customer" and account is None:
-        return Refusal("source.no-account", f"trunk {trunk.name} has no account")
     return None

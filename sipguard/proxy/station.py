@@ -9,6 +9,7 @@ from sipguard.proxy.active_calls import ActiveCalls
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.proxy.need_desk import NeedDesk
 from sipguard.proxy.output import Ask, Event, Log, Output
+from sipguard.proxy.routing import is_address
 from sipguard.proxy.settings import ProxySettings
 from sipguard.sip.flow import Flow, Listener, Send
 from sipguard.sip.message import Request
@@ -24,8 +25,8 @@ Random = Callable[[], str]  # fresh hexadecimal text, unpredictable, at least 64
 class Station:
     """Shared state of one engine: outputs being gathered, layer, timers, view, counters, calls.
 
-    ``wall`` is the wall-clock time (seconds, with fraction) of the door that is open; ``pending`` counts requests without
-    a final answer; ``counters`` are plain integers by label tuple, never by number.
+    ``wall`` is the wall-clock time (seconds, with fraction) of the door that is open; ``pending`` counts requests
+    without a final answer; ``counters`` are plain integers by label tuple, never by number.
     """
 
     def __init__(
@@ -93,7 +94,13 @@ class Station:
 
     def is_trusted(self, request_flow: Flow) -> bool:
         """Whether the neighbour behind a flow is inside the trust domain (RFC 3325)."""
-        trunk = self.view.directory.trunk_at(request_flow.host)
+        return self.is_trusted_at(request_flow.host)
+
+    def is_trusted_at(self, host: str) -> bool:
+        """The same of the neighbour at an address; behind a name is nobody."""
+        if not is_address(host):
+            return False
+        trunk = self.view.directory.trunk_at(host)
         return trunk is not None and trunk.trusted
 
     def loops_to_us(self, request: Request, host: str, port: int) -> bool:

@@ -27,8 +27,7 @@ def validate(request: Request, identity: ProxyIdentity) -> Complaint | None:
         return Complaint(400, "Malformed Request-URI")
     if isinstance(uri, OtherUri) and not is_service_urn(request.uri):
         return Complaint(416, "Unsupported URI Scheme")
-    hops = request.value("max-forwards")
-    if hops is not None and hops.strip("0") == "":
+    if is_spent(request):
         return Complaint(483, "Too Many Hops")
     unsupported = request.listed("proxy-require")
     if unsupported:
@@ -38,8 +37,14 @@ def validate(request: Request, identity: ProxyIdentity) -> Complaint | None:
     return None
 
 
+def is_spent(request: Request) -> bool:
+    """Whether a request may make no further hop (Max-Forwards 0, in any spelling)."""
+    hops = request.value("max-forwards")
+    return hops is not None and hops.strip("0") == ""
+
+
 def is_service_urn(uri: str) -> bool:
-    """Whether a Request-URI is an emergency service URN (RFC 5031); such a request is never refused with 416 (EMG-01)."""
+    """Whether a Request-URI is an emergency service URN (RFC 5031); 416 is never the answer to one (EMG-01)."""
     lowered = uri.lower()
     return lowered == "urn:service:sos" or lowered.startswith("urn:service:sos.")
 
@@ -56,8 +61,11 @@ def loop_digest(request: Request) -> str:
 
 def _looped(request: Request, identity: ProxyIdentity) -> bool:
     """Whether one of our own branches in the Via stack was made for this very request."""
+    mark = ""
     for row in request.values("via"):
         for own in identity.sent_by:
             if own in row:
-                return f".{loop_digest(request)}" in row
+                mark = mark or f".{loop_digest(request)}"
+                if mark in row:
+                    return True
     return False

@@ -114,9 +114,7 @@ class Sample:
         self.ca = StiCa.create(UnixTime(WALL))
         issued = self.ca.issue()
         self.chain_pem = issued.chain_pem
-        self.signer: Signer = load_signer(
-            "default", issued.chain_pem, issued.key_pem, CERTIFICATE_URL, UnixTime(WALL)
-        )
+        self.signer: Signer = load_signer("default", issued.chain_pem, issued.key_pem, CERTIFICATE_URL, UnixTime(WALL))
         self.anchors = load_anchors(self.ca.anchors_pem)
         self.certificates = CertificateCache()
         self.view = View(
@@ -130,11 +128,13 @@ class Sample:
         )
         self.engine = Engine(LISTENERS, self.settings, self.view, counting_random())
 
+    def restarted(self) -> Engine:
+        """Another engine with the same settings, as after a restart."""
+        return Engine(LISTENERS, self.settings, self.view, counting_random())
+
     def certificate_arrives(self, now: int = WALL) -> None:
         """The sample certificate is in the cache from now on."""
-        self.certificates.store(
-            CERTIFICATE_URL, self.chain_pem, UnixTime(now + 86400), UnixTime(now), self.anchors
-        )
+        self.certificates.store(CERTIFICATE_URL, self.chain_pem, UnixTime(now + 86400), UnixTime(now), self.anchors)
 
 
 def invite(

@@ -42,7 +42,7 @@ class Timed:
 
 @dataclass
 class UserAgent:
-    """One SIP user agent at an address of its own, towards the engine's address."""
+    """One SIP user agent at an address of its own, towards the engine's address on listener number ``listener``."""
 
     network: Network
     endpoint: Endpoint
@@ -50,6 +50,7 @@ class UserAgent:
     script: Script = field(default_factory=Script)
     transport: str = "udp"
     name: str = "agent"
+    listener: int = 0
 
     def __post_init__(self) -> None:
         """Go on the network."""
@@ -61,8 +62,6 @@ class UserAgent:
         self.cancelled = 0
         self.timeouts = 0
         self._serial = 0
-        self._routes: list[str] = []
-        self._contact = ""
         self._invite: ClientTransaction | None = None
         self.network.attach(self.endpoint, self)
 
@@ -87,7 +86,7 @@ class UserAgent:
         return self.timers.deadline()
 
     def _send(self, _flow: Flow, data: bytes) -> None:
-        self.network.send_to_engine(data, Flow(0, self.transport, *self.endpoint))
+        self.network.send_to_engine(data, Flow(self.listener, self.transport, *self.endpoint))
 
     # --- calling
 
@@ -99,16 +98,23 @@ class UserAgent:
             self._invite = transaction
         return transaction
 
-    def give_up(self) -> None:
-        """As a caller: cancel the INVITE."""
+    def give_up(self, *reasons: str) -> None:
+        """As a caller: cancel the INVITE, with these Reason values."""
         if self._invite is not None:
-            self.layer.cancel(self._invite, self.network.now)
+            self.layer.cancel(self._invite, self.network.now, reasons)
 
     def in_dialog(self, method: str) -> Request:
-        """A request inside the dialog the last 2xx opened, by its route set."""
+        """A request inside the dialog: by the last 2xx for a caller, by the last INVITE for who was called."""
+        if self._invite is None:
+            return self._from_the_called(method)
         invite, answer = self._dialog()
-        routes = list(reversed(answer.listed("record-route")))
-        return self._build(method, invite, answer, routes, parse_contact(answer))
+        return self._build(method, invite, answer, route_set(answer), contact_of(answer))
+
+    def _from_the_called(self, method: str) -> Request:
+        invite = next(request for request in reversed(self.requests) if request.method == "INVITE")
+        own, peer = f"{invite.required('to')};tag={self.name}", invite.required("from")
+        routes = invite.listed("record-route")
+        return self._write(method, contact_of(invite), routes, own, peer, invite.call_id, self._next_serial())
 
     def _dialog(self) -> tuple[Request, Response]:
         answer = next(response for response in reversed(self.responses) if 200 <= response.code < 300)
@@ -116,16 +122,28 @@ class UserAgent:
             raise LookupError("no INVITE was sent")
         return self._invite.request, answer
 
-    def _build(self, method: str, invite: Request, answer: Response, routes: list[str], uri: str) -> Request:
+    def _next_serial(self) -> int:
         self._serial += 1
-        number = invite.cseq.number if method == "ACK" else invite.cseq.number + self._serial
+        return self._serial
+
+    def _build(self, method: str, invite: Request, answer: Response, routes: list[str], uri: str) -> Request:
+        serial = self._next_serial()
+        number = invite.cseq.number if method == "ACK" else invite.cseq.number + serial
+        own, peer = answer.required("from"), answer.required("to")
+        return self._write(method, uri, routes, own, peer, answer.call_id, number)
+
+    def _write(
+        self, method: str, uri: str, routes: list[str], own: str, peer: str, call_id: str, number: int
+    ) -> Request:
+        branch = f"z9hG4bK{self.name}{method}{self._serial}"
         rows = [
-            f"Via: SIP/2.0/{self.transport.upper()} {self.endpoint[0]}:{self.endpoint[1]};branch=z9hG4bK{self.name}{method}{self._serial}",
+            f"Via: SIP/2.0/{self.transport.upper()} {self.endpoint[0]}:{self.endpoint[1]};branch={branch}",
             *(f"Route: {route}" for route in routes),
-            f"From: {answer.required('from')}",
-            f"To: {answer.required('to')}",
-            f"Call-ID: {answer.call_id}",
+            f"From: {own}",
+            f"To: {peer}",
+            f"Call-ID: {call_id}",
             f"CSeq: {number} {method}",
+            f"Contact: {self._contact}",
             "Max-Forwards: 70",
             "Content-Length: 0",
         ]
@@ -155,7 +173,7 @@ class UserAgent:
         """Respond to a request, with what a dialog needs."""
         request = transaction.request
         routes = [("record-route", value) for value in request.listed("record-route")]
-        contact = ("contact", f"<sip:{self.endpoint[0]}:{self.endpoint[1]}>")
+        contact = ("contact", self._contact)
         response = build_response(request, code, None, self.name, (*routes, contact, *headers))
         self.layer.respond(transaction, response, now)
 
@@ -174,8 +192,7 @@ class UserAgent:
         """An answer; a 2xx to an INVITE is acknowledged each time it comes (RFC 3261 §13.2.2.4)."""
         self.responses.append(response)
         if transaction.method == "INVITE" and 200 <= response.code < 300:
-            routes = list(reversed(response.listed("record-route")))
-            ack = self._build("ACK", transaction.request, response, routes, parse_contact(response))
+            ack = self._build("ACK", transaction.request, response, route_set(response), contact_of(response))
             self._send(Flow(0, self.transport, *self.proxy), ack.encode())
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
@@ -190,11 +207,21 @@ class UserAgent:
         """A transaction ended."""
 
     @property
+    def _contact(self) -> str:
+        transport = "" if self.transport == "udp" else f";transport={self.transport}"
+        return f"<sip:{self.endpoint[0]}:{self.endpoint[1]}{transport}>"
+
+    @property
     def codes(self) -> list[int]:
         """The status codes heard so far, 100 included."""
         return [response.code for response in self.responses]
 
 
-def parse_contact(response: Response) -> str:
-    """The remote target a response names."""
-    return response.required("contact").partition("<")[2].partition(">")[0]
+def contact_of(message: Request | Response) -> str:
+    """The remote target a message names."""
+    return message.required("contact").partition("<")[2].partition(">")[0]
+
+
+def route_set(answer: Response) -> list[str]:
+    """The caller's route set (RFC 3261 §12.1.2)."""
+    return answer.listed("record-route")[::-1]
