@@ -75,6 +75,7 @@ class Database:
             Session(connection) as session,
             session.begin(),
         ):
+            session.connection()  # begins the transaction now, not at the first statement
             yield session
 
     def audit(self, session: Session, what: str, subject: str, **detail: object) -> None:

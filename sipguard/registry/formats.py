@@ -11,14 +11,14 @@ from sipguard.policy.directory import AccountState
 from sipguard.registry.accounts import AccountEntry, parent_problem, path_of, read_accounts, write_accounts
 from sipguard.registry.csv_file import Columns, RowProblem
 from sipguard.registry.emergency import STATUSES, EmergencyEntry, write_emergency
-from sipguard.registry.imports import Numbered, repeated
+from sipguard.registry.imports import Format, Numbered, repeated
 from sipguard.registry.lists import PatternEntry, write_patterns
 from sipguard.registry.numbers import KINDS, NumberEntry, end_user_problem, write_numbers
 from sipguard.registry.schema import AccountKind, NumberRow
 from sipguard.registry.values import account_name, canonical_number, canonical_pattern, choice, expiry, shown_number
 
 
-class AccountsFormat:
+class AccountsFormat(Format[AccountEntry]):
     """``name,kind,parent,state,attest_cap,emergency_unprovisioned``; parents may stand below their children."""
 
     noun = "account"
@@ -50,7 +50,7 @@ class AccountsFormat:
         write_accounts(session, entries)
 
 
-class NumbersFormat:
+class NumbersFormat(Format[NumberEntry]):
     """``number,account,kind,expires,end_user,trunk``; national numbers are of the given country."""
 
     noun = "number"
@@ -84,6 +84,10 @@ class NumbersFormat:
         yield from repeated(rights, lambda _: "the same number and account")
         yield from _owners(session, entries)
 
+    def in_order(self, entries: list[NumberEntry]) -> list[NumberEntry]:
+        """Owners last: a number has one at most, and the file may end the ownership of another account."""
+        return sorted(entries, key=lambda entry: entry.kind == "owned")
+
     def store(self, session: Session, entries: Sequence[NumberEntry]) -> None:
         """Add or replace rights."""
         write_numbers(session, entries)
@@ -103,7 +107,7 @@ def _owners(session: Session, entries: Sequence[Numbered[NumberEntry]]) -> Itera
             yield RowProblem(line, f'{shown_number(entry.tn)} is owned by account "{owner}" {where} already')
 
 
-class EmergencyFormat:
+class EmergencyFormat(Format[EmergencyEntry]):
     """``number,account,country,status,paid,location``; national numbers are of the row's country."""
 
     noun = "emergency"
@@ -134,7 +138,7 @@ class EmergencyFormat:
         write_emergency(session, entries)
 
 
-class DoNotOriginateFormat:
+class DoNotOriginateFormat(Format[PatternEntry]):
     """``pattern,action,source,expires``: numbers and blocks with trailing X, national ones of the given country."""
 
     noun = "list"
@@ -152,7 +156,7 @@ class DoNotOriginateFormat:
             expiry(values["expires"]),
         )
 
-    def problems(self, session: Session, entries: Sequence[Numbered[PatternEntry]]) -> Iterator[RowProblem]:  # noqa: ARG002
+    def problems(self, session: Session, entries: Sequence[Numbered[PatternEntry]]) -> Iterator[RowProblem]:
         """Patterns that repeat."""
         return repeated([(line, entry.pattern) for line, entry in entries], str)
 

@@ -32,6 +32,10 @@ class Format(Protocol[_Entry]):
     def problems(self, session: Session, entries: Sequence[Numbered[_Entry]]) -> Iterator[RowProblem]:
         """What the rows together, or against the registry, do wrong."""
 
+    def in_order(self, entries: list[_Entry]) -> list[_Entry]:
+        """The entries in the order they are to be stored: as they stand in the file."""
+        return entries
+
     def store(self, session: Session, entries: Sequence[_Entry]) -> None:
         """Add or replace entries."""
 
@@ -79,7 +83,7 @@ class Import(Generic[_Entry]):
         return entries, problems
 
     def _store(self, session: Session, entries: list[_Entry]) -> None:
-        remaining = iter(entries)
+        remaining = iter(self._form.in_order(entries))
         while batch := list(islice(remaining, _BATCH)):
             self._form.store(session, batch)
             self._progress(len(batch))

@@ -1,0 +1,223 @@
+"""CSV imports: all or nothing, every bad row with its line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sipguard.errors import RegistryError
+from sipguard.registry import Registry
+from sipguard.registry.formats import AccountsFormat, DoNotOriginateFormat, EmergencyFormat, NumbersFormat
+from sipguard.registry.imports import Import, ImportReport
+from sipguard.registry.lists import PatternEntry
+from sipguard.registry.numbers import NumberEntry
+from sipguard.registry.schema import AccountKind
+from sipguard.stir.telephone_number import TN
+from tests.registry.kit import acme, empty
+
+
+def load(
+    registry: Registry, form: Any, text: str | bytes, tmp_path: Path, *, validate_only: bool = False
+) -> ImportReport:
+    """Import a text as a file."""
+    path = tmp_path / "file.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return Import(registry, form).run(path, validate_only=validate_only)
+
+
+def lines(report: ImportReport) -> dict[int, str]:
+    """The problems of a report by line."""
+    return {problem.line: problem.message for problem in report.problems}
+
+
+def test_accounts(tmp_path: Path) -> None:
+    """A tree is imported whatever the order of its rows, and importing it twice is the same as once."""
+    registry = empty(tmp_path)
+    text = "kind,name,parent,state\nend_user,acme/sales,acme,\naccount,acme,r,suspended\nreseller,r,,\n"
+    for _ in range(2):
+        assert load(registry, AccountsFormat(), text, tmp_path) == (3, (), True)
+    assert [(entry.name, entry.kind, entry.state) for entry in registry.accounts.list()] == [
+        ("acme", AccountKind.ACCOUNT, "suspended"),
+        ("acme/sales", AccountKind.END_USER, "active"),
+        ("r", AccountKind.RESELLER, "active"),
+    ]
+
+
+def test_many_accounts(tmp_path: Path) -> None:
+    """Children may stand thousands of rows before their parent."""
+    registry = empty(tmp_path)
+    rows = "".join(f"a{number},account,top\n" for number in range(2500))
+    assert load(registry, AccountsFormat(), f"name,kind,parent\n{rows}top,reseller,\n", tmp_path).stored
+    assert registry.directory().accounts["a0"].path == ("top", "a0")
+
+
+def test_bad_accounts(tmp_path: Path) -> None:
+    """Every bad row is reported with its line, and nothing is stored."""
+    registry = empty(tmp_path)
+    report = load(
+        registry,
+        AccountsFormat(),
+        "name,kind,parent,state\n"
+        "good,account,,\n"
+        "bad name,account,,\n"
+        "x,acount,,\n"
+        "y,account,,asleep\n"
+        "good,account,,\n"
+        "z,account,nobody,\n"
+        "w,operator,good,\n",
+        tmp_path,
+    )
+    found = lines(report)
+    assert list(found) == [3, 4, 5, 6, 7, 8]
+    assert 'did you mean "account"' in found[4]
+    assert found[6] == 'account "good" is in line 2 already'
+    assert found[7] == 'the parent of "z", "nobody", is not an account'
+    assert not report.stored
+    assert registry.accounts.list() == []
+    assert registry.audit() == []
+
+
+def test_import_that_breaks_the_tree_of_the_registry(tmp_path: Path) -> None:
+    """A row that makes an account of the registry impossible is the one reported."""
+    report = load(acme(tmp_path), AccountsFormat(), "name,kind\nreseller,end_user\n", tmp_path)
+    assert set(lines(report)) == {2}
+
+
+def test_numbers(tmp_path: Path) -> None:
+    """Numbers are canonicalised, national ones by the country, and replace what was there."""
+    registry = acme(tmp_path)
+    text = (
+        "Number, Account ,kind,expires,end_user,trunk\n"
+        "415-555-0100,acme,owned,,,pbx\n"
+        '"+44 20 7183 8750",acme,Verified,2027-01-01,,\n'
+        "\n"
+    )
+    assert load(registry, NumbersFormat(), text, tmp_path).stored
+    assert registry.numbers.list() == [
+        NumberEntry(TN("14155550100"), "acme", "owned", None, None, "pbx"),
+        NumberEntry(TN("442071838750"), "acme", "verified", 1798761600, None, None),
+    ]
+    assert registry.numbers.trunks() == ["pbx"]
+    assert registry.audit()[-1].what == "number.import"
+
+
+def test_two_owners_in_a_file(tmp_path: Path) -> None:
+    """Two accounts that own one number are refused, naming both rows."""
+    registry = acme(tmp_path)
+    text = "number,account,kind\n4155550111,acme,owned\n+14155550111,reseller,owned\n"
+    assert lines(load(registry, NumbersFormat(), text, tmp_path)) == {
+        3: '+14155550111 is owned by account "acme" in line 2 already'
+    }
+
+
+def test_owner_in_the_registry(tmp_path: Path) -> None:
+    """A number owned in the registry is refused to another account, unless the file ends that ownership."""
+    registry = acme(tmp_path)
+    taken = "number,account,kind\n4155550100,reseller,owned\n"
+    assert lines(load(registry, NumbersFormat(), taken, tmp_path)) == {
+        2: '+14155550100 is owned by account "acme" in the registry already'
+    }
+    assert load(registry, NumbersFormat(), f"{taken}4155550100,acme,verified\n", tmp_path).stored
+    assert [(entry.account, entry.kind) for entry in registry.numbers.list()] == [
+        ("acme", "verified"),
+        ("reseller", "owned"),
+    ]
+
+
+def test_bad_numbers(tmp_path: Path) -> None:
+    """Every kind of bad row is found in one run."""
+    text = (
+        "number,account,kind,expires,end_user\n"
+        "12,acme,owned,,\n"
+        "4155550111,acmee,owned,,\n"
+        "4155550112,acme,ownd,,\n"
+        "4155550113,acme,owned,soon,\n"
+        "4155550114,acme,owned,,reseller\n"
+        "4155550115,acme\n"
+        "4155550116,acme,owned,,\n"
+        "4155550116,acme,verified,,\n"
+    )
+    found = lines(load(acme(tmp_path), NumbersFormat(), text, tmp_path, validate_only=True))
+    assert list(found) == [2, 3, 4, 5, 6, 7, 9]
+    assert 'did you mean "acme"' in found[3]
+    assert found[7] == "has 2 values, the header has 5 columns"
+    assert "line 8 already" in found[9]
+
+
+def test_validate_only(tmp_path: Path) -> None:
+    """A good file that is only validated stores nothing and leaves no audit."""
+    registry = acme(tmp_path)
+    before = registry.audit()
+    report = load(
+        registry, NumbersFormat(), "number,account,kind\n4155550111,acme,owned\n", tmp_path, validate_only=True
+    )
+    assert report == (1, (), False)
+    assert len(registry.numbers.list()) == 1
+    assert registry.audit() == before
+
+
+def test_emergency(tmp_path: Path) -> None:
+    """Registrations are imported with their location; paid is yes or no."""
+    registry = acme(tmp_path)
+    text = (
+        "number,account,country,status,paid,location\n"
+        '4155550100,acme,us,registered,yes,"1 Main St, San Francisco"\n'
+        "02071838750,acme,GB,pending,,\n"
+    )
+    assert load(registry, EmergencyFormat(), text, tmp_path).stored
+    assert [(entry.tn, entry.country, entry.paid, entry.location) for entry in registry.emergency.list()] == [
+        ("14155550100", "US", True, "1 Main St, San Francisco"),
+        ("442071838750", "GB", False, None),
+    ]
+    bad = "number,account,country,status\n4155550100,acme,XX,registered\n4155550100,x,US,registered\n1,acme,US,maybe\n"
+    assert list(lines(load(registry, EmergencyFormat(), bad, tmp_path))) == [2, 3, 4]
+
+
+def test_do_not_originate(tmp_path: Path) -> None:
+    """A list has numbers and blocks, with source and expiry; only block is an action."""
+    registry = empty(tmp_path)
+    text = "pattern,action,source,expires\n999XXXXXXX,block,irs,2027-01-01\n(800) 829-1040,,,\n"
+    assert load(registry, DoNotOriginateFormat(), text, tmp_path).stored
+    assert registry.lists.list() == [
+        PatternEntry("18008291040", "block", "", None),
+        PatternEntry("1999XXXXXXX", "block", "irs", 1798761600),
+    ]
+    bad = "pattern,action\n8X0,block\n8008291041,allow\n8008291042,\n18008291042,\n"
+    assert list(lines(load(registry, DoNotOriginateFormat(), bad, tmp_path))) == [2, 3, 5]
+
+
+def test_progress(tmp_path: Path) -> None:
+    """Progress is told in both passes of a long file."""
+    path = tmp_path / "dno.csv"
+    path.write_text("pattern\n" + "".join(f"800{number:07}\n" for number in range(2500)))
+    told: list[int] = []
+    report = Import(empty(tmp_path), DoNotOriginateFormat(), told.append).run(path)
+    assert (report.rows, report.stored) == (2500, True)
+    assert told == [1000, 1000, 1000, 1000, 500]
+
+
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        (b"", "line 1: no column"),
+        (b"numbr,account,kind\n", r'line 1: no column "number"; unknown column "numbr" \(did you mean "number"\?\)'),
+        (b"number,account,kind,kind\n", 'column "kind" twice'),
+        (b"number,account,kind\n\xff\xfe,acme,owned\n", "is not UTF-8"),
+        (b'number,account,kind\n"4155550100,acme,owned\n', "line 2: unexpected end of data"),
+        (b"number,account,kind\n" + b"9" * 200_000 + b",acme,owned\n", "line 2: field larger"),
+    ],
+)
+def test_unreadable_files(tmp_path: Path, octets: bytes, why: str) -> None:
+    """A file that is not such a CSV file is one clear line."""
+    with pytest.raises(RegistryError, match=why):
+        load(acme(tmp_path), NumbersFormat(), octets, tmp_path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """A file that is not there is one clear line; a byte order mark and CRLF are no problem."""
+    registry = acme(tmp_path)
+    with pytest.raises(RegistryError, match="cannot be read: No such file"):
+        Import(registry, NumbersFormat()).run(tmp_path / "nothing.csv")
+    assert load(
+        registry, NumbersFormat(), b"\xef\xbb\xbfnumber,account,kind\r\n4155550111,acme,owned\r\n", tmp_path
+    ).stored

@@ -1,0 +1,77 @@
+"""What people type becomes what the registry keeps."""
+
+import pytest
+
+from sipguard.config.dial_plan import dial_plan
+from sipguard.registry.values import account_name, canonical_number, canonical_pattern, choice, expiry, shown_number
+
+
+@pytest.mark.clause("RFC 8224 8.3")
+@pytest.mark.parametrize(
+    ("text", "country", "canonical"),
+    [
+        ("+1 (415) 555-0100", "US", "14155550100"),
+        ("415-555-0100", "US", "14155550100"),
+        ("14155550100", "US", "14155550100"),
+        ("020 7183 8750", "GB", "442071838750"),
+        ("+39 06 6982", "US", "39066982"),
+        ("tel:+14155550100", "US", "14155550100"),
+    ],
+)
+def test_numbers(text: str, country: str, canonical: str) -> None:
+    """A number in any usual spelling becomes its canonical form; an Italian leading zero stays."""
+    assert canonical_number(text, country) == canonical
+
+
+@pytest.mark.parametrize("text", ["", "12", "acme", "+1415555010", "442071838750", "4155550100 ext. 7", "911"])
+def test_no_numbers(text: str) -> None:
+    """What is no whole telephone number of the country is refused."""
+    with pytest.raises(ValueError, match=r"\w"):
+        canonical_number(text, "US")
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("999XXXXXXX", "1999XXXXXXX"),
+        ("999xxxxxxx", "1999XXXXXXX"),
+        ("(800) 829-1040", "18008291040"),
+        ("+442071838750", "442071838750"),
+        ("1800XXXXXXX", "1800XXXXXXX"),
+        ("911", "911"),
+    ],
+)
+def test_patterns(text: str, canonical: str) -> None:
+    """A list has numbers and blocks; national ones get the country code, unallocated ranges are welcome."""
+    assert canonical_pattern(text, dial_plan("US")) == canonical
+
+
+@pytest.mark.parametrize("text", ["", "X", "XXX", "8X0", "+", "80", "1234567890123456", "80o8291040", "٨٠٠٨٢٩١٠٤٠"])
+def test_no_patterns(text: str) -> None:
+    """What is neither is refused."""
+    with pytest.raises(ValueError, match=r"\w"):
+        canonical_pattern(text, dial_plan("US"))
+
+
+def test_expiry() -> None:
+    """A date is its first moment in UTC; a time needs a zone; nothing is never."""
+    assert expiry("2027-01-01") == 1798761600
+    assert expiry("2027-01-01T02:00:00+02:00") == 1798761600
+    assert expiry("") is None
+    for text in ("soon", "2027-13-01", "2027-01-01T12:00:00"):
+        with pytest.raises(ValueError, match=r"date|zone"):
+            expiry(text)
+
+
+def test_names_and_words() -> None:
+    """Names are plain, words are from a short list, and a near miss is suggested."""
+    assert account_name("acme/sales") == "acme/sales"
+    with pytest.raises(ValueError, match="not a name"):
+        account_name("acme sales")
+    with pytest.raises(ValueError, match='did you mean "owned"'):
+        choice("kind", "ownd", ("owned", "verified"))
+
+
+def test_shown() -> None:
+    """A canonical number is shown with its plus, a short code without."""
+    assert (shown_number("14155550100"), shown_number("911")) == ("+14155550100", "911")
