@@ -68,6 +68,21 @@ def test_a_typical_dialer_is_tagged_within_a_few_hundred_calls(profile, seed):
     assert book.standing("dialer").tagged
 
 
+def test_a_predictive_dialer_that_hangs_up_on_ringing_calls_is_tagged():
+    """Calls of 20 s, half of them abandoned and a third answered, are tagged for both."""
+    book = TrafficBook(Profile())
+    play(book, "dialer", attempts=600, rate=2.0, answered=0.3, mean_duration=20.0, abandoned=0.5)
+    assert book.standing("dialer").tagged
+    assert "abandoned-calls" in book.standing("dialer").reasons
+
+
+def test_a_carrier_outage_alone_does_not_tag():
+    """An hour in which the network answers 503 to half of a conversational account's calls is not its fault."""
+    book = TrafficBook(Profile())
+    play(book, "office", attempts=1000, rate=0.5, answered=0.3, mean_duration=180.0, code=503)
+    assert not book.standing("office").tagged
+
+
 def test_one_bad_evaluation_does_not_tag():
     """Fifty short calls are one evaluation; the tag needs a second one that saw more calls."""
     book = TrafficBook(Profile())

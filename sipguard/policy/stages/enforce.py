@@ -21,10 +21,8 @@ def examine(call: Call, view: View) -> Refusal | None:
     if call.verified is None:
         return None
     verdict = call.verified.verdict
-    if verdict.verstat is Verstat.PASSED or not _refused(verdict, call, view) or _emergency(call, view):
-        return None
     reason = verdict.reason
-    if reason is None:
+    if reason is None or not _refused(verdict, call, view) or _emergency(call, view):
         return None
     return Refusal(_RULES[reason.code], verdict.best.detail or reason.value)
 

@@ -85,10 +85,11 @@ def test_from_serves_when_the_asserted_number_does_not():
         assert isinstance(examine(emergency_call(OWNED, header), view_of()), Emergency)
 
 
-@pytest.mark.parametrize("header", ["", "P-Asserted-Identity: <sip:alice@x>"])
-def test_a_caller_without_any_number_is_unprovisioned(header):
+@pytest.mark.parametrize("from_", ["<sip:alice@pbx.example>", "<sip:%zz@pbx.example>"])
+@pytest.mark.parametrize("header", ["Subject: help", "P-Asserted-Identity: <sip:alice@x>"])
+def test_a_caller_without_any_number_is_unprovisioned(from_, header):
     """Without a number nobody can be called back or located."""
-    request = invite("sip:911@p", "<sip:alice@pbx.example>", None, *([header] if header else []))
+    request = invite("sip:911@p", from_, None, header)
     finding = examine(call_of(request), view_of())
     assert isinstance(finding, Refusal)
     assert "a caller without a number" in finding.detail

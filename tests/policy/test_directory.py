@@ -1,0 +1,120 @@
+"""The frozen look-ups of the hot path."""
+
+import pytest
+
+from sipguard.policy.directory import (
+    Account,
+    Directory,
+    ListEntry,
+    NumberRight,
+    RightKind,
+    Side,
+    Target,
+    TrafficClass,
+    Trunk,
+)
+
+NOW = 1_764_000_000
+TN = "14155550100"
+TARGET = Target("sip:pbx", "udp", "pbx", 5060)
+
+
+def customer(name, account, *, sources=(), targets=(TARGET,)):
+    """A customer trunk."""
+    return Trunk(name, Side.CUSTOMER, account=account, sources=sources, targets=targets)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("192.0.2.1", "exact"),
+        ("192.0.2.2", "narrow"),
+        ("192.0.2.200", "wide"),
+        ("2001:db8::1", "exact6"),
+        ("2001:db8::2", "wide6"),
+        ("198.51.100.1", None),
+        ("2001:db9::1", None),
+    ],
+)
+def test_an_address_leads_to_the_most_specific_trunk(host, name):
+    """An exact source wins over a network and a longer prefix over a shorter one, whatever their order."""
+    trunks = (
+        customer("wide", "a", sources=("192.0.2.0/24",)),
+        customer("narrow", "a", sources=("192.0.2.0/28",)),
+        customer("exact", "a", sources=("192.0.2.1/32",)),
+        customer("wide6", "a", sources=("2001:db8::/32",)),
+        customer("exact6", "a", sources=("2001:db8::1",)),
+    )
+    trunk = Directory(trunks=trunks).trunk_at(host)
+    assert (trunk.name if trunk else None) == name
+
+
+def test_the_right_of_an_ancestor_serves_and_a_neighbours_does_not():
+    """A number of the reseller may be used by its customer, not the other way round and not by a neighbour."""
+    directory = Directory(
+        accounts=(
+            Account("top", path=("top",)),
+            Account("child", path=("top", "child")),
+            Account("other", path=("other",)),
+        ),
+        rights=(NumberRight(TN, "top", RightKind.OWNED), NumberRight("14155550101", "child", RightKind.OWNED)),
+    )
+    assert directory.right(TN, "child", NOW) is not None
+    assert directory.right(TN, "other", NOW) is None
+    assert directory.right(TN, "unknown", NOW) is None
+    assert directory.right("14155550101", "top", NOW) is None
+
+
+@pytest.mark.parametrize(("expires", "valid"), [(NOW - 1, False), (NOW, False), (NOW + 1, True), (None, True)])
+def test_a_right_ends_at_the_second_it_expires(expires, valid):
+    """A right holds until its expiry and no longer."""
+    directory = Directory(rights=(NumberRight(TN, "acme", RightKind.VERIFIED, expires),))
+    assert (directory.right(TN, "acme", NOW) is not None) is valid
+
+
+def test_a_delegated_number_is_at_home_with_its_user():
+    """Calls go to the account a number was delegated to, not to its owner, and never to who merely verified it."""
+    rights = [NumberRight(TN, name, kind) for name, kind in zip("abc", RightKind, strict=True)]
+    assert Directory(rights=rights).home(TN) == rights[2]
+    assert Directory(rights=rights[:2]).home(TN) == rights[0]
+    assert Directory(rights=rights[1:2]).home(TN) is None
+
+
+def test_a_number_may_name_its_trunk():
+    """The right's own trunk wins; otherwise the account's first trunk with targets takes the call."""
+    trunks = (customer("dry", "acme", targets=()), customer("first", "acme"), customer("second", "acme"))
+    directory = Directory(trunks=trunks)
+    assert directory.home_trunk(NumberRight(TN, "acme", RightKind.OWNED)) == trunks[1]
+    assert directory.home_trunk(NumberRight(TN, "acme", RightKind.OWNED, trunk="second")) == trunks[2]
+    assert directory.home_trunk(NumberRight(TN, "acme", RightKind.OWNED, trunk="gone")) is None
+
+
+def test_the_longest_do_not_originate_pattern_matches():
+    """An exact entry wins over a block, and a longer block over a shorter one; lengths must fit."""
+    entries = {pattern: ListEntry(pattern) for pattern in ("1999XXXXXXX", "1999555XXXX", "19995550100")}
+    directory = Directory(do_not_originate=entries)
+    for number, pattern in (
+        ("19995550100", "19995550100"),
+        ("19995550101", "1999555XXXX"),
+        ("19991230101", "1999XXXXXXX"),
+    ):
+        entry = directory.do_not_originate(number, NOW)
+        assert entry is not None
+        assert entry.pattern == pattern
+    assert directory.do_not_originate("1999555010", NOW) is None
+    assert directory.do_not_originate("14155550100", NOW) is None
+
+
+def test_an_expired_do_not_originate_entry_is_none():
+    """An entry holds until its expiry."""
+    directory = Directory(do_not_originate={TN: ListEntry(TN, expires=NOW)})
+    assert directory.do_not_originate(TN, NOW) is None
+    assert directory.do_not_originate(TN, NOW - 1) is not None
+
+
+def test_only_network_trunks_with_targets_carry_a_class():
+    """Customers and trunks without a next hop are no egress."""
+    carrier = Trunk("carrier", Side.NETWORK, targets=(TARGET,))
+    directory = Directory(trunks=(customer("pbx", "acme"), Trunk("dry", Side.NETWORK), carrier))
+    assert directory.egress(TrafficClass.CONVERSATIONAL) == (carrier,)
+    assert directory.egress(TrafficClass.DIALER) == ()
