@@ -11,6 +11,7 @@ from scenarios.driver import Stage
 
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated"),  # pysipp's logger
     pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed"),
 ]
 
