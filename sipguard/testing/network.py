@@ -2,7 +2,8 @@
 
 Datagrams take ``latency`` seconds and may be lost, doubled or held back, by a seeded generator, so every run of a test
 sees the same accidents. Streams lose nothing. Needs are answered at once: a commit is kept in ``records`` (or refused
-while ``ledger_works`` is false), other needs by what ``answers`` holds, and a need nobody answers runs into its bound.
+while ``ledger_works`` is false, or left open while ``ledger_answers`` is), other needs by what ``answers`` holds, and
+a need nobody answers runs into its bound.
 """
 
 import heapq
@@ -49,6 +50,7 @@ class Network:
         self.engine = engine
         self.now = 0.0
         self.ledger_works = True
+        self.ledger_answers = True
         self.answers: dict[Need, Answer | AddressAnswer] = {}
         self.asked: list[Need] = []
         self.records: list[dict[str, object]] = []
@@ -72,6 +74,10 @@ class Network:
     def attach(self, endpoint: Endpoint, host: Host) -> None:
         """Put a host on the network."""
         self._hosts[endpoint] = host
+
+    def detach(self, endpoint: Endpoint) -> None:
+        """A host is gone: what is sent there is lost without a sound."""
+        del self._hosts[endpoint]
 
     def send_to_engine(self, data: bytes, flow: Flow) -> None:
         """A host sends; ``flow`` is the engine's view of it (its remote address is the host's)."""
@@ -139,6 +145,8 @@ class Network:
     def _answer(self, need: Need) -> None:
         self.asked.append(need)
         if isinstance(need, CommitNeed):
+            if not self.ledger_answers:
+                return
             if self.ledger_works:
                 self.records.append(msgspec.json.decode(need.line))
             self.answer(need, Answer(self.ledger_works, "" if self.ledger_works else "no space left on device"))
