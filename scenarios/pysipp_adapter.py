@@ -1,6 +1,6 @@
 """Makes ``pysipp`` 0.1.0 importable and keeps the SIPp processes it starts in hand.
 
-pysipp's last release is from 2021 and trips over three things that have changed since; each is mended here, around the
+pysipp's one release trips over three things that have changed since; each is mended here, around the
 import, without touching the installed package:
 
 - it builds ``pluggy.PluginManager(name, implprefix=...)``; pluggy 1.0 removed that argument. All hooks of pysipp carry
