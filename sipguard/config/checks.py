@@ -22,6 +22,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def cross_checks(raw: Raw) -> Iterator[Problem]:
     """Every problem between sections of the raw configuration."""
     listeners, trunks = _tables(raw, "listener"), _tables(raw, "trunk")
+    if raw.get("listener") == []:
+        yield Problem("listener", "is empty; calls must arrive somewhere")
     yield from _listeners(listeners)
     yield from _duplicate_names(trunks)
     yield from _idle_timeout(raw)

@@ -226,7 +226,7 @@ class Configuration(Section):
     """The whole file."""
 
     node: NodeSection
-    listener: tuple[ListenerSection, ...] = Field(min_length=1)
+    listener: tuple[ListenerSection, ...]
     registry: RegistrySection = RegistrySection()
     ledger: LedgerSection = LedgerSection()
     trunk: tuple[TrunkSection, ...] = ()

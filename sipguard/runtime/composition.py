@@ -22,7 +22,7 @@ from sipguard.policy.view import View
 from sipguard.proxy.settings import ProxySettings
 from sipguard.registry import Registry
 from sipguard.runtime.clock import Clock
-from sipguard.runtime.directory_checks import directory_problems
+from sipguard.runtime.directory_checks import directory_problems, shadowed_trunks
 from sipguard.runtime.secret_files import persistent_secret, read_public_file, read_secret_file
 from sipguard.sip.flow import Listener
 from sipguard.stir.attestation import OriginationIdentifiers
@@ -105,6 +105,7 @@ class _Composition:
         """The registry's snapshot, with the trunks of the configuration; what they disagree on becomes problems."""
         registry = Registry(self.configuration.registry_url)
         directory = registry.directory([section.trunk() for section in self.configuration.trunk])
+        self.problems += shadowed_trunks(self.configuration, registry.trunks.list())
         self.problems += directory_problems(self.configuration, directory, registry.numbers.trunks())
         return directory
 

@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 
-from sipguard.config import Configuration
+from sipguard.config import Configuration, TrunkSection
 from sipguard.config.checks import certificate_problem, overlapping
 from sipguard.config.suggestion import suggestion
 from sipguard.errors import Problem
 from sipguard.policy.directory import Directory, Side
+
+
+def shadowed_trunks(configuration: Configuration, kept: Iterable[TrunkSection]) -> Iterator[Problem]:
+    """The trunks of the registry whose names the configuration has too."""
+    names = {section.name for section in configuration.trunk}
+    for section in kept:
+        if section.name in names:
+            yield Problem(f"trunk.{section.name}.name", "the registry has a trunk of this name too; remove one of them")
 
 
 def directory_problems(

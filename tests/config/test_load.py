@@ -179,6 +179,7 @@ def test_wrong_shapes() -> None:
     assert "trunk[0]" in problems(MINIMAL.replace("[node]", 'trunk = ["x"]\n[node]'))
     assert "timers" in problems("timers = 4\n" + MINIMAL)
     assert "listener" in problems('listener = "udp"\n[node]\nname = "x"')
+    assert "listener" in problems('listener = []\n[node]\nname = "x"')
 
 
 def test_unreadable(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""``sipguard account``."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.kit import Shell
+
+
+def test_life_of_an_account(tmp_path: Path) -> None:
+    """An account is added, suspended with everything below it, activated and removed."""
+    shell = Shell(tmp_path)
+    assert shell.run("account", "add", "acme") == (0, "", "account acme added\n")
+    assert shell.data("account", "add", "acme/sales", "--kind", "end_user", "--parent", "acme")["kind"] == "end_user"
+    assert shell.run("account", "suspend", "acme").code == 0
+    states = {entry["name"]: entry["state_in_force"] for entry in shell.data("account", "list")}
+    assert states == {"acme": "suspended", "acme/sales": "suspended"}
+    assert shell.data("account", "activate", "acme") == {"name": "acme", "state": "active"}
+    assert shell.data("account", "set", "acme", "--state", "restricted", "--attest-cap", "B") == {
+        "name": "acme",
+        "state": "restricted",
+        "attest_cap": "B",
+    }
+    assert shell.data("account", "set", "acme", "--attest-cap", "none")["attest_cap"] is None
+    assert shell.run("account", "remove", "acme").code == 1
+    assert shell.run("account", "remove", "acme/sales").code == 0
+    assert [entry["name"] for entry in shell.data("account", "list")] == ["acme"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (("add", "acme"), 1, 'account "acme" exists already'),
+        (("add", "bad name"), 2, "not a name"),
+        (("add", "x", "--kind", "acount"), 2, "acount"),
+        (("add", "x", "--attest-cap", "A"), 2, "attest-cap"),
+        (("set", "acme"), 2, "at least one"),
+        (("suspend", "nobody"), 1, 'no account is called "nobody"'),
+        (("frobnicate",), 2, "frobnicate"),
+    ],
+)
+def test_refusals(tmp_path: Path, arguments: tuple[str, ...], code: int, why: str) -> None:
+    """What cannot be done exits with 1, what cannot be meant with 2, and the reason is on standard error."""
+    shell = Shell(tmp_path)
+    shell.run("account", "add", "acme")
+    outcome = shell.run("account", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert why in outcome.err
+    assert "Traceback" not in outcome.err
+    if code == 1:
+        assert outcome.err.count("\n") == 1
+
+
+def test_import(tmp_path: Path) -> None:
+    """A bad file is refused with every line, a good one stored, and validation stores nothing."""
+    shell = Shell(tmp_path)
+    file = tmp_path / "accounts.csv"
+    file.write_text("name,kind,parent\nacme,account,\nx,account,nobody\ny,what,\n")
+    refused = shell.run("account", "import", str(file))
+    assert refused.code == 1
+    assert f"{file}:3: " in refused.err
+    assert f"{file}:4: " in refused.err
+    file.write_text("name\nacme\n")
+    assert shell.data("account", "import", str(file), "--validate-only") == {"rows": 1, "stored": False, "problems": []}
+    assert shell.data("account", "list") == []
+    assert shell.run("account", "import", str(file)) == (0, "", "1 rows stored\n")
+    assert len(shell.data("account", "list")) == 1

@@ -1,0 +1,108 @@
+"""``sipguard number``, ``trunk``, ``emergency``, ``list`` and ``policy``."""
+
+from pathlib import Path
+
+import pytest
+
+from sipguard.policy.rules import TABLE
+from tests.cli.kit import CONFIGURATION, Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A shell whose registry has one account."""
+    shell = Shell(tmp_path)
+    shell.run("account", "add", "acme")
+    return shell
+
+
+def test_numbers(shell: Shell) -> None:
+    """A number is given in any spelling, shown with its plus, and taken away."""
+    record = shell.data("number", "add", "(415) 555-0100", "--account", "acme", "--expires", "2027-01-01")
+    assert record == {"number": "+14155550100", "account": "acme", "kind": "owned", "expires": "2027-01-01T00:00:00Z",
+                      "end_user": None, "trunk": None}  # fmt: skip
+    assert shell.data("number", "list", "--account", "acme") == [record]
+    lines = shell.run("number", "list").out.splitlines()
+    assert lines[0].split("\t")[:2] == ["number", "account"]
+    assert lines[1].split("\t")[:2] == ["+14155550100", "acme"]
+    assert shell.run("number", "remove", "+14155550100").code == 0
+    assert shell.run("number", "remove", "+14155550100").code == 1
+    assert shell.run("number", "list") == (0, "", "no numbers\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("12", "--account", "acme"), 2),
+        (("+14155550100",), 2),
+        (("+14155550100", "--account", "acme", "--kind", "rented"), 2),
+        (("+14155550100", "--account", "acme", "--expires", "soon"), 2),
+        (("4155550100", "--account", "acme", "--country", "XX"), 2),
+        (("+14155550100", "--account", "nobody"), 1),
+    ],
+)
+def test_bad_numbers(shell: Shell, arguments: tuple[str, ...], code: int) -> None:
+    """A wrong value is an error of usage, an unknown account a refusal."""
+    outcome = shell.run("number", "add", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+
+
+def test_number_import(shell: Shell, tmp_path: Path) -> None:
+    """Two owners of one number are refused, naming both rows."""
+    shell.run("account", "add", "globex")
+    file = tmp_path / "numbers.csv"
+    file.write_text("number,account,kind\n4155550111,acme,owned\n4155550111,globex,owned\n")
+    outcome = shell.run("number", "import", str(file))
+    assert outcome.code == 1
+    assert f'{file}:3: +14155550111 is owned by account "acme" in line 2 already\n' in outcome.err
+
+
+def test_trunks(shell: Shell) -> None:
+    """Trunks of the file and of the registry are listed together; only the latter are changed here."""
+    shell.run("trunk", "add", "branch", "--side", "customer", "--account", "acme", "--source", "203.0.113.9",
+              "--on-mismatch", "downgrade")  # fmt: skip
+    kept = {trunk["name"]: (trunk["kept_in"], trunk["on_mismatch"]) for trunk in shell.data("trunk", "list")}
+    assert kept == {
+        "acme-pbx": ("configuration", "reject"),
+        "carrier-a": ("configuration", "reject"),
+        "branch": ("registry", "downgrade"),
+    }
+    assert (
+        "sources: a customer trunk needs"
+        in shell.run("trunk", "add", "x", "--side", "customer", "--account", "acme").err
+    )
+    assert shell.run("trunk", "remove", "acme-pbx").code == 1
+    assert shell.run("trunk", "remove", "branch").code == 0
+
+
+def test_emergency(shell: Shell, tmp_path: Path) -> None:
+    """Registrations are added, listed, imported and ended."""
+    shell.run("emergency", "add", "4155550100", "--account", "acme", "--location", "1 Main St")
+    assert shell.data("emergency", "list")[0]["location"] == "1 Main St"
+    file = tmp_path / "emergency.csv"
+    file.write_text("number,account,country,status\n4155550111,acme,US,pending\n")
+    assert shell.run("emergency", "import", str(file)).code == 0
+    assert shell.run("emergency", "remove", "4155550100").code == 0
+    assert [entry["number"] for entry in shell.data("emergency", "list")] == ["+14155550111"]
+    assert shell.run("emergency", "add", "4155550100", "--account", "acme", "--status", "lost").code == 2
+
+
+def test_lists(shell: Shell, tmp_path: Path) -> None:
+    """Patterns are added, imported, listed up to a limit, and removed."""
+    shell.run("list", "add", "999XXXXXXX", "--source", "irs")
+    file = tmp_path / "dno.csv"
+    file.write_text("pattern\n8008291040\n")
+    assert shell.run("list", "import", str(file)).code == 0
+    assert [entry["pattern"] for entry in shell.data("list", "list")] == ["18008291040", "1999XXXXXXX"]
+    assert "2 entries in all" in shell.run("list", "list", "--limit", "1").err
+    assert shell.run("list", "remove", "999XXXXXXX").code == 0
+    assert shell.run("list", "add", "8X8").code == 2
+
+
+def test_policy(tmp_path: Path) -> None:
+    """The table shows every rule in order, with the mode in force beside the default."""
+    shell = Shell(tmp_path, CONFIGURATION + '[policy]\nrevision = "r7"\nrules."robodial.tag".mode = "tag"\n')
+    rules = shell.data("policy", "show")
+    assert [rule["rule"] for rule in rules] == [rule.name for rule in TABLE]
+    robodial = next(rule for rule in rules if rule["rule"] == "robodial.tag")
+    assert (robodial["mode"], robodial["default"], robodial["revision"]) == ("tag", "report", "r7")

@@ -1,0 +1,227 @@
+"""A node put together from configuration, files and registry."""
+
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sipguard.config import Configuration, parse
+from sipguard.errors import ConfigurationError
+from sipguard.policy.directory import AccountState, TrafficClass
+from sipguard.policy.rules import Mode
+from sipguard.registry import Registry
+from sipguard.registry.accounts import AccountEntry
+from sipguard.registry.numbers import NumberEntry
+from sipguard.registry.trunks import trunk_of
+from sipguard.runtime.composition import Node, build
+from sipguard.sip.flow import Listener
+from sipguard.stir.telephone_number import TN
+from sipguard.stir.unix_time import UnixTime
+from sipguard.testing.sti_ca import DAY, Shape, StiCa
+
+NOW = UnixTime(int(time.time()))
+
+TEXT = """
+[node]
+name = "edge-1"
+[[listener]]
+transport = "udp"
+bind = "0.0.0.0:5060"
+advertise = "198.51.100.10:5070"
+[[listener]]
+transport = "tcp"
+bind = "[::1]:5060"
+[[trunk]]
+name = "pbx"
+side = "customer"
+account = "acme"
+sources = ["203.0.113.5"]
+[[trunk]]
+name = "carrier"
+side = "network"
+targets = ["sip:192.0.2.20:5060"]
+[stir.sign]
+outage = "refuse"
+[stir.sign.certificates.default]
+certificate = "leaf.pem"
+key = "leaf.key"
+url = "https://certificates.example/leaf.pem"
+[stir.verify]
+anchors = "anchors.pem"
+fetch_timeout = 3.0
+allow_private_hosts = ["LOCALHOST", "[::1]"]
+on_failure = "reject"
+[policy]
+revision = "r1"
+rules."robodial.tag".mode = "tag"
+[timers]
+t1 = 0.25
+"""
+
+
+def files(directory: Path, shape: Shape | None = None) -> StiCa:
+    """Certificate, key and trust anchors, and a registry with the account."""
+    authority = StiCa.create(NOW)
+    leaf = authority.issue(shape)
+    (directory / "leaf.pem").write_bytes(leaf.chain_pem)
+    (directory / "leaf.key").write_bytes(leaf.key_pem)
+    (directory / "leaf.key").chmod(0o600)
+    (directory / "anchors.pem").write_bytes(authority.anchors_pem)
+    registry = registry_of(directory)
+    if not registry.accounts.list():
+        registry.accounts.add(AccountEntry("acme"))
+    return authority
+
+
+def registry_of(directory: Path) -> Registry:
+    """The node's registry."""
+    return Registry(f"sqlite:///{directory}/var/registry.db")
+
+
+def configured(directory: Path, text: str = TEXT) -> Configuration:
+    """The configuration, as if its file were in the directory."""
+    return parse(tomllib.loads(text), directory)
+
+
+def problems(directory: Path, text: str = TEXT, previous: Node | None = None) -> dict[str, str]:
+    """What keeps the node from being built, by key."""
+    with pytest.raises(ConfigurationError) as caught:
+        build(configured(directory, text), previous)
+    return dict(caught.value.problems)
+
+
+def test_node(tmp_path: Path) -> None:
+    """Everything in the configuration arrives where the engine reads it."""
+    files(tmp_path)
+    node = build(configured(tmp_path))
+    assert node.listeners == (
+        Listener(0, "udp", "0.0.0.0", 5060, "198.51.100.10", 5070),
+        Listener(1, "tcp", "::1", 5060, "[::1]", 5060),
+    )
+    assert (node.settings.node, node.settings.timers.t1, len(node.settings.record_route_secret)) == ("edge-1", 0.25, 32)
+    assert node.settings.need_timeout > 3.0
+    view = node.view
+    assert (view.policy.revision, view.policy.sign_outage, view.policy.verify_on_failure) == ("r1", "refuse", "reject")
+    assert view.policy.mode("robodial.tag") is Mode.TAG
+    assert view.signers["default"].spc == "1234"
+    assert len(view.verification.anchors) == 1
+    assert view.verification.settings.x5u.allow_private_hosts == {"localhost", "::1"}
+    assert [trunk.name for trunk in view.directory.egress(TrafficClass.CONVERSATIONAL)] == ["carrier"]
+
+
+def test_secrets_survive(tmp_path: Path) -> None:
+    """A restart keeps the dialog secret and the origids; another node has others."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        files(tmp_path / name)
+    first, again, other = (build(configured(tmp_path / name)) for name in ("a", "a", "b"))
+    assert again.settings.record_route_secret == first.settings.record_route_secret
+    assert other.settings.record_route_secret != first.settings.record_route_secret
+    assert again.view.origids.of("acme", "dialer") == first.view.origids.of("acme", "dialer")
+    assert other.view.origids.of("acme", "dialer") != first.view.origids.of("acme", "dialer")
+    assert first.settings.record_route_secret.hex() not in first.view.origids.of("acme", "dialer")
+
+
+def test_reload_keeps_what_was_learnt(tmp_path: Path) -> None:
+    """A reload reads the registry again and keeps certificates, seen signatures and call statistics."""
+    files(tmp_path)
+    before = build(configured(tmp_path))
+    registry_of(tmp_path).accounts.change("acme", state="suspended")
+    after = build(configured(tmp_path, TEXT + "[robodial]\nminimum_attempts = 20\n"), before)
+    assert after.view.directory.accounts["acme"].state is AccountState.SUSPENDED
+    assert before.view.directory.accounts["acme"].state is AccountState.ACTIVE
+    assert after.view.certificates is before.view.certificates
+    assert after.view.verification is before.view.verification
+    assert after.view.traffic is before.view.traffic
+    assert after.view.traffic.profile.minimum_attempts == 20
+
+
+def test_reload_with_other_anchors(tmp_path: Path) -> None:
+    """Certificates that other trust anchors vouched for are forgotten with those anchors."""
+    files(tmp_path)
+    before = build(configured(tmp_path))
+    files(tmp_path)
+    after = build(configured(tmp_path), before)
+    assert after.view.certificates is not before.view.certificates
+    assert after.view.verification is not before.view.verification
+    assert after.view.traffic is before.view.traffic
+
+
+def test_reload_that_fails(tmp_path: Path) -> None:
+    """A reload that has a problem changes nothing of the node in force."""
+    files(tmp_path)
+    before = build(configured(tmp_path))
+    (tmp_path / "anchors.pem").unlink()
+    problems(tmp_path, TEXT + "[robodial]\nminimum_attempts = 20\n", before)
+    assert before.view.traffic.profile.minimum_attempts == 50
+
+
+def test_without_certificates(tmp_path: Path) -> None:
+    """A node may sign nothing and trust nobody."""
+    files(tmp_path)
+    node = build(configured(tmp_path, TEXT[: TEXT.index("[stir.sign]")]))
+    assert (dict(node.view.signers), len(node.view.verification.anchors)) == ({}, 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        (Shape(not_after=UnixTime(NOW - DAY), not_before=UnixTime(NOW - 2 * DAY)), "expired"),
+        (Shape(not_before=UnixTime(NOW + DAY)), "not yet valid"),
+        (Shape(entries=None), "TNAuthList"),
+    ],
+)
+def test_unusable_certificates(tmp_path: Path, shape: Shape, why: str) -> None:
+    """A certificate that cannot sign keeps the node from starting, with one clear line."""
+    files(tmp_path, shape)
+    found = problems(tmp_path)
+    assert list(found) == ["stir.sign.certificates.default"]
+    assert why in found["stir.sign.certificates.default"]
+    assert "\n" not in found["stir.sign.certificates.default"]
+
+
+def test_key_of_another_certificate(tmp_path: Path) -> None:
+    """A key that does not belong to the certificate is found before any call is."""
+    authority = files(tmp_path)
+    (tmp_path / "leaf.key").write_bytes(authority.issue().key_pem)
+    assert "does not belong" in problems(tmp_path)["stir.sign.certificates.default"]
+
+
+def test_key_that_others_can_read(tmp_path: Path) -> None:
+    """A private key that others can read is refused."""
+    files(tmp_path)
+    (tmp_path / "leaf.key").chmod(0o644)
+    assert "chmod 600" in problems(tmp_path)["stir.sign.certificates.default"]
+
+
+def test_everything_at_once(tmp_path: Path) -> None:
+    """Problems of files, registry and trunks are reported together, each under its key."""
+    files(tmp_path)
+    (tmp_path / "anchors.pem").write_text("nothing")
+    (tmp_path / "leaf.pem").unlink()
+    registry = registry_of(tmp_path)
+    registry.numbers.add(NumberEntry(TN("14155550100"), "acme", trunk="pbxx"))
+    registry.trunks.add(trunk_of({"name": "carrier", "side": "network", "targets": ["sip:192.0.2.1"]}))
+    registry.trunks.add(
+        trunk_of({"name": "branch", "side": "customer", "account": "acme", "sources": ["203.0.113.0/24"],
+                  "certificate": "special"})
+    )  # fmt: skip
+    found = problems(tmp_path, TEXT.replace('account = "acme"', 'account = "acmee"'))
+    assert found == {
+        "stir.sign.certificates.default": f"{tmp_path}/leaf.pem cannot be read: No such file or directory",
+        "stir.verify.anchors": found["stir.verify.anchors"],
+        "trunk.pbx.account": 'the registry has no account "acmee" (did you mean "acme"?)',
+        "trunk.carrier.name": "the registry has a trunk of this name too; remove one of them",
+        "trunk.branch.certificate": "there is no [stir.sign.certificates.special]",
+        "trunk.branch.sources": "203.0.113.0/24 overlaps 203.0.113.5/32 of trunk.pbx; a call must have one trunk",
+        "registry.numbers.trunk": 'numbers are routed to trunk "pbxx", which is not there (did you mean "pbx"?)',
+    }
+
+
+def test_state_that_cannot_be_made(tmp_path: Path) -> None:
+    """A state directory that cannot be made is a problem under its key."""
+    files(tmp_path)
+    (tmp_path / "file").write_text("")
+    found = problems(tmp_path, TEXT.replace('"edge-1"', '"edge-1"\nstate = "file/state"'))
+    assert set(found) == {"node.state", "registry.url"}
