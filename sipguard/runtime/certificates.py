@@ -36,6 +36,16 @@ _MOST_WAITING = 1024
 _MOST_ADDRESSES = 3  # tried one after the other within the time limit
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?([0-9]{1,10})\"?(?:$|[,\s])", re.ASCII | re.IGNORECASE)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in IPv6 clothes
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # RFC 6890, and a cloud's metadata service; public to some versions of ipaddress
+        "192.88.99.0/24",  # RFC 7526
+        "168.63.129.16/32",  # another cloud's
+        "64:ff9b:1::/48",  # RFC 8215: NAT64 of the local network
+        "fec0::/10",  # RFC 3879
+    )
+)
 
 
 class CertificateFetcher:
@@ -140,9 +150,13 @@ def may_connect(address: str) -> bool:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.scope_id is not None:
             return False
-        if parsed in _NAT64:
-            return is_public(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
-    return is_public(parsed)
+        translated = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF) if parsed in _NAT64 else None
+        embedded = parsed.ipv4_mapped or parsed.sixtofour or translated
+        if embedded is not None:
+            return may_connect(str(embedded))
+    return is_public(parsed) and not any(
+        parsed.version == network.version and parsed in network for network in _SPECIAL
+    )
 
 
 def lifetime(headers: Mapping[str, str]) -> int:

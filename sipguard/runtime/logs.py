@@ -15,7 +15,7 @@ from typing import IO, Any
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----(?:.*?-----END [A-Z0-9 ]+-----|.*)", re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{40,}")  # JWS, full and compact (RFC 8225 §7)
-_NUMBER = re.compile(r"(?<![0-9A-Za-z.:])\+?[0-9](?:[-. ()]{0,2}[0-9]){6,}(?![0-9A-Za-z])")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])\+?[0-9](?:[-. ()]{0,2}[0-9]){6,}(?![0-9A-Za-z])")
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _PLAIN = frozenset(("record", "id", "place", "segment", "revision"))  # members whose digits are not numbers
 
