@@ -19,7 +19,6 @@ from sipguard.policy.directory import (
 )
 from sipguard.registry.accounts import AccountEntry, path_of, read_accounts
 from sipguard.registry.emergency import read_emergency
-from sipguard.registry.lists import read_patterns
 from sipguard.registry.numbers import KINDS, read_numbers
 from sipguard.registry.schema import AuditRow
 from sipguard.registry.trunks import read_trunks
@@ -43,10 +42,14 @@ def read_directory(connection: Connection, config_trunks: Iterable[Trunk]) -> Di
             for entry in read_numbers(connection)
         ),
         emergency=(EmergencyRegistration(*entry) for entry in read_emergency(connection)),
-        do_not_originate={
-            entry.pattern: ListEntry(entry.pattern, entry.source, entry.expires) for entry in read_patterns(connection)
-        },
+        do_not_originate=_patterns(connection),
     )
+
+
+def _patterns(connection: Connection) -> dict[str, ListEntry]:
+    """Every pattern; the driver's own rows, since a list may have a million of them."""
+    rows = connection.exec_driver_sql("SELECT pattern, source, expires FROM do_not_originate").cursor
+    return {} if rows is None else {row[0]: ListEntry(*row) for row in rows.fetchall()}
 
 
 def effective(path: list[AccountEntry]) -> Account:
