@@ -82,12 +82,12 @@ class Core:
             self._in_dialog.ack(request, flow, now)
 
     def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        """A response the state machine lets through; a final one we cannot read counts as a failed target."""
+        """A response the state machine lets through; a final one always reaches the caller."""
         try:
             self._delivery.response(transaction, response, now)
         except Exception as error:
             if response.code >= 200:
-                self._delivery.fail(transaction.owner.server, error, now, 502)
+                self._delivery.fail(transaction.owner.server, error, now)
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
         """No final response in time."""

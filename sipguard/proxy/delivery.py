@@ -250,11 +250,11 @@ class Delivery:
 
     # --- giving up
 
-    def fail(self, server: ServerTransaction, error: Exception, now: float, malformed_code: int = 400) -> None:
-        """What cannot be handled is answered all the same: 400 or 502 for what a peer wrote, 500 for a bug of ours."""
+    def fail(self, server: ServerTransaction, error: Exception, now: float) -> None:
+        """What cannot be handled is answered all the same: 400 for what a peer wrote, 500 for a bug of ours."""
         station = self._station
-        code = malformed_code if isinstance(error, MalformedValue) else 500
-        if code == malformed_code:
+        code = 400 if isinstance(error, MalformedValue) else 500
+        if code == 400:
             station.count("malformed", str(code))
         else:
             station.count("alarms", "bug")
@@ -283,7 +283,12 @@ class Delivery:
 
 
 def _number_to_send(call: Call) -> str | None:
-    """The called number in canonical form; None leaves the user part as it was received."""
+    """The called number in canonical form; None leaves the user part as it was received.
+
+    An emergency number leaves as the bare number it was recognised as, whatever was dialled around it.
+    """
+    if call.emergency is not None:
+        return call.emergency.number
     try:
         number: TN | None = call.request_tn
     except MalformedValue:

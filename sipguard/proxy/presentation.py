@@ -36,9 +36,11 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     identity = call.identity
     _mark_from(fork, None)
     if identity is None:
-        fork.remove(ASSERTED)
+        if call.emergency is None:
+            fork.remove(ASSERTED)  # an emergency service keeps whatever number it may call back (EMG-12)
     elif identity.replaced is not None:
-        _replace_from(fork, identity.replaced, host)
+        if not identity.anonymous:
+            _replace_from(fork, identity.replaced, host)
         fork.set(ASSERTED, f"<sip:+{identity.replaced}@{host};user=phone>")
     elif identity.asserted and (egress.trusted or _is_emergency(egress) or not wants_privacy(fork)):
         _assert(fork, identity.effective, host)

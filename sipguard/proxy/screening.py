@@ -145,8 +145,15 @@ class Screening:
                 detail=decision.detail,
             )
         elif call.emergency is not None:
+            if call.emergency.registration is None:
+                station.count("alarms", "emergency.unprovisioned")
             station.log(
-                WARNING, "emergency.call", record=call.identifier, trunk=call.trunk.name, number=call.emergency.number
+                WARNING,
+                "emergency.call",
+                record=call.identifier,
+                trunk=call.trunk.name,
+                number=call.emergency.number,
+                provisioned=call.emergency.registration is not None,
             )
         if call.unsigned is not None and call.unsigned.alarm:
             station.count("alarms", "signing")

@@ -10,6 +10,7 @@ from sipguard.proxy.settings import ProxySettings
 from sipguard.sip.message import Request
 from sipguard.sip.parser import parse
 from sipguard.stir.telephone_number import TN
+from sipguard.stir.unix_time import UnixTime
 from sipguard.testing.network import Endpoint, Network
 from sipguard.testing.sample import (
     ACME_PBX,
@@ -74,6 +75,11 @@ class Stage:
         caller = self.carrier if source == CARRIER_A else self.spare
         caller.start(invite(calling=calling, called=TN(called), source=source, **changes))
         self.network.run(seconds)
+
+    def identity(self, calling: str = "12125550123", called: str = OWNED, iat: int = WALL, attest: str = "A") -> str:
+        """An Identity header row, signed by the sample's own signer, for a call from the network."""
+        origid = "7f1f9a4e-0000-4000-8000-000000000001"
+        return "Identity: " + self.sample.signer.sign_shaken(TN(calling), (TN(called),), attest, origid, UnixTime(iat))
 
     def hang_up(self, agent: UserAgent | None = None, seconds: float = 1.0) -> None:
         """Somebody says BYE; acme unless told."""

@@ -3,7 +3,7 @@
 import pytest
 
 from sipguard.policy.need import Answer, CommitNeed
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_A_SPARE, Sample, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_A_SPARE, flow_from, invite
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import CERTIFICATE, Stage, octets, refusing, ringing
 
@@ -122,11 +122,7 @@ def test_a_target_that_never_ends_its_invite() -> None:
 def test_cancel_while_parked_on_a_certificate() -> None:
     """A call that waits for a certificate and is cancelled gets 487; nothing leaves, and a late answer is ignored."""
     stage = Stage()
-    identity = signed_by(stage.sample)
-    stage.carrier.start(
-        invite(calling="12125550123", called="14155550100", source=CARRIER_A, headers=(f"Identity: {identity}",))
-    )  # type: ignore[arg-type]
-    stage.network.run(0.5)
+    stage.arrives(0.5, headers=(stage.identity(),))
     assert stage.engine.parked == 1
     stage.carrier.give_up()
     stage.network.run(0.5)
@@ -181,10 +177,3 @@ def test_cancel_towards_a_silent_target() -> None:
     assert stage.pbx.codes == [100, 487]
     assert stage.octets_to(CARRIER_A_SPARE) == []
     stage.settle()
-
-
-def signed_by(sample: Sample) -> str:
-    """An Identity header value for a call from +12125550123 to the sample's own number."""
-    from sipguard.testing.sample import OWNED, WALL
-
-    return sample.signer.sign_shaken("12125550123", (OWNED,), "A", "7f1f9a4e-0000-4000-8000-000000000001", WALL)  # type: ignore[arg-type]

@@ -94,7 +94,7 @@ def test_an_ack_for_a_2xx_travels_on_a_branch_of_its_own() -> None:
 @pytest.mark.clause("PRX-24")
 @pytest.mark.parametrize("token", [None, "6b49d200-1.0000000000000000", "6b49d200-1", "", "."])
 def test_an_invented_dialog_is_481(token: str | None) -> None:
-    """A request with a To tag that belongs to no dialog of ours gets 481: without a token, or with one we did not write."""
+    """A request with a To tag but without a token of ours gets 481."""
     stage = Stage()
     stage.call()
     bye = forged(f"<sip:{PROXY[0]}:{PROXY[1]};lr{'' if token is None else f';dialog={token}'}>")
