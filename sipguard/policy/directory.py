@@ -107,6 +107,10 @@ class NumberRight:
     end_user: str | None = None
     trunk: str | None = None  # where calls to this number go; None: the account's first trunk with targets
 
+    def in_force(self, now: UnixTime) -> bool:
+        """Whether the right has not expired."""
+        return self.expires is None or self.expires > now
+
 
 @dataclass(frozen=True, slots=True)
 class EmergencyRegistration:
@@ -127,6 +131,10 @@ class ListEntry:
     pattern: str
     source: str = ""
     expires: UnixTime | None = None
+
+    def in_force(self, now: UnixTime) -> bool:
+        """Whether the entry has not expired."""
+        return self.expires is None or self.expires > now
 
 
 class Directory:
@@ -198,18 +206,14 @@ class Directory:
         holders = self._rights.get(tn)
         if holders is None:
             return None
-        right = holders.get(account) or self._inherited(holders, account)
-        if right is None or (right.expires is not None and right.expires <= now):
-            return None
-        return right
-
-    def _inherited(self, holders: dict[str, NumberRight], account: str) -> NumberRight | None:
+        right = holders.get(account)
+        if right is not None and right.in_force(now):
+            return right
         known = self.accounts.get(account)
-        if known is None:
-            return None
-        for ancestor in reversed(known.path):
-            if ancestor in holders:
-                return holders[ancestor]
+        for ancestor in reversed(known.path) if known is not None else ():
+            right = holders.get(ancestor)
+            if right is not None and right.in_force(now):
+                return right
         return None
 
     def home(self, tn: TN) -> NumberRight | None:
@@ -236,14 +240,13 @@ class Directory:
     def do_not_originate(self, tn: TN, now: UnixTime) -> ListEntry | None:
         """The unexpired do-not-originate entry that matches, the longest pattern first."""
         entry = self._exact.get(tn)
-        if entry is None:
-            for length in self._block_prefix_lengths:
-                entry = self._blocks.get((tn[:length], len(tn)))
-                if entry is not None:
-                    break
-        if entry is None or (entry.expires is not None and entry.expires <= now):
-            return None
-        return entry
+        if entry is not None and entry.in_force(now):
+            return entry
+        for length in self._block_prefix_lengths:
+            entry = self._blocks.get((tn[:length], len(tn)))
+            if entry is not None and entry.in_force(now):
+                return entry
+        return None
 
     def egress(self, traffic_class: TrafficClass) -> tuple[Trunk, ...]:
         """The network trunks that carry a traffic class, in order of configuration."""

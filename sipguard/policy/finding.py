@@ -32,6 +32,7 @@ class CallerIdentity:
 
     ``effective`` is the number everything later uses (signing, statistics, records); ``right`` is the account's right
     to it, None when it has none (attestation B at most). ``replaced`` is the number put in place of a refused one.
+    ``mismatch`` names the rule that matched and was not applied (the trunk's ``on_mismatch``, or the rule's mode).
     """
 
     effective: TN
@@ -41,12 +42,15 @@ class CallerIdentity:
     end_user: str | None = None
     anonymous: bool = False
     replaced: TN | None = None
+    mismatch: str = ""
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
         words: TrailEntry = ("pass", self.right.name.lower() if self.right else "no-right")
         if self.replaced:
             words += ("replaced",)
+        if self.mismatch:
+            words += (self.mismatch,)
         return (*words, "anonymous") if self.anonymous else words
 
 

@@ -126,8 +126,9 @@ class Recorder:
         )
         if not decision.forward:
             record.rule, record.code, record.detail = decision.rule, decision.code, readable(decision.detail)
-        if call.reported:
-            record.reported = [refusal.rule for refusal in call.reported]
+        record.reported = [refusal.rule for refusal in call.reported]
+        if call.identity is not None and call.identity.mismatch:
+            record.reported.append(call.identity.mismatch)
         _findings(record, call)
         return self._encoder.encode(record)
 

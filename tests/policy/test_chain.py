@@ -206,7 +206,7 @@ def test_a_dry_run_of_the_caller_rule_never_signs_a():
     assert run(call, view_of(policy=modes(caller_id_not_owned=Mode.REPORT))) is FORWARD
     assert call.attested is not None
     assert call.attested.level is Attestation.B
-    assert ("caller-id", "pass", "no-right") in call.trail
+    assert ("caller-id", "pass", "no-right", "caller-id.not-owned") in call.trail
 
 
 @pytest.mark.parametrize("choice", [OnMismatch.DOWNGRADE, OnMismatch.REPORT])

@@ -113,10 +113,10 @@ def _settle(
         right = None if default is None else _right(default, call, view)
         if default is None or right is None:
             return mismatch
-        return _identity(presentation, default, right, replaced=default)
+        return _identity(presentation, default, right, replaced=default, mismatch=mismatch.rule)
     lenient = choice in (OnMismatch.DOWNGRADE, OnMismatch.REPORT) or view.policy.mode(mismatch.rule) is not Mode.BLOCK
     if lenient and effective is not None:
-        return _identity(presentation, effective, None)
+        return _identity(presentation, effective, None, mismatch=mismatch.rule)
     return mismatch
 
 
@@ -131,7 +131,11 @@ def _effective(presentation: _Presentation, precedence: tuple[str, ...]) -> TN |
 
 
 def _identity(
-    presentation: _Presentation, effective: TN, right: NumberRight | None, replaced: TN | None = None
+    presentation: _Presentation,
+    effective: TN,
+    right: NumberRight | None,
+    replaced: TN | None = None,
+    mismatch: str = "",
 ) -> CallerIdentity:
     return CallerIdentity(
         effective=effective,
@@ -141,6 +145,7 @@ def _identity(
         end_user=None if right is None else right.end_user,
         anonymous=presentation.from_.anonymous,
         replaced=replaced,
+        mismatch=mismatch,
     )
 
 

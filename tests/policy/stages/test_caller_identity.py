@@ -284,7 +284,7 @@ def test_downgrade_and_report_let_the_number_go_without_a_right(choice):
     finding = examined(from_number(f"+{FOREIGN}"), trunk=replace(CUSTOMER, on_mismatch=choice))
     assert isinstance(finding, CallerIdentity)
     assert (finding.effective, finding.right) == (FOREIGN, None)
-    assert finding.trail() == ("pass", "no-right")
+    assert finding.trail() == ("pass", "no-right", "caller-id.not-owned")
 
 
 @pytest.mark.parametrize("choice", [OnMismatch.DOWNGRADE, OnMismatch.REPORT, OnMismatch.REPLACE])
