@@ -8,6 +8,7 @@ PYTHON3 ?= python3
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
 
+CODE := sipguard tests scenarios bench certs/make.py
 SIP_PACKAGES := sip-tester
 BENCH_PACKAGES := sip-tester kamailio kamailio-secsipid-modules
 
@@ -35,8 +36,8 @@ test: $(INSTALLED) sip
 	$(PYTHON) -m pytest -n auto
 
 check: $(INSTALLED) sip
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check $(CODE)
+	$(VENV)/bin/ruff format --check $(CODE)
 	$(VENV)/bin/mypy --strict sipguard scenarios bench certs/make.py
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m pytest -n auto --cov --cov-report=term

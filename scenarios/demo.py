@@ -20,11 +20,11 @@ from rich.table import Table
 
 from scenarios import calls, passport, topology
 from scenarios.calls import Outcome, Planned
-from scenarios.driver import AgentError, Played, Stage
+from scenarios.driver import AgentError, Played
 from scenarios.node import Node, NodeError
 from scenarios.passport import OtherCarrier
 from scenarios.repository import Repository
-from scenarios.topology import Certificates, Parties
+from scenarios.topology import Certificates, World
 from scenarios.trace import Traced
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,26 +46,14 @@ class Line:
     happened: Outcome
 
 
-def certificates() -> Certificates:
-    """A TEST authority for this operator and one for another carrier, made anew in ``certs/test``."""
-    own = ROOT / "certs" / "test"
-    made = Certificates(own, own / "other-carrier")
-    for directory, code in ((made.own, "1234"), (made.other, "5678")):
-        subprocess.run(
-            [sys.executable, str(ROOT / "certs" / "make.py"), str(directory), "--spc", code],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60,
-        )  # fmt: skip
-    return made
-
-
 class Demo:
-    """The world, set up and running."""
+    """The calls in a world, and what came of them."""
 
-    def __init__(self, stage: Stage, node: Node, parties: Parties, made: Certificates) -> None:
-        self._stage = stage
-        self._node = node
-        self._parties = parties
-        self._certificates = made
+    def __init__(self, world: World) -> None:
+        self._stage = world.stage
+        self._node = world.node
+        self._parties = world.parties
+        self._certificates = world.certificates
         self._played: list[tuple[Planned, Played]] = []
 
     def play(self, planned: list[Planned]) -> None:
@@ -200,16 +188,12 @@ def decisions(node: Node) -> dict[str, Mapping[str, Any]]:
 
 def run(console: Console, directory: Path) -> bool:
     """Set everything up, make the calls, print. Returns whether every line is as expected."""
-    made = certificates()
-    repository = Repository(made.own / "https.pem", made.own / "https.key", made.served)
-    with repository, Stage(directory / "sipp") as stage, Node(directory) as node:
-        parties = Parties.on(stage)
-        node.configure(topology.configuration(parties, made, repository, directory))
-        topology.provision(node)
-        node.start()
-        demo = Demo(stage, node, parties, made)
+    certificates = Certificates.make(ROOT / "certs" / "test")
+    with topology.world(directory, certificates) as world:
+        demo, node = Demo(world), world.node
         demo.play(calls.origination())
-        demo.play(calls.termination(OtherCarrier(made.other / "leaf.key", repository.url(made.OTHER_PATH))))
+        url = world.repository.url(Certificates.OTHER_PATH)
+        demo.play(calls.termination(OtherCarrier(certificates.other / "leaf.key", url)))
         exit_code, seconds = demo.burst()
         demo.play([calls.after_the_burst()])
         records = decisions(node)
@@ -219,7 +203,7 @@ def run(console: Console, directory: Path) -> bool:
         console.print(table(lines))
         for difference in differences(lines):
             console.out(difference, highlight=False)
-        _further(console, node, repository)
+        _further(console, node, world.repository)
         stopped = node.stop()
     if stopped != 0:
         console.print(f"[bold red]the proxy ended with exit code {stopped}[/]")

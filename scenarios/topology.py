@@ -4,6 +4,10 @@ Every party has an address of 127/8 of its own, because a trunk is recognised by
 Numbers are from the ranges kept for fiction (+1 NPA 555 01XX).
 """
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +23,8 @@ OWNED, PROVISIONED, INBOUND_ONLY, VERIFIED = "14155550100", "14155550101", "1415
 DIALER, SLEEPING, FORGED, FRIEND = "13125550150", "16465550160", "12025550199", "17185550170"
 OUTSIDE = "12125550123"  # a number in the rest of the world
 
+_MAKE = Path(__file__).resolve().parent.parent / "certs" / "make.py"
+
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
@@ -29,6 +35,17 @@ class Certificates:
 
     OWN_PATH = "/chain.pem"
     OTHER_PATH = "/other-carrier.pem"
+
+    @classmethod
+    def make(cls, directory: Path) -> "Certificates":
+        """Make a TEST authority for this operator and one for another carrier, replacing what is there."""
+        made = cls(directory, directory / "other-carrier")
+        for where, code in ((made.own, "1234"), (made.other, "5678")):
+            subprocess.run(
+                [sys.executable, str(_MAKE), str(where), "--spc", code],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60,
+            )  # fmt: skip
+        return made
 
     @property
     def served(self) -> dict[str, Path]:
@@ -131,3 +148,29 @@ def provision(node: Node) -> None:
         (f'+{PROVISIONED},acme,US,registered,yes,"1 Main St, Suite 5, Springfield"',),
     )
     node.load("list", "pattern,action,source", (f"+{INBOUND_ONLY},block,inbound-only", "+1999XXXXXXX,block,unassigned"))
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything, set up and running."""
+
+    stage: Stage
+    node: Node
+    parties: Parties
+    certificates: Certificates
+    repository: Repository
+
+
+@contextmanager
+def world(directory: Path, certificates: Certificates, extra: str = "") -> Iterator[World]:
+    """Set everything up in ``directory`` and start it; all of it is ended when the context is left.
+
+    ``extra`` is put before the sections of the configuration: more trunks, say.
+    """
+    repository = Repository(certificates.own / "https.pem", certificates.own / "https.key", certificates.served)
+    with repository, Stage(directory / "sipp") as stage, Node(directory) as node:
+        parties = Parties.on(stage)
+        node.configure(extra + configuration(parties, certificates, repository, directory))
+        provision(node)
+        node.start()
+        yield World(stage, node, parties, certificates, repository)
