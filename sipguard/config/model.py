@@ -166,6 +166,13 @@ class EmergencySection(Section):
     numbers: Mapping[Country, tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...]] = Field(default_factory=dict)
 
 
+class RedressSection(Section):
+    """``[policy.redress]``: whom a caller blocked by analytics may turn to (ATIS-1000099)."""
+
+    url: str = Field(default="", max_length=256, pattern=r"^[!#-~]*$")  # neither a space nor a quote
+    telephone: str = Field(default="", pattern=r"^(\+[0-9]{4,15})?$")
+
+
 class PolicySection(Section):
     """``[policy]``."""
 
@@ -178,6 +185,7 @@ class PolicySection(Section):
         "from",
     )
     emergency: EmergencySection = EmergencySection()
+    redress: RedressSection = RedressSection()
 
     @field_validator("precedence")
     @classmethod

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sipguard.policy.rules import RULES, Family
+from sipguard.policy.settings import PolicySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,17 @@ class Decision:
         """Whether the call goes on."""
         return self.code == 0
 
-    @property
-    def reason(self) -> str | None:
-        """The Reason header of the refusal (RFC 3326), None where the code already says it all."""
+    def reason(self, policy: PolicySettings) -> str | None:
+        """The Reason header of the refusal (RFC 3326), None where the code already says it all.
+
+        An analytics refusal tells the caller where to seek redress (ATIS-1000099 "603+").
+        """
         rule = RULES.get(self.rule)
         if rule is None or rule.family is Family.STIR:
             return None
+        if rule.family is Family.ANALYTICS:
+            text = f"v=analytics1;url={policy.redress_url};tel={policy.redress_telephone}"
+            return f'Q.850;cause=21;location=LN;text="{text}"'
         return f'SIP;cause={self.code};text="{self.rule}"'
 
 

@@ -163,8 +163,9 @@ class Screening:
         station = self._station
         warning = f"{decision.detail} (record {call.identifier})"
         headers = [("warning", f"399 {station.settings.node} {quote(warning)}")]
-        if decision.reason is not None:
-            headers.insert(0, ("reason", decision.reason))
+        reason = decision.reason(station.view.policy)
+        if reason is not None:
+            headers.insert(0, ("reason", reason))
         station.log(
             INFO, "call.refused", record=call.identifier, trunk=call.trunk.name, rule=decision.rule, code=decision.code
         )

@@ -182,6 +182,8 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         modes={name: rule.mode for name, rule in policy.rules.items()},
         precedence=policy.precedence,
         emergency_unprovisioned=policy.emergency.unprovisioned,
+        redress_url=policy.redress.url,
+        redress_telephone=policy.redress.telephone,
         emergency_numbers=dict(policy.emergency.numbers),
         sign_outage=configuration.stir.sign.outage,
         verify_on_failure=verify.on_failure,

@@ -110,7 +110,7 @@ def test_each_rule_refuses_with_its_answer(call, rule, code):
     decision = run(call, view_of())
     assert isinstance(decision, Decision)
     assert (decision.rule, decision.code, decision.phrase) == (rule, code, RULES[rule].phrase)
-    assert decision.reason == f'SIP;cause={code};text="{rule}"'
+    assert decision.reason(PolicySettings()) == f'SIP;cause={code};text="{rule}"'
     assert call.trail[-1] == (call.trail[-1][0], "refuse", rule)
 
 
@@ -284,7 +284,7 @@ def test_a_strict_trunk_answers_as_rfc_8224_says(reason, code, phrase):
     trunk = replace(CONVERSATIONAL, on_failure="reject", on_unavailable="reject", require_identity=True)
     decision = run(network_call(trunk=trunk), view_of(verification=FakeVerification(failed(reason))))
     assert isinstance(decision, Decision)
-    assert (decision.code, decision.phrase, decision.reason) == (code, phrase, None)
+    assert (decision.code, decision.phrase, decision.reason(PolicySettings())) == (code, phrase, None)
 
 
 @pytest.mark.clause("VS-30")
