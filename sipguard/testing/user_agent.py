@@ -41,6 +41,24 @@ class Timed:
 
 
 @dataclass
+class Repeated:
+    """A 2xx an agent repeats until it is acknowledged, at T1 first and T2 at most (RFC 3261 §13.3.1.4)."""
+
+    agent: "UserAgent"
+    transaction: ServerTransaction
+    response: Response
+    interval: float
+
+    def fire(self, _kind: int, now: float) -> None:
+        """No ACK yet: once more."""
+        if self.response.call_id in self.agent.acknowledged:
+            return
+        self.agent.layer.respond(self.transaction, self.response, now)
+        self.interval = min(2 * self.interval, self.agent.layer.t2)
+        self.agent.timers.start(now + self.interval, self, 0)
+
+
+@dataclass
 class UserAgent:
     """One SIP user agent at an address of its own, towards the engine's address on listener number ``listener``."""
 
@@ -59,6 +77,7 @@ class UserAgent:
         self.requests: list[Request] = []
         self.responses: list[Response] = []
         self.acks: list[Request] = []
+        self.acknowledged: set[str] = set()
         self.cancelled = 0
         self.timeouts = 0
         self._serial = 0
@@ -117,7 +136,11 @@ class UserAgent:
         return self._write(method, contact_of(invite), routes, own, peer, invite.call_id, self._next_serial())
 
     def _dialog(self) -> tuple[Request, Response]:
-        answer = next(response for response in reversed(self.responses) if 200 <= response.code < 300)
+        answer = next(
+            response
+            for response in reversed(self.responses)
+            if response.cseq.method == "INVITE" and 200 <= response.code < 300
+        )
         if self._invite is None:
             raise LookupError("no INVITE was sent")
         return self._invite.request, answer
@@ -176,6 +199,9 @@ class UserAgent:
         contact = ("contact", self._contact)
         response = build_response(request, code, None, self.name, (*routes, contact, *headers))
         self.layer.respond(transaction, response, now)
+        if transaction.method == "INVITE" and 200 <= code < 300:
+            self.acknowledged.discard(request.call_id)
+            self.timers.start(now + self.layer.t1, Repeated(self, transaction, response, self.layer.t1), 0)
 
     def cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
         """The caller gave up: 200 for the CANCEL, 487 for the INVITE."""
@@ -187,6 +213,7 @@ class UserAgent:
     def ack(self, request: Request, flow: Flow, now: float) -> None:
         """The other side acknowledged our 2xx."""
         self.acks.append(request)
+        self.acknowledged.add(request.call_id)
 
     def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """An answer; a 2xx to an INVITE is acknowledged each time it comes (RFC 3261 §13.2.2.4)."""

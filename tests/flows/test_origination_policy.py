@@ -351,7 +351,6 @@ def test_a_burst_of_short_calls_is_diverted() -> None:
     for number in range(150):
         stage.call(0.7, call_id=f"burst-{number}@sample")
         stage.hang_up(seconds=0.1)
-    assert stage.network.records
     before = len(stage.carrier.requests)
     stage.call(call_id="after@sample")
     assert len(stage.carrier.requests) == before

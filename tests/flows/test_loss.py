@@ -1,0 +1,95 @@
+"""Datagrams that are lost, doubled and held back: every call ends, and nothing of it stays."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+
+from sipguard.sip.message import Response
+from sipguard.testing.sample import ACME_PBX, OWNED, PROXY, VERIFIED, invite
+from sipguard.testing.user_agent import Script, UserAgent, contact_of, route_set
+from sipguard.transaction.client import ClientTransaction
+from sipguard.transaction.server import ServerTransaction
+from tests.flows.stage import Stage
+
+CALLS = 200
+
+
+@dataclass
+class HangUp:
+    """A caller's BYE that is due."""
+
+    switchboard: "Switchboard"
+    invite: ClientTransaction
+    answer: Response
+
+    def fire(self, _kind: int, now: float) -> None:
+        """Say BYE."""
+        answer = self.answer
+        bye = self.switchboard._build("BYE", self.invite.request, answer, route_set(answer), contact_of(answer))
+        self.switchboard.start(bye)
+
+
+class Switchboard(UserAgent):
+    """A caller that makes many calls at once and hangs each up two seconds after its answer."""
+
+    def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """Note each first 2xx, and hang up later."""
+        super().response(transaction, response, now)
+        answered = self.__dict__.setdefault("answered", set())
+        if transaction.method == "INVITE" and 200 <= response.code < 300 and response.call_id not in answered:
+            answered.add(response.call_id)
+            self.timers.start(now + 2.0, HangUp(self, transaction, response), 0)
+
+
+class Varied(UserAgent):
+    """A callee that answers, refuses or only rings, by the number of the call."""
+
+    def request(self, transaction: ServerTransaction, now: float) -> None:
+        """Every fifth call is busy, every other fifth says 503."""
+        number = int(transaction.request.call_id.partition("-")[2].partition("@")[0])
+        code = {0: 486, 1: 503}.get(number % 5, 200)
+        self.script = Script(ring_after=0.1, answer_after=0.4, code=code)
+        super().request(transaction, now)
+
+
+@pytest.mark.clause("TXN-34", "TXN-31", "RFC 3261 17")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_two_hundred_calls_on_a_bad_line(seed: int) -> None:
+    """Loss 10 %, duplication 10 %, reordering 20 %: each INVITE is decided once, every forwarded call is closed."""
+    stage = Stage(accidents={"seed": seed, "loss": 0.1, "duplication": 0.1, "reordering": 0.2})
+    network = stage.network
+    caller = Switchboard(network, ACME_PBX, PROXY, name="acme-pbx")
+    for endpoint, name in ((stage.carrier.endpoint, "carrier-a"), (stage.spare.endpoint, "carrier-a-spare")):
+        Varied(network, endpoint, PROXY, name=name)
+    for number in range(CALLS):
+        calling = OWNED if number % 3 else VERIFIED
+        caller.start(invite(call_id=f"loss-{number}@sample", calling=calling if number % 7 else "14155559999"))
+        network.run(0.05)
+    network.run(60)
+    stage.settle()
+    decisions = [record for record in network.records if record["event"] == "decision"]
+    assert Counter(record["call_id"] for record in decisions) == {f"loss-{number}@sample": 1 for number in range(CALLS)}
+    forwarded = {record["id"] for record in decisions if record["decision"] == "forward"}
+    ends = Counter(record["id"] for record in network.records if record["event"] == "end")
+    assert ends == dict.fromkeys(forwarded, 1)
+    assert stage.engine.active_calls == 0
+
+
+@pytest.mark.clause("TXN-34", "TXN-26")
+def test_calls_given_up_on_a_bad_line() -> None:
+    """Fifty callers that all cancel while it rings: nothing stays open, and every record is closed."""
+    stage = Stage(
+        scripts={"carrier-a": Script(answer_after=None), "carrier-a-spare": Script(answer_after=None)},
+        accidents={"seed": 4, "loss": 0.1, "duplication": 0.1, "reordering": 0.2},
+    )
+    for number in range(50):
+        transaction = stage.pbx.start(invite(call_id=f"gone-{number}@sample"))
+        stage.network.run(0.3)
+        stage.pbx.layer.cancel(transaction, stage.network.now)
+    stage.network.run(400)
+    stage.settle()
+    forwarded = {record["id"] for record in stage.network.records if record["event"] == "decision"}
+    ended = Counter(record["id"] for record in stage.network.records if record["event"] == "end")
+    assert ended == dict.fromkeys(forwarded, 1)
+    assert stage.engine.active_calls == 0

@@ -1,0 +1,99 @@
+"""What is no SIP message, or none for us: answered where it can be, silence otherwise, and never a trace left."""
+
+import pytest
+
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, flow_from, invite
+from tests.flows.stage import Stage
+
+CUSTOMER = flow_from(ACME_PBX)
+
+
+@pytest.mark.clause("MSG-29", "MSG-30")
+@pytest.mark.parametrize(
+    "data", [b"", b"\r\n", b"\r\n\r\n", b"\0", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 65535, b"INVITE"]
+)
+def test_noise_gets_silence(data: bytes) -> None:
+    """What cannot be answered is not answered."""
+    stage = Stage()
+    sends = [output for output in stage.network.inject(data, CUSTOMER) if hasattr(output, "flow")]
+    assert sends == []
+    assert stage.errors == []
+    assert stage.engine.open_transactions == 0
+
+
+@pytest.mark.clause("MSG-08", "MSG-22", "RFC 3261 8.2.7")
+def test_a_malformed_request_gets_the_same_400_each_time() -> None:
+    """The 400 is stateless, and a retransmission gets the same To tag."""
+    stage = Stage()
+    data = invite().encode().replace(b"CSeq: 1 INVITE", b"CSeq: one INVITE")
+    (first,) = stage.network.inject(data, CUSTOMER)
+    (second,) = stage.network.inject(data, CUSTOMER)
+    assert first.data.startswith(b"SIP/2.0 400 ")  # type: ignore[union-attr]
+    assert b";tag=" in first.data.partition(b"\r\nTo:")[2].partition(b"\r\n")[0]  # type: ignore[union-attr]
+    assert first == second
+    assert stage.engine.open_transactions == 0
+    assert stage.events == []
+
+
+@pytest.mark.clause("MSG-21", "PRX-23")
+def test_a_malformed_ack_is_never_answered() -> None:
+    """Not even with 400."""
+    stage = Stage()
+    data = invite(method="ACK").encode().replace(b"CSeq: 1 ACK", b"CSeq: one ACK")
+    assert stage.network.inject(data, CUSTOMER) == []
+
+
+@pytest.mark.clause("MSG-30")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b";rport", b';rport;odd="\\\0"'),
+        (b"From: <sip:+14155550100@192.0.2.11;user=phone>", b'From: "\\\0" <sip:+14155550100;verstat=x@192.0.2.11>'),
+        (b"Contact: <", b'P-Asserted-Identity: "\r\nContact: <'),
+        (b"Contact: <", b'Privacy: "\r\nIdentity: "\r\nDate: \xff\r\nRoute: "\r\nReason: "\r\nContact: <'),
+        (b"Contact: <", b'Proxy-Require: "\r\nContact: <'),
+    ],
+)
+def test_headers_nobody_can_read(old: bytes, new: bytes) -> None:
+    """Whatever stands in a header, the request is answered and nothing of it is our error or stays open."""
+    for encoded, flow in ((invite().encode(), CUSTOMER), (incoming(), flow_from(CARRIER_A))):
+        stage = Stage()
+        stage.network.inject(encoded.replace(old, new, 1), flow)
+        stage.network.run(3)
+        finals = [data for data in stage.octets_to((flow.host, flow.port)) if not data.startswith(b"SIP/2.0 1")]
+        assert finals != []
+        stage.settle()
+
+
+@pytest.mark.clause("TRN-04", "RFC 5626 4.4.1")
+def test_keep_alives() -> None:
+    """A ping on a stream gets its pong; on UDP it is only noticed."""
+    stage = Stage()
+    stream = CUSTOMER._replace(transport="tcp", listener=1, connection=7)
+    (pong,) = stage.network.inject(b"\r\n\r\n", stream)
+    assert pong == (stream, b"\r\n")
+    assert stage.network.inject(b"\r\n", stream) == []
+    assert stage.network.inject(b"\r\n\r\n", CUSTOMER) == []
+
+
+@pytest.mark.clause("MSG-30")
+def test_a_malformed_response_is_dropped() -> None:
+    """A response that fails the sanity check is no response."""
+    stage = Stage()
+    assert stage.network.inject(b"SIP/2.0 200 OK\r\nVia: x\r\n\r\n", CUSTOMER) == []
+
+
+@pytest.mark.clause("MSG-13")
+def test_another_version_is_505() -> None:
+    """SIP/3.0 gets 505 and sip/2.0 is understood."""
+    stage = Stage()
+    data = invite().encode()
+    (answer,) = stage.network.inject(data.replace(b" SIP/2.0\r\n", b" SIP/3.0\r\n", 1), CUSTOMER)
+    assert answer.data.startswith(b"SIP/2.0 505 ")  # type: ignore[union-attr]
+    stage.network.inject(data.replace(b" SIP/2.0\r\n", b" sip/2.0\r\n", 1), CUSTOMER)
+    assert len(stage.requests_to(CARRIER_A, "INVITE")) == 1
+
+
+def incoming() -> bytes:
+    """A call from the network to acme."""
+    return invite(calling="14155550100", called="14155550100", source=CARRIER_A).encode()
