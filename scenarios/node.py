@@ -36,6 +36,8 @@ class Node(AbstractContextManager["Node"]):
         self.admin = f"{host}:{free_port(host, 'tcp')}"
         self.configuration = directory / "sipguard.toml"
         self.log = directory / "sipguard.log"
+        self.registry = directory / "var" / "registry.db"
+        self.registry.parent.mkdir(exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
 
     def configure(self, sections: str) -> None:

@@ -4,6 +4,7 @@ Every party has an address of 127/8 of its own, because a trunk is recognised by
 Numbers are from the ranges kept for fiction (+1 NPA 555 01XX).
 """
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,23 +90,24 @@ class Parties:
         }
 
 
-def _trunk(name: str, side: str, source: str, *lines: str) -> str:
+def trunk(name: str, side: str, source: str, *lines: str) -> str:
+    """One ``[[trunk]]`` of the configuration."""
     return "\n".join(("[[trunk]]", f'name = "{name}"', f'side = "{side}"', f'sources = ["{source}"]', *lines, ""))
 
 
 def configuration(parties: Parties, certificates: Certificates, repository: Repository, directory: Path) -> str:
     """The sections of ``sipguard.toml`` that make this world."""
     trunks = (
-        _trunk("acme-pbx", "customer", ACME, 'account = "acme"', f'targets = ["{parties.acme.uri}"]'),
-        _trunk("dialco-pbx", "customer", DIALCO, 'account = "dialco"'),
-        _trunk("dormant-pbx", "customer", DORMANT, 'account = "dormant"'),
-        _trunk(
+        trunk("acme-pbx", "customer", ACME, 'account = "acme"', f'targets = ["{parties.acme.uri}"]'),
+        trunk("dialco-pbx", "customer", DIALCO, 'account = "dialco"'),
+        trunk("dormant-pbx", "customer", DORMANT, 'account = "dormant"'),
+        trunk(
             "conversational", "network", CONVERSATIONAL, f'targets = ["{parties.conversational.uri}"]', "trusted = true"
         ),
-        _trunk("segregated", "network", SEGREGATED, f'targets = ["{parties.segregated.uri}"]', 'classes = ["dialer"]'),
-        _trunk("emergency", "network", EMERGENCY, f'targets = ["{parties.emergency.uri}"]', 'classes = ["emergency"]'),
-        _trunk("strict", "network", STRICT, 'on_failure = "reject"'),
-        _trunk("lenient", "network", LENIENT, 'on_failure = "tag"'),
+        trunk("segregated", "network", SEGREGATED, f'targets = ["{parties.segregated.uri}"]', 'classes = ["dialer"]'),
+        trunk("emergency", "network", EMERGENCY, f'targets = ["{parties.emergency.uri}"]', 'classes = ["emergency"]'),
+        trunk("strict", "network", STRICT, 'on_failure = "reject"'),
+        trunk("lenient", "network", LENIENT, 'on_failure = "tag"'),
     )
     return (
         "\n".join(trunks)
@@ -162,15 +164,21 @@ class World:
 
 
 @contextmanager
-def world(directory: Path, certificates: Certificates, extra: str = "") -> Iterator[World]:
+def world(
+    directory: Path, certificates: Certificates, extra: str = "", registry: Path | None = None
+) -> Iterator[World]:
     """Set everything up in ``directory`` and start it; all of it is ended when the context is left.
 
-    ``extra`` is put before the sections of the configuration: more trunks, say.
+    ``extra`` is put before the sections of the configuration: more trunks, say. ``registry`` is a filled one to copy,
+    which saves the commands.
     """
     repository = Repository(certificates.own / "https.pem", certificates.own / "https.key", certificates.served)
     with repository, Stage(directory / "sipp") as stage, Node(directory) as node:
         parties = Parties.on(stage)
         node.configure(extra + configuration(parties, certificates, repository, directory))
-        provision(node)
+        if registry is None:
+            provision(node)
+        else:
+            shutil.copy(registry, node.registry)
         node.start()
         yield World(stage, node, parties, certificates, repository)
