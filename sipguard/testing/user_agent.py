@@ -4,10 +4,12 @@ and acknowledge as the standard says and calls survive a lossy network.
 
 from dataclasses import dataclass, field
 
+from sipguard.errors import MalformedMessage
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request, Response
 from sipguard.sip.parser import parse
 from sipguard.sip.response import build_response, stamp_received
+from sipguard.sip.sanity import check
 from sipguard.testing.network import Endpoint, Network
 from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.layer import TransactionLayer
@@ -87,8 +89,12 @@ class UserAgent:
     # --- on the network
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
-        """Octets arrived."""
-        message = parse(data)
+        """Octets arrived; what is no proper message is dropped."""
+        try:
+            message = parse(data)
+            check(message, datagram=not flow.reliable)
+        except MalformedMessage:
+            return
         here = Flow(0, flow.transport, *self.proxy)
         if isinstance(message, Request):
             stamp_received(message, here)

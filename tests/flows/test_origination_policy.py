@@ -346,7 +346,7 @@ def test_a_loop_is_482_and_a_spiral_is_not() -> None:
 
 @pytest.mark.clause("robo-dial", "policy")
 def test_a_burst_of_short_calls_is_diverted() -> None:
-    """A hundred and fifty calls of a moment tag the account; from then on its calls leave by the segregated trunk only."""
+    """A hundred and fifty calls of a moment tag the account; its next call leaves by the segregated trunk."""
     stage = Stage(policy=PolicySettings(modes={"robodial.tag": Mode.DIVERT}))
     for number in range(150):
         stage.call(0.7, call_id=f"burst-{number}@sample")
