@@ -10,7 +10,6 @@ from sipguard.config import load
 from sipguard.errors import ConfigurationError, SipguardError
 from sipguard.runtime.composition import build
 from sipguard.runtime.service import serve
-from sipguard.web.server import AdminServer
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +23,8 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     Logs JSON lines to standard error; the line with event "ready" says that it listens. Exit code 2 when the
     configuration is wrong, 1 when the proxy cannot start.
     """
+    from sipguard.web.server import AdminServer  # half a second that the other commands need not wait
+
     try:
         configuration = load(config)
         serve(configuration, build(configuration), partial(load, config), AdminServer)
