@@ -144,7 +144,8 @@ class Chaos:
             self.received.append((what, more))
             self.apply(self.engine.receive(what, more, self.now, wall))
         elif door == "again" and self.received:
-            self.apply(self.engine.receive(*self.received[what % len(self.received)], self.now, wall))
+            data, flow = self.received[what % len(self.received)]
+            self.apply(self.engine.receive(data, flow, self.now, wall))
         elif door == "answer" and self.sent:
             send = self.sent[what % len(self.sent)]
             self.apply(self.engine.receive(response_to(send.data, more), send.flow, self.now, wall))

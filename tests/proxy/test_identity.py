@@ -1,0 +1,64 @@
+"""Who we are: which hosts and ports mean this proxy, and which listener a message leaves from."""
+
+import pytest
+
+from sipguard.proxy.identity import ProxyIdentity
+from sipguard.sip.flow import Flow, Listener
+from sipguard.sip.uri import SipUri, parse_uri
+
+UDP = Listener(0, "udp", "10.0.0.1", 5060, "edge.example.com", 5070)
+OTHER = Listener(1, "udp", "10.0.0.2", 5060, "10.0.0.2", 5060)
+TCP = Listener(2, "tcp", "10.0.0.1", 5060, "edge.example.com", 5070)
+SIX = Listener(3, "udp", "2001:db8::1", 5060, "[2001:db8::1]", 5060)
+US = ProxyIdentity((UDP, OTHER, TCP, SIX))
+
+
+def sip(text: str) -> SipUri:
+    """A SIP URI."""
+    uri = parse_uri(text)
+    assert isinstance(uri, SipUri)
+    return uri
+
+
+@pytest.mark.clause("RFC 3261 16.4", "PRX-05")
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("sip:10.0.0.1", True), ("sip:10.0.0.1:5060", True), ("sip:EDGE.example.com:5070", True),
+        ("sip:x@[2001:DB8::1]", True), ("sip:edge.example.com", False), ("sip:10.0.0.1:5061", False),
+        ("sip:10.0.0.11", False),
+    ],
+)  # fmt: skip
+def test_what_means_us(text: str, ours: bool) -> None:
+    """Bound and advertised addresses are ours with their own port, 5060 when none is written."""
+    assert US.means_us(sip(text)) is ours
+
+
+@pytest.mark.clause("PRX-09", "PRX-18")
+@pytest.mark.parametrize(
+    ("text", "listener"),
+    [
+        ("sip:10.0.0.1", UDP), ("sip:edge.example.com:5070;transport=TCP", TCP), ("sip:10.0.0.2", OTHER),
+        ("sip:[2001:db8::1]:5060", SIX), ("sip:10.0.0.2;transport=tcp", None), ("sip:10.0.0.1;transport=tls", None),
+    ],
+)  # fmt: skip
+def test_which_listener_a_uri_names(text: str, listener: Listener | None) -> None:
+    """Address and transport both count: two listeners with one port on two addresses are not mixed up."""
+    assert US.listener_of(sip(text)) is listener
+
+
+@pytest.mark.clause("PRX-09", "PRX-18")
+def test_which_listener_sends() -> None:
+    """The preferred one where it fits, else the first with the transport and the address family of the target."""
+    assert US.egress("udp", "192.0.2.1", 1) is OTHER
+    assert US.egress("udp", "192.0.2.1", 3) is UDP
+    assert US.egress("tcp", "192.0.2.1", 1) is TCP
+    assert US.egress("udp", "2001:db8::9", 0) is SIX
+    assert US.egress("tcp", "2001:db8::9", 0) is None
+    assert US.egress("tls", "192.0.2.1", 0) is None
+
+
+def test_where_a_message_arrived() -> None:
+    """A flow names its listener."""
+    assert US.arrived_on(Flow(2, "tcp", "192.0.2.9", 40000, 5)) is TCP
+    assert US.sent_by == ("edge.example.com:5070", "10.0.0.2:5060", "edge.example.com:5070", "[2001:db8::1]:5060")
