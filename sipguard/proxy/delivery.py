@@ -261,10 +261,10 @@ class Delivery:
             station.log(ERROR, "request.failed", method=server.method, error=repr(error))
         context: ResponseContext | None = server.context
         if context is not None:
-            if context.active is not None:
-                self._call_log.failed(context, code, reason_phrase(code), now)
             self.close(context)
         station.answer(server, code, now)
+        if context is not None and context.active is not None:
+            self._call_log.failed(context, code, reason_phrase(code), now)
 
     def cancel(self, context: ResponseContext, reasons: list[str], now: float) -> None:
         """The caller gave up (RFC 3261 §16.10): no further target, and the one being tried is cancelled."""

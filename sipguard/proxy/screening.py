@@ -54,20 +54,34 @@ class Screening:
         call = context.call
         if call is None or context.done:
             return
-        if isinstance(need, CommitNeed):
-            self._committed(context, call, answer, now)
-        else:
-            if isinstance(answer, Answer):
-                call.answers[need] = answer
-            self._advance(context, call, now)
+        try:
+            if isinstance(need, CommitNeed):
+                self._committed(context, call, answer, now)
+            else:
+                if isinstance(answer, Answer):
+                    call.answers[need] = answer
+                self._advance(context, call, now)
+        except Exception as error:
+            self._delivery.fail(context.server, error, now)
 
     def _advance(self, context: ResponseContext, call: Call, now: float) -> None:
-        """Run the chain from where the call stands. A stage that raises is a bug of ours and costs one call."""
-        try:
-            outcome = chain.run(call, self._station.view)
-        except Exception as error:
-            self._station.log(ERROR, "stage.failed", record=call.identifier, error=repr(error), position=call.position)
-            outcome = chain.refuse(Refusal("node.error", "internal error"))
+        """Run the chain from where the call stands.
+
+        A stage that raises is a bug of ours and costs one call; an emergency call goes on without that stage.
+        """
+        outcome: Decision | Need | None = None
+        while outcome is None:
+            try:
+                outcome = chain.run(call, self._station.view)
+            except Exception as error:
+                self._station.count("alarms", "bug")
+                self._station.log(
+                    ERROR, "stage.failed", record=call.identifier, error=repr(error), position=call.position
+                )
+                if call.emergency is None:
+                    outcome = chain.refuse(Refusal("node.error", "internal error"))
+                else:
+                    call.position += 1
         if isinstance(outcome, Decision):
             self._decided(context, call, outcome, now)
         else:
