@@ -14,6 +14,7 @@ from sipguard.proxy.output import ERROR, WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, Attempt, ResponseContext
 from sipguard.proxy.routing import is_address
 from sipguard.proxy.station import Station
+from sipguard.proxy.validation import loop_digest
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request, Response
 from sipguard.sip.response import build_response
@@ -110,12 +111,14 @@ class Delivery:
         station = self._station
         try:
             fork = self._prepare(context, attempt, egress)
+            # The digest of what is sent on tells a loop from a spiral when the request comes back (RFC 5393 §4.2).
+            branch = forwarding.push_via(fork, egress, f"{station.random()}.{loop_digest(fork)}")
         except Exception as error:
             self.fail(context.server, error, now)
             return
         flow = Flow(egress.number, egress.transport, attempt.address, attempt.target.port)
         context.route = attempt.trunk.name
-        context.client = station.layer.start(fork, flow, now, context)
+        context.client = station.layer.start_on_branch(fork, flow, now, context, branch)
         self.watch(context, now)
 
     def _prepare(self, context: ResponseContext, attempt: Attempt, egress: Listener) -> Request:
@@ -139,7 +142,6 @@ class Delivery:
         forwarding.decrement_hops(fork)
         if egress.transport != "udp":
             forwarding.frame(fork)
-        forwarding.push_via(fork, egress, station.random())
         return fork
 
     # --- responses

@@ -4,7 +4,7 @@ Everything nobody had to change keeps its octets. The steps are the RFC's, each 
 """
 
 from sipguard.policy.directory import Target
-from sipguard.proxy.validation import MAX_MAX_FORWARDS, loop_digest
+from sipguard.proxy.validation import MAX_MAX_FORWARDS
 from sipguard.sip.flow import Listener
 from sipguard.sip.message import Request
 from sipguard.sip.uri import SipUri, TelUri, Uri
@@ -16,7 +16,11 @@ _OURS = frozenset(("transport", "maddr", "ttl", "method"))  # they belonged to t
 def decrement_hops(fork: Request) -> None:
     """Max-Forwards, one less, or 70 when there was none (RFC 3261 §16.6 (3))."""
     value = fork.value("max-forwards")
-    fork.set("max-forwards", "70" if value is None else str(min(int(value), MAX_MAX_FORWARDS) - 1))
+    if value is None:
+        fork.append("max-forwards", "70")
+    else:
+        left = min(int(value), MAX_MAX_FORWARDS) - 1
+        fork.rows[fork.names.index("max-forwards")] = f"Max-Forwards: {left}"
 
 
 def retargeted(uri: Uri, target: Target, number: str | None) -> str:
@@ -54,15 +58,12 @@ def _route_value(listener: Listener, token: str) -> str:
     return f"<sip:{listener.advertised_host}:{listener.advertised_port}{transport};lr;dialog={token}>"
 
 
-def push_via(fork: Request, egress: Listener, entropy: str) -> None:
-    """Our Via on top, with a branch no other client transaction has; returns nothing, ``fork.via`` reads it back.
-
-    Behind the random part stands the loop digest of what is sent on (RFC 3261 §16.6 (8)); the fork must be otherwise
-    complete.
-    """
-    branch = f"z9hG4bK{entropy}.{loop_digest(fork)}"
+def push_via(fork: Request, egress: Listener, entropy: str) -> str:
+    """Our Via on top, with a branch no other client transaction has; returns the branch (RFC 3261 §16.6 (8))."""
+    branch = f"z9hG4bK{entropy}"
     place = f"{egress.advertised_host}:{egress.advertised_port}"
     fork.prepend("via", f"SIP/2.0/{egress.transport.upper()} {place};branch={branch};rport")
+    return branch
 
 
 def frame(fork: Request) -> None:

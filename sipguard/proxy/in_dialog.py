@@ -130,9 +130,9 @@ class InDialog:
         forwarding.decrement_hops(fork)
         if egress.transport != "udp":
             forwarding.frame(fork)
-        forwarding.push_via(fork, egress, station.random())
+        branch = forwarding.push_via(fork, egress, station.random())
         if passage.context is None:
             station.outputs.append(Send(flow, fork.encode()))
         else:
-            passage.context.client = station.layer.start(fork, flow, now, passage.context)
+            passage.context.client = station.layer.start_on_branch(fork, flow, now, passage.context, branch)
             self._delivery.watch(passage.context, now)

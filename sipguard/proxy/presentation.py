@@ -17,7 +17,7 @@ from sipguard.stir.telephone_number import TN
 
 ASSERTED = "p-asserted-identity"
 # Believed only inside the trust domain, and never from a customer (RFC 3325 §5, RFC 7315, 3GPP TS 24.229 §7.2.18).
-TRUSTED_ONLY = (
+TRUSTED_ONLY = frozenset((
     "p-preferred-identity",
     "remote-party-id",
     "attestation-info",
@@ -26,7 +26,7 @@ TRUSTED_ONLY = (
     "p-charging-vector",
     "p-access-network-info",
     "p-visited-network-id",
-)
+))  # fmt: skip
 _VERSTAT = re.compile(r";verstat(?:=[^;@>?]*+)?(?=[;@>?]|$)", re.IGNORECASE)
 
 
@@ -81,8 +81,8 @@ def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
 
 def strip_untrusted(message: Message) -> None:
     """Drop every header that is believed only inside the trust domain; P-Asserted-Identity is the caller's business."""
-    for name in TRUSTED_ONLY:
-        if name in message.names:
+    if not TRUSTED_ONLY.isdisjoint(message.names):
+        for name in TRUSTED_ONLY:
             message.remove(name)
 
 

@@ -5,7 +5,7 @@ is taken for granted: what is there is copied, a row that could break our own he
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sipguard.errors import MalformedValue
 from sipguard.sip.flow import Flow
@@ -13,8 +13,11 @@ from sipguard.sip.header import unfold
 from sipguard.sip.message import Request, Response
 from sipguard.sip.names import canonical_name, display_name
 from sipguard.sip.status import reason_phrase
+from sipguard.sip.via import Via
 
 _COPIED_ONCE = ("from", "to", "call-id", "cseq")
+_PLAIN_VIA = re.compile(r'[^",\r\n]*+')
+_EMPTY_RPORT = re.compile(r";[ \t]*+rport[ \t]*+(?=;|$)", re.IGNORECASE)
 _TAG = re.compile(r";[ \t]*+tag[ \t]*+(?:=|$|;)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\r\n]|(?<!\\)\0")
 
@@ -86,4 +89,12 @@ def stamp_received(request: Request, flow: Flow) -> None:
     stamped = {**parameters, "received": flow.host}
     if "rport" in parameters:
         stamped["rport"] = str(flow.port)
-    request.replace_top_via(via._replace(parameters=stamped))
+    request.replace_top_via(Via(via.transport, via.host, via.port, stamped), _stamped_row(request, parameters, flow))
+
+
+def _stamped_row(request: Request, parameters: Mapping[str, str | None], flow: Flow) -> str | None:
+    """The usual case, spliced: one value in the row, rport empty, no received, nothing quoted. None otherwise."""
+    row = request.rows[request.names.index("via")]
+    if parameters.get("rport", "") is not None or "received" in parameters or not _PLAIN_VIA.fullmatch(row):
+        return None
+    return _EMPTY_RPORT.sub(f";rport={flow.port};received={flow.host}", row, count=1)
