@@ -7,6 +7,7 @@ the trunks waiting.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import threading
@@ -63,7 +64,7 @@ class AddressBook:
             pass
         else:
             return AddressAnswer((host,))
-        if not host.isascii() or len(host) > _LONGEST_NAME:
+        if not host or not host.isascii() or not host.isprintable() or len(host) > _LONGEST_NAME:
             return AddressAnswer((), "not a host name")
         entry = self._known.get(host)
         if entry is None or entry[1] <= self._clock.monotonic():
@@ -80,16 +81,19 @@ class AddressBook:
             flight.set_result(AddressAnswer((), "too many lookups"))
             return flight
         self._flights[host] = flight
-        threading.Thread(target=self._run, args=(host,), name="resolver", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, args=(host,), name="resolver", daemon=True).start()
+        except RuntimeError:  # no more threads
+            self._land(host, AddressAnswer((), "too many lookups"))
         return flight
 
     def _run(self, host: str) -> None:
-        """In a thread of its own."""
+        """In a thread of its own; whatever happens there, the flight lands."""
         try:
             found = AddressAnswer(self._look_up(host))
-        except (OSError, UnicodeError) as error:
+        except Exception as error:
             found = AddressAnswer((), str(error))
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             self._loop.call_soon_threadsafe(self._land, host, found)
 
     def _land(self, host: str, found: AddressAnswer) -> None:

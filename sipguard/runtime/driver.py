@@ -56,6 +56,7 @@ class Driver:
         self._answers: list[tuple[Need, Answer | AddressAnswer]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._wakes = 0.0  # when the timer fires, monotonic
+        self._closed = False
         journal.completed = self._committed
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -78,6 +79,8 @@ class Driver:
 
     def settle(self) -> None:
         """End a batch: report lost flows, write its records, let the calls go on, set the timer."""
+        if self._closed:
+            return
         while self._lost or self._answers or self._journal.pending:
             if self._lost:
                 self._report_lost()
@@ -90,7 +93,8 @@ class Driver:
         self._arm()
 
     def close(self) -> None:
-        """Stop the timer."""
+        """Let nothing through any more: what transports and providers still have to say is too late."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -124,6 +128,8 @@ class Driver:
             self._faults.bug("complete", error)
 
     def _committed(self, answers: Answered) -> None:
+        if self._closed:
+            return
         for need, answer in answers:
             self._complete(need, answer)
         self.settle()

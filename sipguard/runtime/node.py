@@ -145,6 +145,7 @@ class RunningNode:
         limits = self._configuration.limits
         settings = StreamLimits(
             max_connections=limits.max_connections,
+            max_per_address=max(1, limits.max_connections // 4),
             max_message=limits.max_message,
             idle_timeout=limits.idle_timeout,
         )

@@ -8,6 +8,7 @@ messages, or, when anything is wrong with it, every problem is logged and the ol
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -53,9 +54,16 @@ def serve(configuration: Configuration, node: Node, load: Callable[[], Configura
     clock = Clock()
     faults = Faults(clock)
     last_resort.install(faults)
+    _raise_descriptor_limit()
     logs.set_up(configuration.log.level, configuration.log.mask_numbers)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_Service(configuration, node, load, admin, clock, faults).run())
+
+
+def _raise_descriptor_limit() -> None:
+    """Connections are bounded by the configuration, not by the 1024 descriptors a shell gives."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

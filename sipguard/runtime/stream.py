@@ -30,6 +30,8 @@ from sipguard.sip.response import build_response, stamp_received
 logger = logging.getLogger(__name__)
 
 _SWEEP = 1.0  # seconds
+_FAREWELL = 1.0  # seconds for what was sent before the end to leave
+_POLL = 0.01
 _RESPONSE = b"SIP/"
 _numbers = itertools.count(1)  # connection numbers are never used twice
 
@@ -90,10 +92,15 @@ class StreamTransport:
             task.cancel()
         if self._connecting:
             await asyncio.wait(self._connecting)
-        for connection in list(self._connections.values()):
-            connection.close()
         if self._server is not None:
             self._server.close()
+        for connection in list(self._connections.values()):
+            connection.close()
+        end = self._clock.monotonic() + _FAREWELL
+        while self._connections and self._clock.monotonic() < end:
+            await asyncio.sleep(_POLL)
+        for connection in list(self._connections.values()):
+            connection.abort()
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send one message; a connection is opened for it when there is none to use. Failures go to the driver."""

@@ -42,11 +42,12 @@ name = "acme-pbx"
 side = "customer"
 account = "acme"
 sources = ["127.0.0.1"]
+targets = ["sip:127.0.0.1:{customer}"]
 [[trunk]]
 name = "carrier-a"
 side = "network"
 sources = ["127.0.0.2"]
-targets = ["sip:127.0.0.2:{carrier}"]
+targets = ["sip:127.0.0.2:{carrier}{transport}"]
 {more}
 """
 
@@ -80,10 +81,14 @@ class Neighbour:
 
     def answer(self, request: str, status: str, proxy: tuple[str, int]) -> None:
         """Answer a request through the proxy."""
+        self.socket.sendto(self.answer_text(request, status), proxy)
+
+    def answer_text(self, request: str, status: str) -> bytes:
+        """The answer to a request as octets."""
         kept = [row for row in request.split("\r\n\r\n")[0].split("\r\n")[1:] if _kept(row)]
         rows = [f"{row};tag=carrier" if row.lower().startswith("to:") and ";tag=" not in row else row for row in kept]
         text = "\r\n".join((f"SIP/2.0 {status}", *rows, f"Contact: <sip:{self.host}:{self.port}>", "Content-Length: 0"))
-        self.socket.sendto((text + "\r\n\r\n").encode(), proxy)
+        return (text + "\r\n\r\n").encode()
 
 
 def _kept(row: str) -> bool:
@@ -113,9 +118,16 @@ class LiveNode:
         """The attestation log."""
         return LogReader(log_directory(self.directory / "var"))
 
-    def write_configuration(self, more: str = "") -> None:
-        """Write the configuration file, with more at its end."""
-        text = TEMPLATE.format(port=self.port, admin=self.admin, carrier=self.carrier.port, more=more)
+    def write_configuration(self, more: str = "", transport: str = "") -> None:
+        """Write the configuration file, with more at its end, and parameters for the carrier's URI."""
+        text = TEMPLATE.format(
+            port=self.port,
+            admin=self.admin,
+            carrier=self.carrier.port,
+            customer=self.customer.port,
+            transport=transport,
+            more=more,
+        )
         self.config.write_text(text)
 
     def fill_registry(self) -> None:
@@ -124,6 +136,11 @@ class LiveNode:
         registry = Registry(f"sqlite:///{self.directory / 'var' / 'registry.db'}")
         registry.accounts.add(AccountEntry("acme"))
         registry.numbers.add(NumberEntry(TN(NUMBER.removeprefix("+")), "acme"))
+
+    def add_number(self, number: str) -> None:
+        """One number more, beside the running process."""
+        registry = Registry(f"sqlite:///{self.directory / 'var' / 'registry.db'}")
+        registry.numbers.add(NumberEntry(TN(number.removeprefix("+")), "acme"))
 
     def start(self) -> None:
         """Start the process without waiting."""
@@ -165,19 +182,27 @@ class LiveNode:
 
     def invite(self, call_id: str, calling: str = NUMBER) -> bytes:
         """The customer calls; what was sent."""
+        return self._call(self.customer, call_id, calling, "+14155550199")
+
+    def arrive(self, call_id: str, *rows: str) -> bytes:
+        """A call to the customer's number arrives from the carrier, with more header rows; what was sent."""
+        return self._call(self.carrier, call_id, "+12125550123", NUMBER, *rows)
+
+    def _call(self, caller: Neighbour, call_id: str, calling: str, called: str, *more: str) -> bytes:
         rows = (
-            f"INVITE sip:+14155550199@127.0.0.1:{self.port} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self.customer.port};branch=z9hG4bK{call_id};rport",
-            f"From: <sip:{calling}@127.0.0.1>;tag=1",
-            f"To: <sip:+14155550199@127.0.0.1:{self.port}>",
+            f"INVITE sip:{called}@127.0.0.1:{self.port} SIP/2.0",
+            f"Via: SIP/2.0/UDP {caller.host}:{caller.port};branch=z9hG4bK{call_id};rport",
+            f"From: <sip:{calling}@{caller.host}>;tag=1",
+            f"To: <sip:{called}@127.0.0.1:{self.port}>",
             f"Call-ID: {call_id}",
             "CSeq: 1 INVITE",
             "Max-Forwards: 70",
-            f"Contact: <sip:127.0.0.1:{self.customer.port}>",
+            f"Contact: <sip:{caller.host}:{caller.port}>",
+            *more,
             "Content-Length: 0",
         )
         request = ("\r\n".join(rows) + "\r\n\r\n").encode()
-        self.customer.socket.sendto(request, self.proxy)
+        caller.socket.sendto(request, self.proxy)
         return request
 
     def health(self) -> httpx.Response:
@@ -209,10 +234,10 @@ class LiveNode:
 
 
 @contextlib.contextmanager
-def live_node(directory: Path, more: str = "") -> Iterator[LiveNode]:
+def live_node(directory: Path, more: str = "", transport: str = "") -> Iterator[LiveNode]:
     """A running node with one customer number; gone at the end."""
     node = LiveNode(directory)
-    node.write_configuration(more)
+    node.write_configuration(more, transport)
     node.fill_registry()
     try:
         node.start()

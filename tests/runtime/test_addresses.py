@@ -129,7 +129,7 @@ def test_lookups_at_once_are_bounded() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("host", ["x" * 300, "bücher.test", "é"])
+@pytest.mark.parametrize("host", ["", "x" * 300, "bücher.test", "é", "a\0.test", "a\n.test"])
 def test_what_is_no_host_name_is_not_asked_for(host: str) -> None:
     """The resolver never sees text that cannot be a name."""
 
@@ -137,6 +137,19 @@ def test_what_is_no_host_name_is_not_asked_for(host: str) -> None:
         names = Names()
         assert not (await HandClock().book(names).find(host)).addresses
         assert names.asked == []
+
+    run(main())
+
+
+def test_a_resolver_that_stumbles_is_an_answer() -> None:
+    """An exception nobody expected in the lookup does not leave callers waiting for ever."""
+
+    def stumble(host: str) -> tuple[str, ...]:
+        raise ValueError("stumbled")
+
+    async def main() -> None:
+        book = AddressBook(Clock(), asyncio.get_running_loop(), stumble)
+        assert await book.find("a.test") == AddressAnswer((), "stumbled")
 
     run(main())
 

@@ -255,7 +255,7 @@ def test_flights_are_bounded(tmp_path: Path) -> None:
     """Sixty-four fetches at once, a thousand that wait, no more."""
 
     async def main() -> None:
-        async with bench(tmp_path) as (made, repository):
+        async with bench(tmp_path, timeout=60.0) as (made, repository):
             repository.gate.clear()
             asked = [asyncio.create_task(made.fetch(repository.url(f"/{number}"))) for number in range(1100)]
             while len(repository.requests) < 64:

@@ -1,14 +1,24 @@
 """The life of the process: ready, drain, reload, kill, a full disk, garbage."""
 
+import asyncio
+import json
 import random
 import resource
 import signal
 import socket
+import time
+import uuid
 from pathlib import Path
 
 import pytest
 
+from sipguard.stir.authentication import load_signer
+from sipguard.stir.telephone_number import TN
+from sipguard.stir.unix_time import UnixTime
+from sipguard.testing.sti_ca import Issued, StiCa
+from tests.runtime.kit import run
 from tests.runtime.live_node import NUMBER, LiveNode, live_node
+from tests.runtime.repository import Repository, response
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
 
@@ -97,6 +107,96 @@ def test_sighup_reads_everything_again_or_nothing(tmp_path: Path) -> None:
         node.invite("new")
         node.carrier.receive(CALLED)
         assert [call.decision["revision"] for call in node.log.tail(2)] == ["unversioned", "second"]
+
+
+def test_sighup_reads_the_registry_again(tmp_path: Path) -> None:
+    """A number added beside the running proxy may be used after a reload, not before."""
+    with live_node(tmp_path) as node:
+        node.add_number("+14155550123")
+        node.invite("before", "+14155550123")
+        node.customer.receive("SIP/2.0 403")
+        node.signal(signal.SIGHUP)
+        node.wait_for("reloaded")
+        node.invite("after", "+14155550123")
+        node.carrier.receive(CALLED)
+
+
+def test_tags_outlive_a_restart(tmp_path: Path) -> None:
+    """An account that was tagged when the process ended is tagged when it starts again."""
+    tags = [{"account": "acme", "points": 6.0, "reasons": ["short-calls"], "features": {}}]
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "tags.json").write_text(json.dumps(tags))
+    with live_node(tmp_path) as node:
+        node.signal(signal.SIGTERM)
+        assert node.end() == 0
+        assert json.loads((tmp_path / "var" / "tags.json").read_text()) == tags
+
+
+def test_a_carrier_over_tcp(tmp_path: Path) -> None:
+    """The call leaves on a connection the proxy opens, and its answer comes back to the UDP caller."""
+    with (
+        live_node(tmp_path, transport=";transport=tcp") as node,
+        socket.create_server(("127.0.0.2", node.carrier.port)) as server,
+    ):
+        server.settimeout(20)
+        node.invite("stream")
+        stream, _ = server.accept()
+        with stream:
+            stream.settimeout(20)
+            request = b""
+            while not request.endswith(b"\r\n\r\n"):
+                request += stream.recv(65_535)
+            assert request.startswith(CALLED.encode())
+            stream.sendall(node.carrier.answer_text(request.decode(), "486 Busy Here"))
+            assert "Call-ID: stream" in node.customer.receive("SIP/2.0 486")
+            assert b"ACK " in stream.recv(65_535)
+            assert node.metric("sipguard_connections") == 1
+
+
+def test_a_carrier_that_refuses_connections_is_known_at_once(tmp_path: Path) -> None:
+    """Nobody listens: the caller hears it long before any timer of the transaction would tell."""
+    with live_node(tmp_path, transport=";transport=tcp") as node:
+        started = time.monotonic()
+        node.invite("refused")
+        assert node.customer.receive("SIP/2.0 5")
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.clause("VS-34", "VS-35")
+def test_calls_from_the_network_cost_one_fetch_of_their_certificate(tmp_path: Path) -> None:
+    """Ten signed calls at once with a cold cache, and one later: all verified, one HTTPS request."""
+
+    async def main() -> None:
+        authority = StiCa.create(UnixTime(int(time.time())))
+        leaf = authority.issue()
+        (tmp_path / "anchors.pem").write_bytes(authority.anchors_pem)
+        async with Repository(tmp_path) as repository:
+            repository.pages["/leaf.pem"] = response(leaf.chain_pem)
+            await asyncio.to_thread(calls, leaf, repository)
+            assert repository.requests.total() == 1
+
+    def calls(leaf: Issued, repository: Repository) -> None:
+        more = f"""
+            [stir.verify]
+            anchors = "anchors.pem"
+            https_ca = "{repository.authorities}"
+            allow_private_hosts = ["localhost"]
+        """
+        now = UnixTime(int(time.time()))
+        signer = load_signer("test", leaf.chain_pem, leaf.key_pem, repository.url(), now)
+        with live_node(tmp_path, more) as node:
+            for number in range(11):
+                if number == 10:
+                    for _ in range(10):
+                        assert "verstat=TN-Validation-Passed" in node.customer.receive("INVITE ")
+                identity = signer.sign_shaken(TN("12125550123"), [TN("14155550100")], "A", str(uuid.uuid4()), now)
+                node.arrive(f"signed-{number}", f"Identity: {identity}")
+            while "Call-ID: signed-10" not in node.customer.receive("INVITE "):
+                pass
+            assert node.metric("sipguard_certificate_fetches_total") == 1
+            assert "eyJ" not in "".join(node.raw)
+
+    run(main())
 
 
 def test_a_log_that_cannot_be_written_holds_calls_until_it_can(tmp_path: Path) -> None:
