@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 
+from scenarios import lifeline
+
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -30,7 +32,12 @@ class Program(AbstractContextManager["Program"]):
         self._grace = grace
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=lifeline.die_with_parent,
             )
 
     def __exit__(

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from scenarios import lifeline
 from scenarios.driver import free_port
 
 COMMAND = Path(sys.executable).with_name("sipguard")
@@ -78,6 +79,7 @@ bind = "{self.admin}"
             self._process = subprocess.Popen(
                 [str(COMMAND), "run", "--config", str(self.configuration)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                preexec_fn=lifeline.die_with_parent,
             )  # fmt: skip
         deadline = time.monotonic() + seconds
         while not self.healthy():

@@ -11,13 +11,11 @@ import, without touching the installed package:
   input, with a fixed ``TERM``, and has the kernel end it should this process die.
 """
 
-import ctypes
 import importlib
 import importlib.util
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import warnings
@@ -27,8 +25,7 @@ from typing import Any
 
 import pluggy
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
+from scenarios import lifeline
 
 
 class _PluginManager(pluggy.PluginManager):
@@ -72,10 +69,6 @@ def load() -> Any:
     return pysipp
 
 
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class _Processes:
     """The part of the ``subprocess`` module that pysipp's runner uses."""
 
@@ -90,7 +83,7 @@ class _Processes:
             stdout=stdout,
             stderr=stderr,
             env=os.environ | {"TERM": "vt100"},
-            preexec_fn=_die_with_parent,
+            preexec_fn=lifeline.die_with_parent,
         )
 
 
