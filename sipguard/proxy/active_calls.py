@@ -1,7 +1,8 @@
 """Calls that are up: what in-dialog requests are matched against, and where durations come from.
 
-A dialog is known by its Call-ID and either party's tag. A token in our Record-Route URI (keyed digest over record
-identifier and Call-ID) lets a dialog that outlived a restart through, and nothing that was invented (PRX-24).
+A dialog is known by its Call-ID and both parties' tags. A token in our Record-Route URI (keyed digest over record
+identifier and Call-ID) says which call, lets a dialog that outlived a restart through, and nothing that was invented
+(PRX-24).
 """
 
 import hashlib
@@ -44,19 +45,19 @@ class ActiveCalls:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._by_tag: dict[tuple[str, str], ActiveCall] = {}
-        self._open: set[ActiveCall] = set()
+        self._by_record: dict[str, ActiveCall] = {}
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._by_record)
 
     def add(self, call: ActiveCall) -> None:
         """A screened INVITE starts."""
         self._by_tag[call.call_id, call.caller_tag] = call
-        self._open.add(call)
+        self._by_record[call.identifier] = call
 
     def learn(self, call: ActiveCall, tag: str) -> None:
         """A response brought a callee's tag; for a call that is over it comes too late."""
-        if tag not in call.tags and call in self._open:
+        if tag not in call.tags and call.identifier in self._by_record:
             call.tags.append(tag)
             self._by_tag[call.call_id, tag] = call
 
@@ -64,11 +65,15 @@ class ActiveCalls:
         """The call one party of which has this tag."""
         return self._by_tag.get((call_id, tag or ""))
 
+    def named(self, identifier: str) -> ActiveCall | None:
+        """The call with this record. A call that comes through here twice has two, with the same Call-ID and tags."""
+        return self._by_record.get(identifier)
+
     def remove(self, call: ActiveCall) -> None:
         """The call is over."""
         if call.timer is not None:
             call.timer.cancel()
-        self._open.discard(call)
+        self._by_record.pop(call.identifier, None)
         for tag in call.tags:
             if self._by_tag.get((call.call_id, tag)) is call:  # another INVITE may have taken it over
                 del self._by_tag[call.call_id, tag]

@@ -29,10 +29,18 @@ class CallLog:
             return
         station = self._station
         active.answered_at = now
-        active.timer = station.timers.start(now + station.settings.max_call_duration, active, 0)
+        self.alive(active, now)
         station.record(station.recorder.answer(active.identifier, code, context.route, station.wall))
         if active.account is not None:
             station.view.traffic.answered(active.account, now)
+
+    def alive(self, active: ActiveCall, now: float) -> None:
+        """An answer, re-INVITE or UPDATE passed: count the longest silence of a call anew."""
+        if active.answered_at is None:
+            return
+        if active.timer is not None:
+            active.timer.cancel()
+        active.timer = self._station.timers.start(now + self._station.settings.max_call_duration, active, 0)
 
     def failed(self, context: ResponseContext, code: int, reason: str, now: float) -> None:
         """The call got its final answer, and it was no."""

@@ -1,12 +1,15 @@
 """In-dialog requests: along the route set, for dialogs we screened, and for no other (PRX-24).
 
-A request inside a dialog is not screened again, so it must prove that it belongs to one: by Call-ID and tag of a call
-that is up, or by the token in our own Record-Route URI. What doesn't is answered 481, an ACK dropped in silence.
+A request inside a dialog is not screened again, so it must prove that it belongs to one: by Call-ID and both tags of a
+call that is up; or, for a call from before a restart and for what may follow the end of a call, by the token in our own
+Record-Route URI. What doesn't is answered 481, an ACK dropped in silence. Without the tags a customer could send a new
+call to a carrier, unscreened, under the token of an old one.
 """
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
 from sipguard.proxy import forwarding, presentation
+from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.response_context import ResponseContext
@@ -17,20 +20,27 @@ from sipguard.sip.flow import Flow, Listener, Send
 from sipguard.sip.message import Request
 from sipguard.transaction.server import ServerTransaction
 
+_MAY_FOLLOW_THE_END = frozenset(("ACK", "BYE", "NOTIFY", "SUBSCRIBE"))  # or belong to a subscription
+_REFRESHING = frozenset(("INVITE", "UPDATE"))  # RFC 4028
+
 
 class Passage:
     """One in-dialog request on its way to its next hop.
 
-    ``context`` is None for an ACK, which nobody answers; ``record`` is the record our token in its route set names.
+    ``context`` is None for an ACK, which nobody answers; ``record`` is the record our token in its route set names,
+    ``active`` the call it belongs to while that is up.
     """
 
-    __slots__ = ("context", "fork", "hop", "listener", "record")
+    __slots__ = ("active", "context", "fork", "hop", "listener", "record")
 
-    def __init__(self, fork: Request, hop: Hop, listener: Listener, record: str | None) -> None:
+    def __init__(
+        self, fork: Request, hop: Hop, listener: Listener, record: str | None, active: ActiveCall | None
+    ) -> None:
         self.fork = fork
         self.hop = hop
         self.listener = listener
         self.record = record
+        self.active = active
         self.context: ResponseContext | None = None
 
 
@@ -55,6 +65,8 @@ class InDialog:
         passage.context = self._delivery.open(server, now)
         if server.method == "BYE":
             self._bye(server.request, passage, now)
+        elif passage.active is not None and server.method in _REFRESHING:
+            self._call_log.alive(passage.active, now)
         self._go(passage, now)
 
     def ack(self, request: Request, flow: Flow, now: float) -> None:
@@ -73,22 +85,23 @@ class InDialog:
         station = self._station
         fork = request.fork()
         preprocessed = preprocess(fork, station.identity)
-        token = preprocessed.token
+        token, own_tag = preprocessed.token, request.from_.tag
         record = None if token is None else station.calls.redeem(token, request.call_id)
-        if record is None and station.calls.find(request.call_id, request.from_.tag) is None:
+        active = station.calls.find(request.call_id, own_tag) if record is None else station.calls.named(record)
+        known = active is not None and own_tag in active.tags and request.to.tag in active.tags
+        if not known and (
+            record is None or not (request.method in _MAY_FOLLOW_THE_END or station.is_from_before(record))
+        ):
             return None
         hop = next_hop(fork)
         if station.loops_to_us(fork, hop.host, hop.port):
             return None
         presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop.host))
-        return Passage(fork, hop, preprocessed.listener or station.identity.arrived_on(flow), record)
+        return Passage(fork, hop, preprocessed.listener or station.identity.arrived_on(flow), record, active)
 
     def _bye(self, request: Request, passage: Passage, now: float) -> None:
-        station = self._station
-        tag = request.from_.tag or ""
-        active = station.calls.find(request.call_id, tag)
-        if active is not None:
-            self._call_log.released(active, tag, now)
+        if passage.active is not None:
+            self._call_log.released(passage.active, request.from_.tag or "", now)
         elif passage.record is not None:
             self._call_log.released_before_our_time(passage.record)
 

@@ -33,13 +33,16 @@ def preprocess(fork: Request, identity: ProxyIdentity) -> Preprocessed:
     _undo_strict_router(fork, identity)
     token = None
     listener = None
-    for _ in range(2):  # one value, or the two of a double Record-Route
+    for position in range(2):  # one value, or the two of a double Record-Route, which carry one token
         if not fork.has("route"):
             break
         uri = parse_uri(parse_address(fork.listed("route")[0]).uri)
         if not isinstance(uri, SipUri) or not identity.means_us(uri):
             break
-        token = token or uri.parameters.get("dialog")
+        mark = uri.parameters.get("dialog")
+        if position and mark != token:
+            break  # the call comes through here twice; its second passage has a token of its own
+        token = mark
         listener = identity.listener_of(uri)
         fork.remove_first("route")
     return Preprocessed(token, listener)

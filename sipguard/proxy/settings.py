@@ -18,5 +18,5 @@ class ProxySettings:
     need_timeout: float = 2.0
     ledger_on_failure: str = "hold"
     record_route_secret: bytes = b""
-    max_call_duration: float = 6 * 3600.0  # an active call whose BYE was lost is closed after this
+    max_call_duration: float = 6 * 3600.0  # a call without re-INVITE or UPDATE for so long lost its BYE
     timers: TimerSettings = field(default_factory=TimerSettings)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.parser import parse
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, flow_from, invite
@@ -243,6 +244,73 @@ def test_both_sides_say_bye_at_once() -> None:
 
 
 @pytest.mark.clause("PRX-24")
+@pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "INFO", "REFER", "UPDATE"])
+def test_the_token_of_a_call_is_no_way_around_screening(method: str) -> None:
+    """With the right token but a tag nobody gave, or after the call has ended, nothing new gets out."""
+    stage = Stage()
+    stage.call()
+    request = stage.pbx.in_dialog(method)
+    request.set("to", "<sip:+19005550123@192.0.2.21>;tag=invented")
+    request.set("from", "<sip:+14155559999@192.0.2.11>;tag=caller-tag")
+    stage.pbx.start(request)
+    stage.network.run(1)
+    assert stage.pbx.codes[-1] == 481
+    later = stage.pbx.in_dialog(method)
+    stage.hang_up()
+    before = len(stage.carrier.requests)
+    stage.pbx.start(later)
+    stage.network.run(1)
+    assert stage.pbx.codes[-1] == 481
+    assert len(stage.carrier.requests) == before
+
+
+@pytest.mark.clause("PRX-24")
+def test_what_may_follow_the_end_of_a_call() -> None:
+    """The NOTIFY of a transfer comes after the BYE, and still passes."""
+    stage = Stage()
+    stage.call()
+    stage.hang_up()
+    stage.carrier.start(stage.carrier.in_dialog("NOTIFY"))
+    stage.network.run(1)
+    assert stage.carrier.codes[-1] == 200
+
+
+@pytest.mark.clause("PRX-08", "PRX-24")
+def test_a_subscription_goes_on() -> None:
+    """SUBSCRIBE opens a dialog of its own, in which NOTIFY finds its way."""
+    stage = Stage()
+    stage.call(method="SUBSCRIBE")
+    subscribe = stage.carrier.requests[0]
+    notify = forged(subscribe.listed("record-route")[0]).replace(b"BYE", b"NOTIFY")
+    notify = notify.replace(b"Call-ID: forged", f"Call-ID: {subscribe.call_id}".encode())
+    notify = notify.replace(f"sip:{CARRIER_A[0]}".encode(), f"sip:{ACME_PBX[0]}".encode(), 1)
+    stage.network.inject(notify, flow_from(CARRIER_A))
+    stage.network.run(1)
+    assert stage.pbx.requests[-1].method == "NOTIFY"
+
+
+@pytest.mark.clause("PRX-24", "PRX-12")
+def test_a_call_that_comes_through_twice_is_two_calls() -> None:
+    """A carrier that is a proxy sends acme's call back to acme: two records, each closed by its passage of the BYE."""
+    stage = Stage()
+    stage.network.detach(CARRIER_A)
+    stage.network.attach(CARRIER_A, Mirror(stage))
+    stage.network.attach(PROXY, Loopback(stage))
+    stage.call(1)
+    stage.network.run(3)
+    assert [response.code for response in stage.pbx.responses][-1] == 200
+    assert stage.engine.active_calls == 2
+    stage.pbx.start(stage.pbx.in_dialog("BYE"))
+    stage.network.run(1)
+    assert stage.pbx.codes[-1] == 200
+    ends = [record for record in stage.network.records if record["event"] == "end"]
+    decisions = [record["id"] for record in stage.network.records if record["event"] == "decision"]
+    assert [record["id"] for record in ends] == decisions
+    assert {record["released_by"] for record in ends} == {"caller"}
+    assert stage.engine.active_calls == 0
+
+
+@pytest.mark.clause("PRX-24")
 def test_a_call_without_a_bye_ends_by_itself() -> None:
     """A call whose BYE was lost is closed after the longest duration a call may have."""
     stage = Stage()
@@ -250,6 +318,21 @@ def test_a_call_without_a_bye_ends_by_itself() -> None:
     stage.network.run(6 * 3600)
     assert stage.record("end")["released_by"] == "timeout"
     assert stage.engine.active_calls == 0
+
+
+@pytest.mark.clause("PRX-24", "RFC 4028")
+def test_a_call_that_shows_signs_of_life_goes_on() -> None:
+    """A session refresh before the longest silence is over keeps the call."""
+    stage = Stage()
+    stage.call()
+    for _ in range(3):
+        stage.network.run(5 * 3600)
+        stage.pbx.start(stage.pbx.in_dialog("UPDATE"))
+        stage.network.run(1)
+    assert stage.pbx.codes[-1] == 200
+    assert stage.engine.active_calls == 1
+    stage.hang_up()
+    assert stage.record("end")["duration"] > 15 * 3600
 
 
 def forged(route: str) -> bytes:
@@ -270,3 +353,35 @@ def strict(request: Request) -> Request:
     message = parse(changed.encode())
     assert isinstance(message, Request)
     return message
+
+
+class Loopback:
+    """What the engine sends to its own address comes back to it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.network = stage.network
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """Turn round."""
+        self.network.send_to_engine(data, flow_from(PROXY))
+
+    def tick(self, now: float) -> None:
+        """Nothing is ever due."""
+
+    def deadline(self) -> float | None:
+        """Nothing is ever due."""
+        return None
+
+
+class Mirror(Loopback):
+    """A carrier that is a proxy: it sends every request back to us with acme's number, and every response too."""
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One Via more or less, and the other number."""
+        message = parse(data).fork()
+        if isinstance(message, Request):
+            message.prepend("via", f"SIP/2.0/UDP {CARRIER_A[0]};branch=z9hG4bKm{message.via.branch}")
+            message.set_uri(message.uri.replace("+12125550123", "+14155550100"))
+        else:
+            message.remove_first("via")
+        self.network.send_to_engine(message.encode(), flow_from(CARRIER_A))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sipguard.sip.message import Response
+from sipguard.sip.message import Request, Response
 from sipguard.testing.sample import ACME_PBX, OWNED, PROXY, VERIFIED, invite
 from sipguard.testing.user_agent import Script, UserAgent, contact_of, route_set
 from sipguard.transaction.client import ClientTransaction
@@ -20,26 +20,39 @@ class HangUp:
     """A caller's BYE that is due."""
 
     switchboard: "Switchboard"
-    invite: ClientTransaction
     answer: Response
 
     def fire(self, _kind: int, now: float) -> None:
         """Say BYE."""
-        answer = self.answer
-        bye = self.switchboard._build("BYE", self.invite.request, answer, route_set(answer), contact_of(answer))
-        self.switchboard.start(bye)
+        self.switchboard.hang_up(self.answer)
 
 
 class Switchboard(UserAgent):
     """A caller that makes many calls at once and hangs each up two seconds after its answer."""
 
+    def __post_init__(self) -> None:
+        """Nothing has happened yet."""
+        super().__post_init__()
+        self.invites: dict[str, Request] = {}
+        self.answered: set[str] = set()
+
+    def start(self, request: Request) -> ClientTransaction:
+        """Remember each INVITE."""
+        if request.method == "INVITE":
+            self.invites[request.call_id] = request
+        return super().start(request)
+
     def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        """Note each first 2xx, and hang up later."""
+        """Hang up some time after the first 2xx."""
         super().response(transaction, response, now)
-        answered = self.__dict__.setdefault("answered", set())
-        if transaction.method == "INVITE" and 200 <= response.code < 300 and response.call_id not in answered:
-            answered.add(response.call_id)
-            self.timers.start(now + 2.0, HangUp(self, transaction, response), 0)
+        if response.cseq.method == "INVITE" and 200 <= response.code < 300 and response.call_id not in self.answered:
+            self.answered.add(response.call_id)
+            self.timers.start(now + 2.0, HangUp(self, response), 0)
+
+    def hang_up(self, answer: Response) -> None:
+        """Say BYE in the dialog of this answer."""
+        invite = self.invites[answer.call_id]
+        self.start(self._build("BYE", invite, answer, route_set(answer), contact_of(answer)))
 
 
 class Varied(UserAgent):

@@ -16,9 +16,9 @@ class Keeper:
         self.closed.append(call)
 
 
-def call(call_id: str = "one", tag: str = "caller") -> ActiveCall:
+def call(identifier: str = "1-1") -> ActiveCall:
     """A call."""
-    return ActiveCall(Keeper(), "1-1", call_id, tag, "acme")
+    return ActiveCall(Keeper(), identifier, "one", "caller", "acme")
 
 
 @pytest.mark.clause("PRX-24")
@@ -39,10 +39,11 @@ def test_a_call_is_known_by_either_tag() -> None:
 @pytest.mark.clause("TXN-34")
 def test_calls_with_one_name_are_counted_apart() -> None:
     """Two calls of one Call-ID and tag: the end of the first leaves the second, and both are counted out."""
-    calls, first, second = ActiveCalls(b"secret"), call(), call()
+    calls, first, second = ActiveCalls(b"secret"), call(), call("1-2")
     calls.add(first)
     calls.add(second)
     assert len(calls) == 2
+    assert (calls.named("1-1"), calls.named("1-2"), calls.named("1-3")) == (first, second, None)
     calls.remove(first)
     assert calls.find("one", "caller") is second
     calls.remove(second)

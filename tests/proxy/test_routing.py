@@ -14,6 +14,7 @@ TCP = Listener(1, "tcp", "192.0.2.1", 5060, "192.0.2.1", 5060)
 US = ProxyIdentity((UDP, TCP))
 OURS = "<sip:192.0.2.1;lr;dialog=1-1.ff>"
 OURS_TCP = "<sip:192.0.2.1;transport=tcp;lr;dialog=1-1.ff>"
+OTHER_CALL = "<sip:192.0.2.1;lr;dialog=1-2.ff>"
 NEXT = "<sip:next.example;lr>"
 
 
@@ -26,6 +27,7 @@ NEXT = "<sip:next.example;lr>"
         ([OURS, OURS_TCP, NEXT], [NEXT], TCP),
         ([f"{OURS}, {NEXT}"], [NEXT], UDP),
         ([OURS, OURS, OURS], [OURS], UDP),
+        ([OURS, OTHER_CALL, NEXT], [OTHER_CALL, NEXT], UDP),
     ],
 )
 def test_our_values_come_off(routes: list[str], left: list[str], listener: Listener) -> None:
