@@ -72,9 +72,10 @@ class Core:
 
     def cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
         """A CANCEL is answered here and made anew for every branch (RFC 3261 §16.10)."""
+        reasons = transaction.request.values("reason")
         self.station.answer(transaction, 481 if invite is None else 200, now)
         if invite is not None and invite.context is not None:
-            self._delivery.cancel(invite.context, transaction.request.values("reason"), now)
+            self._delivery.cancel(invite.context, reasons, now)
 
     def ack(self, request: Request, flow: Flow, now: float) -> None:
         """An ACK for a 2xx."""

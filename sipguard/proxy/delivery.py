@@ -53,6 +53,9 @@ class Delivery:
         if context.parked is not None:
             self._station.needs.drop(context.parked)
             context.parked = None
+        # The transactions keep the context for half a minute more; what it took to decide need not live as long.
+        context.call = context.decision = context.best = None
+        context.attempts = []
 
     # --- towards the target
 

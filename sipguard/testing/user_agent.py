@@ -84,6 +84,7 @@ class UserAgent:
         self.timeouts = 0
         self._serial = 0
         self._invite: ClientTransaction | None = None
+        self._sent: dict[str, Request] = {}  # by branch; a transaction that is over forgets its request
         self.network.attach(self.endpoint, self)
 
     # --- on the network
@@ -121,6 +122,7 @@ class UserAgent:
         transaction = self.layer.start(request, flow, self.network.now, self)
         if request.method == "INVITE":
             self._invite = transaction
+        self._sent[transaction.branch] = request
         return transaction
 
     def give_up(self, *reasons: str) -> None:
@@ -149,7 +151,7 @@ class UserAgent:
         )
         if self._invite is None:
             raise LookupError("no INVITE was sent")
-        return self._invite.request, answer
+        return self._sent[self._invite.branch], answer
 
     def _next_serial(self) -> int:
         self._serial += 1
@@ -225,7 +227,7 @@ class UserAgent:
         """An answer; a 2xx to an INVITE is acknowledged each time it comes (RFC 3261 §13.2.2.4)."""
         self.responses.append(response)
         if transaction.method == "INVITE" and 200 <= response.code < 300:
-            ack = self._build("ACK", transaction.request, response, route_set(response), contact_of(response))
+            ack = self._build("ACK", self._sent[transaction.branch], response, route_set(response), contact_of(response))
             self._send(Flow(0, self.transport, *self.proxy), ack.encode())
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sipguard.transaction.derived import acknowledgement, cancellation
+from sipguard.transaction.derived import SPENT, acknowledgement, cancellation
 from sipguard.transaction.states import ClientInput, ClientState
 from sipguard.transaction.tables import INVITE_CLIENT, NON_INVITE_CLIENT, Action, Performer, compile_table
 
@@ -158,9 +158,16 @@ class ClientTransaction:
             self.handle(_TIMER_K, None, now)
         else:
             self._live(self._layer.t4, _TIMER_K, now)
+            self._spend()
 
     def _start_m(self, _response: Response, now: float) -> None:
         self._live(self._layer.timeout, _TIMER_M, now)
+        self._spend()
+
+    def _spend(self) -> None:
+        """Nothing is sent from here on."""
+        self.request = SPENT
+        self._octets = b""
 
     def _start_cancel_timeout(self, _: object, now: float) -> None:
         self._live(self._layer.timeout, _CANCEL_TIMEOUT, now)

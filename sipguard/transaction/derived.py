@@ -10,6 +10,10 @@ from collections.abc import Iterable
 from sipguard.sip.header import split_list
 from sipguard.sip.message import Message, Request, row_value
 
+SPENT = Request("", [], [], b"", "", "")
+"""Stands in for the request of a transaction that only absorbs what comes late: thousands of those live for half a
+minute each, and keeping their messages would be most of the proxy's memory."""
+
 
 def acknowledgement(request: Request, response: Message) -> bytes:
     """The octets of the ACK for a final response of 300 to 699 to this INVITE (RFC 3261 §17.1.1.3)."""

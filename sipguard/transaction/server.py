@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipguard.sip.flow import Flow
 from sipguard.sip.response import build_response
+from sipguard.transaction.derived import SPENT
 from sipguard.transaction.states import ServerInput, ServerState
 from sipguard.transaction.tables import INVITE_SERVER, NON_INVITE_SERVER, Action, Performer, compile_table
 
@@ -144,9 +145,13 @@ class ServerTransaction:
             self.handle(_TIMER_J, None, now)
         else:
             self._live(self._layer.timeout, _TIMER_J, now)
+            self.request = SPENT
 
     def _start_l(self, _response: Response, now: float) -> None:
         self._live(self._layer.timeout, _TIMER_L, now)
+        self._octets = b""  # a 2xx is never retransmitted here (RFC 6026 §7.1)
+        if not self.flow.reliable:  # on a stream the Via still says where to answer when the connection is lost
+            self.request = SPENT
 
     def _start_expiry(self, _: None, now: float) -> None:
         """The client gives up 64*T1 after it began; its last retransmission may be on the wire for T4 more."""

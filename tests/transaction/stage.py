@@ -38,6 +38,7 @@ class Stage:
         self.layer = TransactionLayer(self, self._send, self.timers, settings or TimerSettings())
         self.sent: list[tuple[float, Flow, Any]] = []
         self.told: list[Told] = []
+        self.requests: dict[ClientTransaction | ServerTransaction, Request] = {}  # a spent transaction has none
 
     def _send(self, flow: Flow, data: bytes) -> None:
         self.sent.append((self.now, flow, parse(data)))
@@ -45,9 +46,11 @@ class Stage:
     # --- the transaction user
 
     def request(self, transaction: ServerTransaction, now: float) -> None:
+        self.requests[transaction] = transaction.request
         self.told.append(Told("request", transaction, transaction.request))
 
     def cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
+        self.requests[transaction] = transaction.request
         self.told.append(Told("cancel", transaction, invite))
 
     def ack(self, request: Request, flow: Flow, now: float) -> None:
@@ -84,16 +87,19 @@ class Stage:
     def answer(self, transaction: ServerTransaction, code: int, to_tag: str = "us") -> None:
         """The user answers."""
         tag = None if code == 100 else to_tag
-        self.layer.respond(transaction, build_response(transaction.request, code, to_tag=tag), self.now)
+        self.layer.respond(transaction, build_response(self.requests[transaction], code, to_tag=tag), self.now)
 
     def start(self, message: Request, flow: Flow = CARRIER) -> ClientTransaction:
         """The user sends a request."""
-        return self.layer.start(message, flow, self.now, self)
+        transaction = self.layer.start(message, flow, self.now, self)
+        self.requests[transaction] = message
+        return transaction
 
     def reply(self, transaction: ClientTransaction, code: int, to_tag: str = "them") -> None:
         """The peer of a client transaction answers."""
         tag = None if code == 100 else to_tag
-        self.receive(build_response(transaction.request, code, to_tag=tag), transaction.flow)
+        request = self.requests.get(transaction, transaction.request)
+        self.receive(build_response(request, code, to_tag=tag), transaction.flow)
 
     def until(self, when: float) -> None:
         """Let time pass, ticking exactly when something is due."""
