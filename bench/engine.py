@@ -41,7 +41,8 @@ def response(request: bytes, code: int, phrase: str) -> bytes:
     head = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
     kept = [row for row in head if row.split(":")[0] in ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq")]
     kept = [f"{row};tag=carrier" if row.startswith("To:") and ";tag=" not in row else row for row in kept]
-    rows = (f"SIP/2.0 {code} {phrase}", *kept, f"Contact: <sip:{CARRIER_A[0]}:{CARRIER_A[1]}>", "Content-Length: 0", "", "")
+    contact = f"Contact: <sip:{CARRIER_A[0]}:{CARRIER_A[1]}>"
+    rows = (f"SIP/2.0 {code} {phrase}", *kept, contact, "Content-Length: 0", "", "")
     return "\r\n".join(rows).encode("latin-1")
 
 

@@ -13,8 +13,8 @@ class PolicySettings:
 
     ``precedence`` names the header fields a caller identity is taken from, best first. ``emergency_numbers`` adds to
     or (with an empty tuple of numbers) overrides the built-in table, by ISO country. ``verify_*`` are the defaults that
-    a trunk may override: ``on_failure`` and ``on_unavailable`` are ``tag`` or ``reject``. ``redress_*`` is whom a caller
-    blocked by analytics may turn to.
+    a trunk may override: ``on_failure`` and ``on_unavailable`` are ``tag`` or ``reject``. ``redress_*`` is whom a
+    caller blocked by analytics may turn to.
     """
 
     revision: str = "unversioned"

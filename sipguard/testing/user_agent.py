@@ -227,7 +227,9 @@ class UserAgent:
         """An answer; a 2xx to an INVITE is acknowledged each time it comes (RFC 3261 §13.2.2.4)."""
         self.responses.append(response)
         if transaction.method == "INVITE" and 200 <= response.code < 300:
-            ack = self._build("ACK", self._sent[transaction.branch], response, route_set(response), contact_of(response))
+            ack = self._build(
+                "ACK", self._sent[transaction.branch], response, route_set(response), contact_of(response)
+            )
             self._send(Flow(0, self.transport, *self.proxy), ack.encode())
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
