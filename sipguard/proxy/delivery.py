@@ -53,8 +53,9 @@ class Delivery:
         if context.parked is not None:
             self._station.needs.drop(context.parked)
             context.parked = None
-        # The transactions keep the context for half a minute more; what it took to decide need not live as long.
-        context.call = context.decision = context.best = None
+        # The transactions keep the context for half a minute more. What it took to decide need not live as long, and
+        # without a way back to its client transaction both go away unnoticed by the garbage collector.
+        context.call = context.decision = context.best = context.client = None
         context.attempts = []
 
     # --- towards the target

@@ -32,6 +32,10 @@ _TAGS_EVERY = 60.0  # seconds
 _POLL = 0.02
 _FAREWELL = 1.0  # seconds after the last final answer: its ACK is still to pass
 
+# A call leaves no cycles (tests/flows/test_garbage.py), so collecting is for accidents. With the default of 700 new
+# objects the collector would look at every open transaction again and again.
+_COLLECT = (50_000, 20, 100)
+
 
 class AdminServer(Protocol):
     """The HTTP listener; ``web`` has the one that matters."""
@@ -114,6 +118,7 @@ class _Service:
         keeper = loop.create_task(self._keep_tags())
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at in every collection
+        gc.set_threshold(*_COLLECT)
         self._say_ready()
         await self._stop.wait()
         await self._drain(running)

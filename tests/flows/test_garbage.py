@@ -1,0 +1,26 @@
+"""What a call leaves behind in memory: nothing."""
+
+import gc
+
+import pytest
+
+from bench.engine import Load
+from sipguard.testing.sample import Sample
+
+
+@pytest.mark.clause("TXN-34")
+def test_a_call_leaves_nothing_for_the_garbage_collector():
+    """Calls are freed by reference counting alone, so that collections may be rare (runtime/service.py)."""
+    load = Load(Sample().engine)
+    load.one(0)
+    load.pass_time(100)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(1, 20):
+            load.one(number)
+        load.pass_time(100)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert load.engine.open_transactions == 0
