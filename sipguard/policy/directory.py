@@ -12,6 +12,8 @@ from enum import IntEnum, StrEnum
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 
+_REMEMBERED = 65_536  # addresses
+
 
 class AccountState(StrEnum):
     """The account state machine; each state also holds for everything below the account in the tree."""
@@ -168,6 +170,7 @@ class Directory:
                 self._blocks[prefix, len(pattern)] = entry
         self._block_prefix_lengths = sorted({len(prefix) for prefix, _ in self._blocks}, reverse=True)
         self._by_address: dict[str, Trunk] = {}
+        self._by_network: dict[str, Trunk | None] = {}  # addresses already looked for in the networks
         self._networks: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Trunk]] = []
         for trunk in self.trunks.values():
             for source in trunk.sources:
@@ -191,6 +194,13 @@ class Directory:
         trunk = self._by_address.get(host)
         if trunk is not None or not self._networks:
             return trunk
+        if host not in self._by_network:
+            if len(self._by_network) >= _REMEMBERED:
+                self._by_network.clear()
+            self._by_network[host] = self._network_at(host)
+        return self._by_network[host]
+
+    def _network_at(self, host: str) -> Trunk | None:
         address = ipaddress.ip_address(host)
         for network, candidate in self._networks:
             if address.version == network.version and address in network:

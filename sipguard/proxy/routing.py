@@ -1,6 +1,7 @@
 """Route preprocessing and the next hop of in-dialog requests (RFC 3261 §16.4, §16.6 (6), §16.12)."""
 
 import ipaddress
+from functools import lru_cache
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
@@ -83,11 +84,17 @@ def hop_of(uri: Uri) -> Hop:
     host = (uri.parameters.get("maddr") or uri.host).strip("[]")
     if is_address(host):
         try:
-            ipaddress.ip_address(host)
+            _check_address(host)
         except ValueError:
             raise MalformedValue("the next hop is not an address") from None
     transport = (uri.parameters.get("transport") or "udp").lower()
     return Hop(transport, host, uri.port or DEFAULT_PORT)
+
+
+@lru_cache(maxsize=4096)
+def _check_address(host: str) -> None:
+    """Raise ValueError when something that looks like an address is none."""
+    ipaddress.ip_address(host)
 
 
 def is_address(host: str) -> bool:

@@ -94,7 +94,8 @@ class Station:
 
     def is_trusted(self, request_flow: Flow) -> bool:
         """Whether the neighbour behind a flow is inside the trust domain (RFC 3325)."""
-        return self.is_trusted_at(request_flow.host)
+        trunk = self.view.directory.trunk_at(request_flow.host)
+        return trunk is not None and trunk.trusted
 
     def is_trusted_at(self, host: str) -> bool:
         """The same of the neighbour at an address; behind a name is nobody."""
