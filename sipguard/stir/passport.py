@@ -54,6 +54,7 @@ class Claims(NamedTuple):
     dest_uri: tuple[str, ...]
     iat: UnixTime
     shaken: ShakenClaims
+    members: Mapping[str, Any]  # the payload as it is: what constraints of a certificate speak about
 
 
 def read_header(segment: str) -> ProtectedHeader:
@@ -88,7 +89,7 @@ def read_claims(segment: str, ppt: str) -> Claims:
         raise Fault(Reason.CLAIMS, "iat is not a number of seconds")
     orig_tn, orig_uri = _read_orig(members.get("orig"))
     dest_tn, dest_uri = _read_dest(members.get("dest"))
-    return Claims(orig_tn, orig_uri, dest_tn, dest_uri, UnixTime(iat), TYPES[ppt](members))
+    return Claims(orig_tn, orig_uri, dest_tn, dest_uri, UnixTime(iat), TYPES[ppt](members), members)
 
 
 def _read_orig(orig: object) -> tuple[TN | None, str | None]:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
+from sipguard.stir.der import IA5_STRING, INTEGER, SEQUENCE, element, tlv
 from sipguard.stir.telephone_number import TN
 
 OID = "1.3.6.1.5.5.7.1.26"  # id-pe-TNAuthList
 
-_SEQUENCE, _INTEGER, _IA5_STRING = 0x30, 0x02, 0x16
 _SPC, _RANGE, _ONE = 0xA0, 0xA1, 0xA2
 _TN = re.compile(r"[0-9*#]{1,15}\Z")
 _DIGITS = re.compile(r"[0-9]{1,15}\Z")
+_Span = tuple[int, int, int]  # digits of a number, first and last number
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +52,64 @@ class TnAuthList(NamedTuple):
         value = int(tn)
         return any(len(tn) == len(entry.start) and 0 <= value - int(entry.start) < entry.count for entry in self.ranges)
 
+    def encompasses(self, other: "TnAuthList") -> bool:
+        """Whether a delegate may have the other list (RFC 9060 §4): every entry lies within this one.
+
+        A provider code stands for numbers only its provider can tell, so where there is one any number may be within.
+        """
+        codes = self.service_provider_codes
+        if not all(code in codes for code in other.service_provider_codes):
+            return False
+        if codes:
+            return True
+        spans = self._spans()
+        return all(number in self.numbers or _within(_span(number, 1), spans) for number in other.numbers) and all(
+            _within(_span(entry.start, entry.count), spans) for entry in other.ranges
+        )
+
+    def _spans(self) -> list[_Span]:
+        """The numbers named, as spans without overlap, ordered; neighbours are joined."""
+        spans: list[_Span] = []
+        named = [_span(entry.start, entry.count) for entry in self.ranges]
+        named += [_span(number, 1) for number in self.numbers if _DIGITS.match(number)]
+        for length, first, last in sorted(named):
+            if spans and spans[-1][0] == length and first <= spans[-1][2] + 1:
+                spans[-1] = (length, spans[-1][1], max(spans[-1][2], last))
+            else:
+                spans.append((length, first, last))
+        return spans
+
+
+def _span(start: TN, count: int) -> _Span:
+    if not _DIGITS.match(start):
+        return 0, 0, 0  # with a * or # it lies within nothing but its like
+    return len(start), int(start), int(start) + count - 1
+
+
+def _within(span: _Span, spans: list[_Span]) -> bool:
+    length, first, last = span
+    return any(length == other[0] and other[1] <= first and last <= other[2] for other in spans)
+
 
 def decode(der: bytes) -> TnAuthList:
     """The list in an extension value; raises MalformedValue unless it is strict DER of the module above."""
-    tag, content, end = _element(der, 0)
-    if tag != _SEQUENCE or end != len(der) or not content:
+    tag, content, end = element(der, 0)
+    if tag != SEQUENCE or end != len(der) or not content:
         raise MalformedValue("TNAuthList is not a sequence of entries")
     codes: list[str] = []
     ranges: list[NumberRange] = []
     numbers: list[TN] = []
     position = 0
     while position < len(content):
-        tag, entry, position = _element(content, position)
-        inner, value, end = _element(entry, 0)
+        tag, entry, position = element(content, position)
+        inner, value, end = element(entry, 0)
         if end != len(entry):
             raise MalformedValue("TNAuthList entry holds more than one value")
-        if tag == _SPC and inner == _IA5_STRING:
+        if tag == _SPC and inner == IA5_STRING:
             codes.append(_code(value))
-        elif tag == _RANGE and inner == _SEQUENCE:
+        elif tag == _RANGE and inner == SEQUENCE:
             ranges.append(_range(value))
-        elif tag == _ONE and inner == _IA5_STRING:
+        elif tag == _ONE and inner == IA5_STRING:
             numbers.append(_number(value))
         else:
             raise MalformedValue("TNAuthList entry of unknown kind")
@@ -79,40 +118,13 @@ def decode(der: bytes) -> TnAuthList:
 
 def encode(entries: TnAuthList) -> bytes:
     """The extension value of a list, for certificates and requests we make."""
-    content = b"".join(_tlv(_SPC, _tlv(_IA5_STRING, code.encode("ascii"))) for code in entries.service_provider_codes)
+    content = b"".join(tlv(_SPC, tlv(IA5_STRING, code.encode("ascii"))) for code in entries.service_provider_codes)
     for entry in entries.ranges:
         octets = entry.count.to_bytes(entry.count.bit_length() // 8 + 1, "big")
-        inner = _tlv(_IA5_STRING, entry.start.encode("ascii")) + _tlv(_INTEGER, octets)
-        content += _tlv(_RANGE, _tlv(_SEQUENCE, inner))
-    content += b"".join(_tlv(_ONE, _tlv(_IA5_STRING, number.encode("ascii"))) for number in entries.numbers)
-    return _tlv(_SEQUENCE, content)
-
-
-def _tlv(tag: int, content: bytes) -> bytes:
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
-
-
-def _element(data: bytes, position: int) -> tuple[int, bytes, int]:
-    """Tag, content and end of the element at a position; definite, minimal lengths that stay inside the data."""
-    if position + 2 > len(data):
-        raise MalformedValue("truncated DER")
-    tag, length = data[position], data[position + 1]
-    start = position + 2
-    if length >= 0x80:
-        size = length & 0x7F
-        if not 0 < size <= 3 or start + size > len(data):
-            raise MalformedValue("DER length is indefinite, too long or truncated")
-        length = int.from_bytes(data[start : start + size], "big")
-        if length < 0x80 or length >> (8 * (size - 1)) == 0:
-            raise MalformedValue("DER length is not minimal")
-        start += size
-    if start + length > len(data):
-        raise MalformedValue("truncated DER")
-    return tag, data[start : start + length], start + length
+        inner = tlv(IA5_STRING, entry.start.encode("ascii")) + tlv(INTEGER, octets)
+        content += tlv(_RANGE, tlv(SEQUENCE, inner))
+    content += b"".join(tlv(_ONE, tlv(IA5_STRING, number.encode("ascii"))) for number in entries.numbers)
+    return tlv(SEQUENCE, content)
 
 
 def _code(value: bytes) -> str:
@@ -129,12 +141,12 @@ def _number(value: bytes) -> TN:
 
 
 def _range(value: bytes) -> NumberRange:
-    tag, start_octets, position = _element(value, 0)
+    tag, start_octets, position = element(value, 0)
     start = _number(start_octets)
-    if tag != _IA5_STRING or not _DIGITS.match(start):
+    if tag != IA5_STRING or not _DIGITS.match(start):
         raise MalformedValue("range start is not digits")
-    tag, count_octets, _ = _element(value, position)  # the module allows later additions after the count
-    if tag != _INTEGER or not 0 < len(count_octets) <= 8:
+    tag, count_octets, _ = element(value, position)  # the module allows later additions after the count
+    if tag != INTEGER or not 0 < len(count_octets) <= 8:
         raise MalformedValue("range count is not an integer")
     if len(count_octets) > 1 and count_octets[0] == 0 and count_octets[1] < 0x80:
         raise MalformedValue("range count is not minimal DER")

@@ -55,7 +55,11 @@ class Reason(StrEnum):
     CERTIFICATE_EXPIRED = "certificate-expired", 437
     CERTIFICATE_TN_LIST = "certificate-tn-list", 437  # the TNAuthList is absent or malformed
     CERTIFICATE_SCOPE = "certificate-scope", 437  # it lists numbers, and not the calling one
+    CERTIFICATE_TN_REFERENCE = "certificate-tn-reference", 437  # the TNAuthList is by reference
+    CERTIFICATE_STATUS = "certificate-status", 437  # whether it is revoked cannot be told, and must be
+    CERTIFICATE_REVOKED = "certificate-revoked", 437
     SIGNATURE = "signature", 438
+    CLAIMS_NOT_PERMITTED = "claims-not-permitted", 438  # the certificate does not let its holder claim this
     REPLAYED = "replayed", 438
 
     def __new__(cls, value: str, code: int) -> "Reason":

@@ -214,6 +214,10 @@ class VerificationService:
             return _result(protected, claims, Reason.CERTIFICATE_EXPIRED, "not valid now and at iat", spc)
         if claims.orig_tn is None or not credential.covers(claims.orig_tn):
             return _result(protected, claims, Reason.CERTIFICATE_SCOPE, "the calling number is not covered", spc)
+        if credential.constraints is not None:
+            violation = credential.constraints.violation(claims.members)
+            if violation is not None:
+                return _result(protected, claims, Reason.CLAIMS_NOT_PERMITTED, violation, spc)
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
         try:
             credential.public_key.verify(encode_dss_signature(r, s), signing_input, _ES256)

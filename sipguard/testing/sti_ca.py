@@ -17,11 +17,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sipguard.stir import tn_auth_list
+from sipguard.stir import claim_constraints, tn_auth_list
+from sipguard.stir.claim_constraints import ClaimConstraints
 from sipguard.stir.tn_auth_list import TnAuthList
 from sipguard.stir.unix_time import UnixTime
 
 SHAKEN_POLICY = "2.16.840.1.114569.1.1.3"
+_TN_LIST_BY_REFERENCE = "1.3.6.1.5.5.7.48.14"  # id-ad-stirTNList
 DAY = 86400
 _YEAR = 365 * DAY
 _BACKDATED = 3600  # seconds: a certificate is valid a little before it is made
@@ -73,6 +75,11 @@ class Shape:
     key_usage: bool = True
     policy: str | None = SHAKEN_POLICY
     critical_extension: str | None = None  # OID of a critical extension nobody knows
+    constraints: ClaimConstraints | None = None  # the kind of extension that can say them
+    extensions: tuple[tuple[str, bytes], ...] = ()  # more of them, not critical: OID and DER
+    tn_list_url: str | None = None  # the TNAuthList by reference
+    crl_url: str | None = None
+    crl_issuer: x509.Name | None = None  # who signs that list, when it is not the issuer
     authority_key_identifier: bytes | None = None  # instead of the issuer's
     digest: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | hashes.SHA224 = field(default_factory=hashes.SHA256)
 
@@ -210,11 +217,30 @@ def _extensions(key: PrivateKey, issuer_key: PrivateKey, shape: Shape) -> list[t
     if der is None and shape.entries is not None:
         der = tn_auth_list.encode(shape.entries)
     if der is not None:
-        extensions.append((x509.UnrecognizedExtension(x509.ObjectIdentifier(tn_auth_list.OID), der), False))
+        extensions.append((_unknown(tn_auth_list.OID, der), False))
+    if shape.constraints is not None:
+        kind = claim_constraints.ENHANCED_OID if shape.constraints.must_exclude else claim_constraints.OID
+        extensions.append((_unknown(kind, claim_constraints.encode(shape.constraints)), False))
+    extensions += [(_unknown(oid, octets), False) for oid, octets in shape.extensions]
+    if shape.tn_list_url is not None:
+        location = x509.UniformResourceIdentifier(shape.tn_list_url)
+        access = x509.AccessDescription(x509.ObjectIdentifier(_TN_LIST_BY_REFERENCE), location)
+        extensions.append((x509.AuthorityInformationAccess([access]), False))
+    if shape.crl_url is not None:
+        extensions.append((_distribution_points(shape.crl_url, shape.crl_issuer), False))
     if shape.critical_extension is not None:
-        unknown = x509.ObjectIdentifier(shape.critical_extension)
-        extensions.append((x509.UnrecognizedExtension(unknown, b"\x05\x00"), True))
+        extensions.append((_unknown(shape.critical_extension, b"\x05\x00"), True))
     return extensions
+
+
+def _unknown(oid: str, der: bytes) -> x509.UnrecognizedExtension:
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), der)
+
+
+def _distribution_points(url: str, issuer: x509.Name | None) -> x509.CRLDistributionPoints:
+    issuers = None if issuer is None else [x509.DirectoryName(issuer)]
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, issuers)
+    return x509.CRLDistributionPoints([point])
 
 
 def _key_usage(shape: Shape) -> x509.KeyUsage:

@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sipguard.errors import MalformedValue
-from sipguard.stir import base64url, tn_auth_list
-from sipguard.stir.certificate import load_anchors, read_tn_auth_list
+from sipguard.stir import base64url, claim_constraints, tn_auth_list
+from sipguard.stir.certificate import load_anchors, read_claim_constraints, read_tn_auth_list
 from sipguard.stir.certificate_cache import CertificateCache
 from sipguard.stir.strict_json import parse_object
 from sipguard.stir.tn_auth_list import NumberRange
@@ -214,11 +214,21 @@ def test_the_rfc_9118_certificate_names_its_provider() -> None:
     assert read_tn_auth_list(certificate).service_provider_codes == tuple(vector["expected"]["tnauthlist"]["spc"])
 
 
-@LATER
-@pytest.mark.clause("CRT-06")
+@pytest.mark.clause("CRT-05", "CRT-06", "RFC 9118 5")
 def test_the_rfc_9118_certificate_constrains_claims() -> None:
-    """Its constraints (confidence must be there, high or medium; no priority) are read."""
-    from sipguard.stir import claim_constraints  # type: ignore[attr-defined]  # noqa: F401
+    """Its constraints (confidence must be there, high or medium; no priority) are read and written."""
+    vector = load("rfc9118-cert")
+    certificate = x509.load_pem_x509_certificate(vector["cert_pem"].encode())
+    expected = vector["expected"]["enhanced_jwt_claim_constraints"]
+    constraints = read_claim_constraints(certificate)
+    assert constraints is not None
+    assert constraints.must_include == tuple(expected["mustInclude"])
+    assert constraints.permitted_values == tuple(
+        (claim, frozenset(values)) for claim, values in expected["permittedValues"].items()
+    )
+    assert constraints.must_exclude == tuple(expected["mustExclude"])
+    der = bytes.fromhex(vector["extensions"][claim_constraints.ENHANCED_OID])
+    assert claim_constraints.encode(constraints) == der
 
 
 LISTS = {entry["name"]: entry for entry in json.loads((DIRECTORY / "tnauthlist.json").read_text())}

@@ -77,7 +77,11 @@ def test_reasons_are_a_stable_list_with_codes() -> None:
         "certificate-expired": (437, "Unsupported Credential"),
         "certificate-tn-list": (437, "Unsupported Credential"),
         "certificate-scope": (437, "Unsupported Credential"),
+        "certificate-tn-reference": (437, "Unsupported Credential"),
+        "certificate-status": (437, "Unsupported Credential"),
+        "certificate-revoked": (437, "Unsupported Credential"),
         "signature": (438, "Invalid Identity Header"),
+        "claims-not-permitted": (438, "Invalid Identity Header"),
         "replayed": (438, "Invalid Identity Header"),
     }
 

@@ -1,0 +1,204 @@
+"""From a signer's certificate to a trust anchor: path building and its rules (RFC 5280 §6.1, RFC 9060).
+
+Certificates between the signer's and the anchor may come in any order, with the root or without. Where an issuer is
+itself limited by a TN Authorization List, what it issues is a *delegate*: then the list served must be the path itself,
+signer first, every pair joined by key identifiers (RFC 9060 §7), and no certificate reaches further than the one
+above it. The number of signature checks is bounded, so that a bundle of look-alikes does not cost seconds.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from sipguard.errors import CertificateError
+from sipguard.stir.extensions import check_critical, extension, find_tn_auth_list, validity
+from sipguard.stir.passport import Fault
+from sipguard.stir.unix_time import UnixTime
+from sipguard.stir.verdict import Reason
+
+_MOST_SIGNATURE_CHECKS = 24
+_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+
+
+class Path(NamedTuple):
+    """Certificates from the signer's to the anchor, and the span in which every one of them is valid."""
+
+    certificates: tuple[x509.Certificate, ...]
+    not_before: UnixTime
+    not_after: UnixTime
+
+
+class TrustAnchors:
+    """The certification authorities we trust, by subject name."""
+
+    def __init__(self, certificates: Iterable[x509.Certificate]) -> None:
+        """Raises CertificateError when a certificate is not that of a certification authority."""
+        self._by_subject: dict[x509.Name, list[x509.Certificate]] = {}
+        for certificate in certificates:
+            try:
+                check_authority(certificate, below=0)
+            except Fault as fault:
+                raise CertificateError(f"trust anchor {certificate.subject.rfc4514_string()}: {fault}") from None
+            self._by_subject.setdefault(certificate.subject, []).append(certificate)
+
+    def named(self, name: x509.Name) -> list[x509.Certificate]:
+        """The anchors with this subject."""
+        return self._by_subject.get(name, [])
+
+    def __len__(self) -> int:
+        """How many names are trusted."""
+        return len(self._by_subject)
+
+
+def find_path(chain: tuple[x509.Certificate, ...], anchors: TrustAnchors, now: UnixTime) -> Path:
+    """The best path there is for the first certificate of a chain; raises Fault.
+
+    Of several the one that is valid ``now`` and lasts longest.
+    """
+    return _Search(chain, anchors, now).best()
+
+
+def check_authority(certificate: x509.Certificate, below: int) -> None:
+    """A certificate that issues others, with ``below`` intermediates between it and the leaf (RFC 5280 §6.1.4).
+
+    Raises Fault.
+    """
+    check_critical(certificate)
+    constraints = extension(certificate, x509.BasicConstraints)
+    if constraints is None or not constraints.ca:
+        raise Fault(Reason.CERTIFICATE_UNTRUSTED, "an issuer is not an authority")
+    if constraints.path_length is not None and below > constraints.path_length:
+        raise Fault(Reason.CERTIFICATE_UNTRUSTED, "the path is longer than an authority allows")
+    usage = extension(certificate, x509.KeyUsage)
+    if usage is not None and not usage.key_cert_sign:
+        raise Fault(Reason.CERTIFICATE_UNTRUSTED, "an issuer's key must not sign certificates")
+    key = certificate.public_key()
+    strong = (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)) or (
+        isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048
+    )
+    if not strong:
+        raise Fault(Reason.CERTIFICATE_UNTRUSTED, "an issuer's key is of an unsupported kind")
+
+
+def check_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+    """That one certificate was issued by the other, by name and signature; raises Fault or InvalidSignature."""
+    if not isinstance(certificate.signature_hash_algorithm, _HASHES):
+        raise Fault(Reason.CERTIFICATE_UNTRUSTED, "a certificate is signed with an unsupported algorithm")
+    certificate.verify_directly_issued_by(issuer)
+
+
+def is_delegate(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the issuer's TN Authorization List limits what it issues (RFC 9060 §4).
+
+    Raises Fault when the certificate reaches further than its issuer.
+    """
+    scope = find_tn_auth_list(issuer)
+    if scope is None:
+        return False
+    entries = find_tn_auth_list(certificate)
+    if entries is None or not scope.encompasses(entries):
+        raise Fault(Reason.CERTIFICATE_SCOPE, "a delegate certificate reaches further than its parent")
+    return True
+
+
+def check_delegation(chain: tuple[x509.Certificate, ...]) -> None:
+    """That a list of certificates, signer first, is in order where it delegates (RFC 9060 §5, §7); raises Fault.
+
+    Made for a signer's own certificates: trust is not judged here.
+    """
+    for certificate, issuer in pairwise(chain):
+        if certificate.issuer == issuer.subject and is_delegate(certificate, issuer):
+            _check_pair(certificate, issuer)
+
+
+def _check_pair(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+    """Both key identifiers are there and agree (RFC 9060 §7)."""
+    authority = extension(certificate, x509.AuthorityKeyIdentifier)
+    subject = extension(issuer, x509.SubjectKeyIdentifier)
+    if authority is None or subject is None or authority.key_identifier != subject.digest:
+        raise Fault(Reason.CERTIFICATE_UNTRUSTED, "key identifiers of a delegate certificate do not match")
+
+
+def _keys_match(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the key identifiers, where both sides state them, agree (CRT-09)."""
+    authority = extension(certificate, x509.AuthorityKeyIdentifier)
+    subject = extension(issuer, x509.SubjectKeyIdentifier)
+    if authority is None or authority.key_identifier is None or subject is None:
+        return True
+    return authority.key_identifier == subject.digest
+
+
+class _Search:
+    """Depth first through the certificates that came along, up to the anchors."""
+
+    def __init__(self, chain: tuple[x509.Certificate, ...], anchors: TrustAnchors, now: UnixTime) -> None:
+        self._chain = chain
+        self._anchors = anchors
+        self._now = now
+        self._checks_left = _MOST_SIGNATURE_CHECKS
+        self._best: Path | None = None
+        self._fault = Fault(Reason.CERTIFICATE_UNTRUSTED, "no path to a trust anchor")
+
+    def best(self) -> Path:
+        """The best path; raises Fault."""
+        leaf = self._chain[0]
+        self._follow(Path((leaf,), *validity(leaf)), below=0, delegated=False)
+        if self._best is None:
+            raise self._fault
+        return self._best
+
+    def _follow(self, path: Path, below: int, delegated: bool) -> None:
+        """Try every issuer of a path's last certificate, which has ``below`` intermediates under it."""
+        certificate = path.certificates[-1]
+        for anchor in self._anchors.named(certificate.issuer):
+            step = self._step(certificate, anchor, below)
+            if step is not None:
+                self._offer(_longer(path, anchor), delegated or step)
+        for issuer in self._chain[1:]:
+            if issuer.subject != certificate.issuer or issuer in path.certificates:
+                continue
+            step = self._step(certificate, issuer, below)
+            if step is not None:
+                deeper = below if issuer.issuer == issuer.subject else below + 1
+                self._follow(_longer(path, issuer), deeper, delegated or step)
+
+    def _step(self, certificate: x509.Certificate, issuer: x509.Certificate, below: int) -> bool | None:
+        """None when this is not the issuer; else whether it delegated."""
+        if self._checks_left == 0 or not _keys_match(certificate, issuer):
+            return None
+        self._checks_left -= 1
+        try:
+            check_authority(issuer, below)
+            check_issued(certificate, issuer)
+            if not is_delegate(certificate, issuer):
+                return False
+            _check_pair(certificate, issuer)
+        except InvalidSignature:
+            self._fault = Fault(Reason.CERTIFICATE_UNTRUSTED, "a certificate's signature is not its issuer's")
+            return None
+        except Fault as fault:
+            self._fault = fault
+            return None
+        return True
+
+    def _offer(self, path: Path, delegated: bool) -> None:
+        """Keep this path when it is valid now and the best was not, or when it lasts longer."""
+        if delegated and path.certificates[:-1] != self._chain[: len(path.certificates) - 1]:
+            self._fault = Fault(Reason.CERTIFICATE_UNTRUSTED, "the path of a delegate certificate is not in order")
+            return
+        if self._best is None or self._merit(path) > self._merit(self._best):
+            self._best = path
+
+    def _merit(self, path: Path) -> tuple[bool, int]:
+        return path.not_before <= self._now <= path.not_after, path.not_after
+
+
+def _longer(path: Path, issuer: x509.Certificate) -> Path:
+    first, last = validity(issuer)
+    return Path((*path.certificates, issuer), max(path.not_before, first), min(path.not_after, last))
