@@ -2,41 +2,52 @@
 
 Everything that does not change from call to call - the protected header, the parameters - is prepared when the signer
 is loaded. A signature is a format string for the payload (canonical by construction: members in order, no white
-space, PPT-01), one ECDSA operation with a deterministic nonce (RFC 6979, AS-27), and two base64url encodings.
+space, PPT-01), one ECDSA operation, and two base64url encodings.
+
+Two calls between the same numbers in one second ask for the very same claims when their origid is the account's. With
+a derived nonce (AS-27) their tokens would be equal to the octet, and a verifier that remembers tokens would take the
+second call for a replay. So a signer remembers the latest claims it signed, and signs a repetition afresh.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sipguard.errors import CertificateError
 from sipguard.stir import base64url
 from sipguard.stir.certificate import UNREADABLE, check_leaf, load_chain, read_tn_auth_list, validity
 from sipguard.stir.passport import Fault
+from sipguard.stir.signing_key import SigningKey, read_key
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.tn_auth_list import TnAuthList
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.x5u import locate
 
-_ES256: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+SERIAL = "{serial}"  # in a configured URL: replaced by the certificate's serial number, as openssl prints it (AS-16)
 _HEADER = '{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"%s"}'
 _PAYLOAD = '{"attest":"%s","dest":{"tn":["%s"]},"iat":%d,"orig":{"tn":"%s"},"origid":"%s"}'
+_REMEMBERED: Final = 5_000  # payloads, and as many of before; far more than one second brings
 
 
 class Signer:
     """A key, its certificate and the URL others find it at. The key never leaves this object (AS-29)."""
 
-    __slots__ = ("_key", "_prefix", "_suffix", "chain", "name", "not_after", "not_before", "tn_auth_list", "url")
+    __slots__ = (
+        "_before",
+        "_key",
+        "_lately",
+        "_prefix",
+        "_suffix",
+        "chain",
+        "name",
+        "not_after",
+        "not_before",
+        "tn_auth_list",
+        "url",
+    )
 
-    def __init__(
-        self, name: str, key: ec.EllipticCurvePrivateKey, chain: tuple[x509.Certificate, ...], url: str
-    ) -> None:
+    def __init__(self, name: str, key: SigningKey, chain: tuple[x509.Certificate, ...], url: str) -> None:
         """``chain``: leaf first. Use ``load_signer``, which checks that the parts belong together."""
         self.name = name
         self.chain = chain
@@ -48,12 +59,19 @@ class Signer:
         self._key = key
         self._prefix = base64url.encode((_HEADER % url).encode("ascii")) + "."
         self._suffix = f";info=<{url}>;alg=ES256;ppt=shaken"
+        self._lately: set[str] = set()
+        self._before: set[str] = set()
 
     @property
     def spc(self) -> str | None:
         """The first service provider code of the certificate."""
         codes = self.tn_auth_list.service_provider_codes
         return codes[0] if codes else None
+
+    @property
+    def serial(self) -> str:
+        """The serial number of the certificate in hexadecimal: which generation this is."""
+        return serial_of(self.chain[0])
 
     def valid_at(self, moment: UnixTime) -> bool:
         """Whether every certificate of the chain is valid at a moment; outside that span nothing is signed (AS-05)."""
@@ -63,45 +81,61 @@ class Signer:
         """A full-form SHAKEN Identity header field value.
 
         ``orig`` is the asserted number, ``dest`` the numbers of To (at least one), ``attest`` A, B or C, ``origid`` a
-        UUID, ``iat`` the time of the Date header field or now.
+        UUID, ``iat`` the time of the Date header field or now. Raises whatever the key raises when it is out of reach.
         """
         numbers = dest[0] if len(dest) == 1 else '","'.join(sorted(dest))
         payload = _PAYLOAD % (attest, numbers, iat, orig, origid)
         signing_input = self._prefix + base64url.encode(payload.encode("ascii"))
-        r, s = decode_dss_signature(self._key.sign(signing_input.encode("ascii"), _ES256))
-        signature = base64url.encode(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+        repeated = self._is_repeated(payload)
+        signature = base64url.encode(self._key.sign(signing_input.encode("ascii"), fresh=repeated))
         return f"{signing_input}.{signature}{self._suffix}"
 
+    def signature(self, signing_input: str) -> str:
+        """The signature part of a token of any other kind, in base64url; ``signing_input`` is its first two parts."""
+        return base64url.encode(self._key.sign(signing_input.encode("ascii")))
 
-def load_signer(name: str, certificate_pem: bytes, key_pem: bytes, url: str, now: UnixTime) -> Signer:
-    """A signer from PEM files; raises CertificateError, in one line, when they cannot sign.
+    def _is_repeated(self, payload: str) -> bool:
+        if payload in self._lately or payload in self._before:
+            return True
+        if len(self._lately) >= _REMEMBERED:
+            self._before, self._lately = self._lately, set()
+        self._lately.add(payload)
+        return False
 
-    The certificate (leaf first, the chain after it) must hold a TNAuthList and a P-256 key, match the key and be valid
-    at ``now``; the URL must be one that verifiers accept.
-    """
-    where = f"certificate {name!r}"
-    location = locate(url)
-    if isinstance(location, str):
-        raise CertificateError(f"{where}: {location}: {url}")
-    try:
-        chain = load_chain(certificate_pem)
-        key = load_pem_private_key(key_pem, password=None)
-    except Fault as fault:
-        raise CertificateError(f"{where}: {fault}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise CertificateError(f"{where}: the key is not an unencrypted PEM private key") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise CertificateError(f"{where}: the key is not P-256")
-    try:
-        belongs = key.public_key() == check_leaf(chain[0])
-        signer = Signer(name, key, chain, url)
-    except Fault as fault:
-        raise CertificateError(f"{where}: {fault}") from None
-    except UNREADABLE:
-        raise CertificateError(f"{where}: a certificate of the chain cannot be read") from None
-    if not belongs:
-        raise CertificateError(f"{where}: the key does not belong to the certificate")
+
+def serial_of(certificate: x509.Certificate) -> str:
+    """A serial number as ``openssl x509 -serial`` prints it: upper-case hexadecimal, whole octets."""
+    text = f"{certificate.serial_number:X}"
+    return text if len(text) % 2 == 0 else f"0{text}"
+
+
+def load_signer(name: str, certificate_pem: bytes, key: bytes | SigningKey, url: str, now: UnixTime) -> Signer:
+    """``load_generation``, and the certificate must be valid at ``now``. Raises CertificateError in one line."""
+    signer = load_generation(name, certificate_pem, key, url)
     if not signer.valid_at(now):
         problem = "not yet valid" if now < signer.not_before else "expired"
-        raise CertificateError(f"{where}: a certificate of the chain is {problem}")
+        raise CertificateError(f"certificate {name!r}: a certificate of the chain is {problem}")
     return signer
+
+
+def load_generation(name: str, certificate_pem: bytes, key: bytes | SigningKey, url: str) -> Signer:
+    """A signer of a PEM chain and a key: PEM octets, or one that lives elsewhere. Raises CertificateError in one line.
+
+    The certificate (leaf first, the chain after it) must hold a TNAuthList and a P-256 key, and match the key; the URL
+    must be one that verifiers accept. ``{serial}`` in the URL stands for the certificate's serial number.
+    """
+    where = f"certificate {name!r}"
+    try:
+        chain = load_chain(certificate_pem)
+        url = url.replace(SERIAL, serial_of(chain[0]))
+        location = locate(url)
+        if isinstance(location, str):
+            raise CertificateError(f"{location}: {url}")
+        signing_key = read_key(key) if isinstance(key, bytes) else key
+        if signing_key.public_key != check_leaf(chain[0]):
+            raise CertificateError("the key does not belong to the certificate")
+        return Signer(name, signing_key, chain, url)
+    except (Fault, CertificateError) as problem:
+        raise CertificateError(f"{where}: {problem}") from None
+    except UNREADABLE:
+        raise CertificateError(f"{where}: a certificate of the chain cannot be read") from None

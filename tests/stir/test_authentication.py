@@ -9,12 +9,28 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from sipguard.errors import CertificateError
 from sipguard.stir import base64url
-from sipguard.stir.authentication import load_signer
+from sipguard.stir.authentication import Signer, load_signer
 from sipguard.stir.identity_header import parse_identity
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
+from sipguard.stir.verdict import Verdict
+from sipguard.stir.verification import VerificationService
 from sipguard.testing.sti_ca import DAY, Issued, Shape
-from tests.stir.kit import DEST, NOW, ORIG, ORIGID, URL, authority, identity, judge, leaf, signer
+from tests.stir.kit import (
+    DEST,
+    NOW,
+    ORIG,
+    ORIGID,
+    URL,
+    anchors,
+    authority,
+    filled_cache,
+    identity,
+    judge,
+    leaf,
+    signalling,
+    signer,
+)
 
 
 @pytest.mark.clause("PPT-01", "AS-12", "AS-21", "RFC 8225 9", "RFC 8588 8")
@@ -44,11 +60,39 @@ def test_another_implementation_verifies_it() -> None:
     assert len(base64url.decode(token.rpartition(".")[2])) == 64
 
 
+def _fresh() -> Signer:
+    """A signer that has signed nothing yet."""
+    return load_signer("default", leaf().chain_pem, leaf().key_pem, URL, NOW)
+
+
 @pytest.mark.clause("AS-27", "RFC 6979")
 def test_the_same_claims_give_the_same_signature() -> None:
     """The nonce is derived from key and message, so a bad random source cannot leak the key."""
-    assert identity() == identity()
-    assert identity() != identity(iat=UnixTime(NOW + 1))
+    claims = (ORIG, [DEST], "A", ORIGID)
+    assert _fresh().sign_shaken(*claims, NOW) == _fresh().sign_shaken(*claims, NOW)
+    assert _fresh().sign_shaken(*claims, NOW) != _fresh().sign_shaken(*claims, UnixTime(NOW + 1))
+
+
+@pytest.mark.clause("VS-12", "AS-27")
+def test_two_calls_in_one_second_carry_different_tokens() -> None:
+    """The same claims asked for twice are signed afresh, so that no replay cache refuses the second call."""
+    signer = _fresh()
+    tokens = [signer.sign_shaken(ORIG, [DEST], "A", ORIGID, iat) for iat in (NOW, UnixTime(NOW + 1), NOW, NOW)]
+    assert len(set(tokens)) == 4
+    service = VerificationService(anchors())
+    for call_id, token in enumerate(tokens):
+        verdict = service.verify([token], signalling(call_id=str(call_id)), filled_cache(), NOW)
+        assert isinstance(verdict, Verdict)
+        assert verdict.reason is None
+
+
+def test_what_was_signed_long_ago_is_forgotten() -> None:
+    """A signer remembers a bounded number of claims."""
+    signer = _fresh()
+    first = signer.sign_shaken(ORIG, [DEST], "A", "", NOW)
+    for number in range(2 * 5000):
+        signer.sign_shaken(ORIG, [DEST], "A", str(number), NOW)
+    assert signer.sign_shaken(ORIG, [DEST], "A", "", NOW) == first
 
 
 @pytest.mark.clause("PPT-05")
