@@ -7,26 +7,23 @@ never a system store (CRT-20).
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sipguard.errors import CertificateError
-from sipguard.stir.certification_path import Path, TrustAnchors, find_path
+from sipguard.stir.certification_path import TrustAnchors, find_path
 from sipguard.stir.claim_constraints import ClaimConstraints
 from sipguard.stir.extensions import (
     UNREADABLE,
-    DistributionPoint,
     check_critical,
-    distribution_point,
     extension,
     read_claim_constraints,
     read_tn_auth_list,
     validity,
 )
 from sipguard.stir.passport import Fault
+from sipguard.stir.revocation import Link, links_of
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.tn_auth_list import TnAuthList
 from sipguard.stir.unix_time import UnixTime
@@ -35,7 +32,6 @@ from sipguard.stir.verdict import Reason
 __all__ = (
     "UNREADABLE",
     "Credential",
-    "Link",
     "TrustAnchors",
     "check_leaf",
     "load_anchors",
@@ -49,14 +45,6 @@ __all__ = (
 _LARGEST = 65536  # octets of a chain
 _MOST_CERTIFICATES = 10
 _SHAKEN_POLICIES = "2.16.840.1.114569.1.1."  # CRT-16: every version of the SHAKEN certificate policy
-
-
-class Link(NamedTuple):
-    """What revocation needs to know of one certificate of a path: its issuer, its number, where its list is."""
-
-    issuer: x509.Certificate
-    serial: int
-    point: DistributionPoint | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +109,7 @@ def validate(chain: tuple[x509.Certificate, ...], anchors: TrustAnchors, now: Un
         entries = read_tn_auth_list(leaf)
         constraints = read_claim_constraints(leaf)
         path = find_path(chain, anchors, now)
-        subject, links = leaf.subject.rfc4514_string(), _links(path)
+        subject, links = leaf.subject.rfc4514_string(), links_of(path.certificates)
     except UNREADABLE:
         raise Fault(Reason.CERTIFICATE_MALFORMED, "a certificate of the chain cannot be read") from None
     return Credential(public_key, entries, constraints, path.not_before, path.not_after, subject, links)
@@ -150,10 +138,3 @@ def check_leaf(leaf: x509.Certificate) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Fault(Reason.CERTIFICATE_UNTRUSTED, "the certificate's key is not P-256")
     return key
-
-
-def _links(path: Path) -> tuple[Link, ...]:
-    return tuple(
-        Link(issuer, certificate.serial_number, distribution_point(certificate))
-        for certificate, issuer in pairwise(path.certificates)
-    )

@@ -4,7 +4,7 @@ The library parses lazily: whatever is read for the first time may raise one of 
 strangers' certificates catch those around the whole of their work.
 """
 
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -46,13 +46,6 @@ _UNDERSTOOD = frozenset(
     )
 )
 _T = TypeVar("_T", bound=x509.ExtensionType)
-
-
-class DistributionPoint(NamedTuple):
-    """Where a certificate's revocation list is, and who signs it when that is not the certificate's issuer."""
-
-    url: str
-    crl_issuer: x509.Name | None
 
 
 def extension(certificate: x509.Certificate, kind: type[_T]) -> _T | None:
@@ -116,16 +109,6 @@ def read_claim_constraints(leaf: x509.Certificate) -> ClaimConstraints | None:
         return claim_constraints.decode(value, enhanced=enhanced is not None)
     except MalformedValue as error:
         raise Fault(Reason.CERTIFICATE_MALFORMED, str(error)) from None
-
-
-def distribution_point(certificate: x509.Certificate) -> DistributionPoint | None:
-    """The first distribution point with a URL (ATIS-1000080 wants exactly one, CRT-17)."""
-    for point in extension(certificate, x509.CRLDistributionPoints) or ():
-        for name in point.full_name or ():
-            if isinstance(name, x509.UniformResourceIdentifier):
-                issuers = [entry.value for entry in point.crl_issuer or () if isinstance(entry, x509.DirectoryName)]
-                return DistributionPoint(name.value, issuers[0] if issuers else None)
-    return None
 
 
 def _unknown(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> bytes | None:
