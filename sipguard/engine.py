@@ -16,7 +16,7 @@ from sipguard.proxy.output import DEBUG, ERROR, INFO, WARNING, Ask, Close, Event
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random
 from sipguard.sip.flow import Flow, Listener, Send
-from sipguard.sip.message import Request
+from sipguard.sip.message import Message, Request
 from sipguard.sip.parser import parse
 from sipguard.sip.response import build_response, stamp_received
 from sipguard.sip.sanity import check
@@ -149,6 +149,8 @@ class Engine:
         """
         self._station.count("malformed", str(error.status))
         request = error.message
+        if flow.reliable and not (isinstance(request, Message) and request.has("via")):
+            self._station.outputs.append(Close(flow))  # whoever talks there does not talk SIP
         if not isinstance(request, Request) or request.method == "ACK" or not request.has("via"):
             return
         tag = hashlib.blake2b(data, digest_size=8).hexdigest()

@@ -43,6 +43,9 @@ class ActiveCalls:
     """The calls that are up, by Call-ID and tag."""
 
     def __init__(self, secret: bytes) -> None:
+        """``secret`` keys the tokens. Raises ValueError when it is empty: anybody could write such tokens."""
+        if not secret:
+            raise ValueError("the secret for Record-Route tokens is empty")
         self._secret = secret
         self._by_tag: dict[tuple[str, str], ActiveCall] = {}
         self._by_record: dict[str, ActiveCall] = {}

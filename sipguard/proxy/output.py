@@ -28,7 +28,7 @@ class Log(NamedTuple):
 
 
 class Close(NamedTuple):
-    """A stream whose framing is lost: close the connection after what was sent."""
+    """A stream on which something arrived that is not SIP: close it after what was sent."""
 
     flow: Flow
 

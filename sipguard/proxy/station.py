@@ -70,9 +70,12 @@ class Station:
         self.counters[labels] = self.counters.get(labels, 0) + 1
 
     def next_identifier(self) -> str:
-        """A record identifier: when this engine first needed one, in hexadecimal seconds, and a sequence number."""
+        """A record identifier: when this engine first needed one, four random digits, and a sequence number.
+
+        The random digits keep two engines apart that started in the same second. Everything is hexadecimal.
+        """
         if not self._boot:
-            self._boot = f"{int(self.wall):x}"
+            self._boot = f"{int(self.wall):x}{self.random()[-4:]}"
         self._sequence += 1
         return f"{self._boot}-{self._sequence:x}"
 

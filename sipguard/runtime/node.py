@@ -5,10 +5,8 @@
 
 import asyncio
 import contextlib
-import secrets
 import socket
 from collections import Counter
-from functools import partial
 
 from sipguard.config import Configuration
 from sipguard.engine import Engine
@@ -22,6 +20,7 @@ from sipguard.runtime.certificates import CertificateFetcher, tls_context
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.composition import Node
 from sipguard.runtime.driver import Driver
+from sipguard.runtime.entropy import Entropy
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.journal import Journal
 from sipguard.runtime.stream import StreamLimits, StreamTransport
@@ -51,7 +50,7 @@ class RunningNode:
             self._fetcher = self._make_fetcher(configuration, loop)
             undo.pop_all()
         worker = configuration.ledger.durability == "disk"
-        self.engine = Engine(node.listeners, node.settings, node.view, partial(secrets.token_hex, 8))
+        self.engine = Engine(node.listeners, node.settings, node.view, Entropy())
         self._journal = Journal(log, configuration.node.name, clock, faults, loop, worker=worker)
         self._driver = Driver(self.engine, self._journal, clock, faults, loop)
         self._watchdog = Watchdog(clock, faults, loop)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipguard.engine import Close
 from sipguard.sip.flow import Flow
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, changed, flow_from, invite, target
 from sipguard.testing.user_agent import UserAgent
@@ -91,3 +92,12 @@ def test_a_caller_on_tcp_is_answered_on_its_connection() -> None:
     (sent,) = stage.requests_to(CARRIER_A, "INVITE")
     first, second = sent.listed("record-route")
     assert (";transport=tcp" in first, ";transport=tcp" in second) == (False, True)
+
+
+@pytest.mark.clause("MSG-11")
+def test_a_stream_that_does_not_talk_sip_is_closed() -> None:
+    """Octets from which not even a response can be built get none, and the connection goes; a datagram gets silence."""
+    stage = Stage()
+    flow = Flow(1, "tcp", "192.0.2.11", 40000, 7)
+    assert stage.network.inject(b"GET / HTTP/1.1\r\n\r\n", flow) == [Close(flow)]
+    assert stage.network.inject(b"GET / HTTP/1.1\r\n\r\n", flow_from(ACME_PBX)) == []
