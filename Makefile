@@ -4,7 +4,12 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-PYTHON3 ?= python3
+# The distribution's Python first: it is built with profile-guided optimisation, one built at home often is not, and the
+# difference is a fifth of the proxy's CPU time.
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON3 ?= $(or $(shell for python in /usr/bin/python3 python3; do \
+		$$python $(NEW_ENOUGH) && { echo $$python; break; }; \
+	done),python3)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
 
