@@ -1,8 +1,9 @@
-"""The PASSporT: what a token must say before it is worth a signature check (RFC 8225, RFC 8588).
+"""The PASSporT: what a token must say before it is worth a signature check (RFC 8225).
 
 A token is three base64url segments. ``read_header`` and ``read_claims`` judge the first two; both raise ``Fault`` with
 the reason. ES256 is settled here, before any key is touched: the token never chooses the algorithm. The types we
-understand are a table from ``ppt`` to the reader of its own claims, so another type is one entry more.
+understand are a table from ``ppt`` to the reader of its own claims, so another type is one entry more. Claims that no
+type of ours knows are accepted: extensions only add (RFC 8225 §8.3).
 """
 
 import re
@@ -11,24 +12,26 @@ from typing import Any, NamedTuple
 
 from sipguard.errors import MalformedValue
 from sipguard.stir import base64url
+from sipguard.stir.claims import Claims, Diversion, PriorityClaims, RichCallData, ShakenClaims, TypeClaims
+from sipguard.stir.fault import Fault
+from sipguard.stir.media_key import read_media_keys
+from sipguard.stir.rich_call_data import read_rich_call_data
 from sipguard.stir.strict_json import parse_object
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Reason
 
+__all__ = ("TYPES", "Claims", "Fault", "ProtectedHeader", "read_claims", "read_header")
+
 _TN = re.compile(r"[0-9*#]{1,32}\Z")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z")
+_R_VALUE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}\Z")  # namespace "." priority (RFC 4412 §3.1)
+_INDEX = re.compile(r"[0-9.]{1,64}\Z")
+_CALLBACK = "psap-callback"
+_EMERGENCY = "esnet."
 _LARGEST_IAT = 1 << 40
 _MOST_DESTINATIONS = 64
-
-
-class Fault(MalformedValue):
-    """A token that fails, and the reason that goes into its verdict."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
+_MOST_PRIORITIES = 32
 
 
 class ProtectedHeader(NamedTuple):
@@ -36,25 +39,6 @@ class ProtectedHeader(NamedTuple):
 
     ppt: str | None
     x5u: str
-
-
-class ShakenClaims(NamedTuple):
-    """The claims particular to ``shaken`` (RFC 8588 §4, §5)."""
-
-    attest: str
-    origid: str
-
-
-class Claims(NamedTuple):
-    """The base claims (RFC 8225 §5) and what the type adds."""
-
-    orig_tn: TN | None
-    orig_uri: str | None
-    dest_tn: tuple[TN, ...]
-    dest_uri: tuple[str, ...]
-    iat: UnixTime
-    shaken: ShakenClaims
-    members: Mapping[str, Any]  # the payload as it is: what constraints of a certificate speak about
 
 
 def read_header(segment: str) -> ProtectedHeader:
@@ -78,7 +62,7 @@ def read_header(segment: str) -> ProtectedHeader:
     return ProtectedHeader(ppt, x5u)
 
 
-def read_claims(segment: str, ppt: str) -> Claims:
+def read_claims(segment: str, ppt: str | None) -> Claims:
     """The claims of a token whose type is in ``TYPES``; raises Fault."""
     try:
         members = parse_object(base64url.decode(segment))
@@ -87,21 +71,28 @@ def read_claims(segment: str, ppt: str) -> Claims:
     iat = members.get("iat")
     if type(iat) is not int or not 0 < iat < _LARGEST_IAT:  # type(): a JSON true is a Python int
         raise Fault(Reason.CLAIMS, "iat is not a number of seconds")
-    orig_tn, orig_uri = _read_orig(members.get("orig"))
+    orig_tn, orig_uri = _read_identity(members.get("orig"), "orig is not exactly one identity")
     dest_tn, dest_uri = _read_dest(members.get("dest"))
-    return Claims(orig_tn, orig_uri, dest_tn, dest_uri, UnixTime(iat), TYPES[ppt](members), members)
+    media_keys = None
+    if "mky" in members:
+        try:
+            media_keys = read_media_keys(members["mky"])
+        except MalformedValue as error:
+            raise Fault(Reason.CLAIMS, str(error)) from None
+    own = TYPES[ppt](members)
+    return Claims(orig_tn, orig_uri, dest_tn, dest_uri, UnixTime(iat), media_keys, own, members)
 
 
-def _read_orig(orig: object) -> tuple[TN | None, str | None]:
-    """Exactly one identity (RFC 8225 §5.2.1)."""
-    if type(orig) is dict and len(orig) == 1:
-        tn = orig.get("tn")
+def _read_identity(identity: object, otherwise: str, extra: int = 0) -> tuple[TN | None, str | None]:
+    """Exactly one identity (RFC 8225 §5.2.1), with at most ``extra`` members beside it."""
+    if type(identity) is dict and 0 < len(identity) <= 1 + extra and not ("tn" in identity and "uri" in identity):
+        tn = identity.get("tn")
         if type(tn) is str and _TN.match(tn):
             return TN(tn), None
-        uri = orig.get("uri")
-        if type(uri) is str and uri:
+        uri = identity.get("uri")
+        if type(uri) is str and ":" in uri:
             return None, uri
-    raise Fault(Reason.CLAIMS, "orig is not exactly one identity")
+    raise Fault(Reason.CLAIMS, otherwise)
 
 
 def _read_dest(dest: object) -> tuple[tuple[TN, ...], tuple[str, ...]]:
@@ -113,10 +104,14 @@ def _read_dest(dest: object) -> tuple[tuple[TN, ...], tuple[str, ...]]:
             and ("tn" not in dest or (type(numbers) is list and 0 < len(numbers) <= _MOST_DESTINATIONS))
             and ("uri" not in dest or (type(uris) is list and 0 < len(uris) <= _MOST_DESTINATIONS))
             and all(type(tn) is str and _TN.match(tn) for tn in numbers)
-            and all(type(uri) is str and uri for uri in uris)
+            and all(type(uri) is str and ":" in uri for uri in uris)
         ):
             return tuple(numbers), tuple(uris)
     raise Fault(Reason.CLAIMS, "dest is not an array of identities")
+
+
+def _read_base(members: dict[str, Any]) -> None:
+    """A PASSporT without a type adds nothing."""
 
 
 def _read_shaken(members: dict[str, Any]) -> ShakenClaims:
@@ -125,7 +120,62 @@ def _read_shaken(members: dict[str, Any]) -> ShakenClaims:
         raise Fault(Reason.CLAIMS, "attest is not A, B or C")
     if type(origid) is not str or not _UUID.match(origid):
         raise Fault(Reason.CLAIMS, "origid is not a UUID")
-    return ShakenClaims(attest, origid)
+    return ShakenClaims(attest, origid, _read_addition(members) if "rcd" in members else None)
 
 
-TYPES: Mapping[str, Callable[[dict[str, Any]], ShakenClaims]] = {"shaken": _read_shaken}
+def _read_addition(members: dict[str, Any]) -> RichCallData | None:
+    """Rich call data in a token of another type: an extra claim that is dropped when wrong, the number stands."""
+    try:
+        return read_rich_call_data(members)
+    except Fault:
+        return None
+
+
+def _read_diversion(members: dict[str, Any]) -> Diversion:
+    if "opt" in members:
+        raise Fault(Reason.CLAIMS, "a div PASSporT holds opt")
+    return _diversion(members, None)
+
+
+def _read_enclosing_diversion(members: dict[str, Any]) -> Diversion:
+    opt = members.get("opt")
+    if type(opt) is not str or opt.count(".") != 2 or opt[:1] == ".":
+        raise Fault(Reason.CLAIMS, "opt is not a PASSporT in full form")
+    return _diversion(members, opt)
+
+
+def _diversion(members: dict[str, Any], opt: str | None) -> Diversion:
+    div = members.get("div")
+    tn, uri = _read_identity(div, "div is not exactly one identity", extra=8)
+    history_index = div.get("hi") if type(div) is dict else None
+    if history_index is not None and not (type(history_index) is str and _INDEX.match(history_index)):
+        raise Fault(Reason.CLAIMS, "hi is not a History-Info index")
+    return Diversion(tn or uri or "", history_index, opt)
+
+
+def _read_priority(members: dict[str, Any]) -> PriorityClaims:
+    rph = members.get("rph")
+    auth = rph.get("auth") if type(rph) is dict else None
+    if (
+        type(auth) is not list
+        or not 0 < len(auth) <= _MOST_PRIORITIES
+        or not all(type(value) is str and "." in value and _R_VALUE.match(value) for value in auth)
+    ):
+        raise Fault(Reason.CLAIMS, "rph.auth is not an array of priorities")
+    values = tuple(value.lower() for value in auth)
+    if "sph" in members:
+        if members["sph"] != _CALLBACK:
+            raise Fault(Reason.CLAIMS, "sph is not psap-callback")
+        if not any(value.startswith(_EMERGENCY) for value in values):
+            raise Fault(Reason.CLAIMS, "sph without an emergency priority")
+    return PriorityClaims(values, "sph" in members)
+
+
+TYPES: Mapping[str | None, Callable[[dict[str, Any]], TypeClaims]] = {
+    None: _read_base,
+    "shaken": _read_shaken,
+    "div": _read_diversion,
+    "div-o": _read_enclosing_diversion,
+    "rph": _read_priority,
+    "rcd": read_rich_call_data,
+}

@@ -1,14 +1,19 @@
 """What the verification service found out: a frozen value that carries its reasons (RFC 8224 §6.2).
 
-A verdict says what is true, never what to do about it. Every Identity header field has its own result; the verdict is
-*passed* when one of them is good, *none* when nothing could be found out (no usable header, or no certificate to be
-had), *failed* otherwise. ``Reason`` is the stable, documented list; each member knows the SIP response code that a
-policy of refusal answers with (RFC 8224 §6.2.2).
+A verdict says what is true, never what to do about it. Every Identity header field has its own result; the verdict on
+the calling number is *passed* when one of them vouches for it and is good, *none* when nothing could be found out (no
+usable header, or no certificate to be had), *failed* otherwise. ``Reason`` is the stable, documented list; each member
+knows the SIP response code that a policy of refusal answers with (RFC 8224 §6.2.2).
+
+Not every PASSporT vouches for the calling number. ``rph`` speaks of priority alone and is judged beside it (a call
+whose priority is not authorised is an ordinary call, RFC 8443 §4.2); ``div`` only leads from one called number to the
+next; rich call data of a third party is about that data.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sipguard.stir.claims import Diversion, PriorityClaims, RichCallData
 from sipguard.stir.unix_time import UnixTime
 
 
@@ -18,6 +23,14 @@ class Verstat(StrEnum):
     PASSED = "TN-Validation-Passed"
     FAILED = "TN-Validation-Failed"
     NONE = "No-TN-Validation"
+
+
+class PriorityVerdict(StrEnum):
+    """What verification says of the call's Resource-Priority (RPH-09)."""
+
+    PASSED = "RPH-Validation-Passed"
+    FAILED = "RPH-Validation-Failed"
+    NONE = "No-RPH-Validation"
 
 
 _PHRASES = {
@@ -49,6 +62,10 @@ class Reason(StrEnum):
     STALE = "stale", 403
     ORIG_MISMATCH = "orig-mismatch", 438
     DEST_MISMATCH = "dest-mismatch", 438
+    DIVERSION = "diversion", 438  # retargeted, and no chain of div PASSporTs leads here
+    MEDIA_KEY = "media-key", 438  # mky holds other fingerprints than the SDP
+    PRIORITY_MISMATCH = "priority-mismatch", 438
+    DIGEST = "digest", 438  # rich call data is not what its digest was taken over
     CERTIFICATE_UNAVAILABLE = "certificate-unavailable", 436
     CERTIFICATE_MALFORMED = "certificate-malformed", 437
     CERTIFICATE_UNTRUSTED = "certificate-untrusted", 437
@@ -80,7 +97,8 @@ class HeaderResult:
     """What one Identity header field came to. ``reason`` None means good; the claims are what the token says.
 
     ``spc`` is the first service provider code of the signer's certificate and set only when that is trusted.
-    ``detail`` is one printable ASCII line that never quotes more than a few characters of the token.
+    ``detail`` is one printable ASCII line that never quotes more than a few characters of the token. ``extension`` is
+    what the type adds to say: a diversion, authorised priorities, rich call data.
     """
 
     ppt: str | None = None
@@ -91,6 +109,14 @@ class HeaderResult:
     spc: str | None = None
     x5u: str | None = None
     iat: UnixTime | None = None
+    extension: Diversion | PriorityClaims | RichCallData | None = None
+
+    @property
+    def vouches(self) -> bool:
+        """Whether this header, when it is good, vouches for the calling number."""
+        if self.ppt == "div" or self.ppt == "rph":
+            return False
+        return not (self.ppt == "rcd" and isinstance(self.extension, RichCallData) and self.extension.third_party)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +142,41 @@ class Verdict:
         """The attestation level of the good header; None unless passed."""
         return self.best.attest if self.best.reason is None else None
 
+    @property
+    def priority(self) -> PriorityVerdict:
+        """Whether an ``rph`` PASSporT authorises the call's priority; one good one is enough."""
+        reasons = [result.reason for result in self.results if result.ppt == "rph"]
+        if not reasons:
+            return PriorityVerdict.NONE
+        return PriorityVerdict.PASSED if None in reasons else PriorityVerdict.FAILED
+
+    @property
+    def priorities(self) -> frozenset[str]:
+        """The Resource-Priority values that are authorised, in lower case."""
+        return frozenset(
+            value
+            for result in self.results
+            if result.reason is None and isinstance(result.extension, PriorityClaims)
+            for value in result.extension.auth
+        )
+
+    @property
+    def rich(self) -> RichCallData | None:
+        """Rich call data that was verified."""
+        for result in self.results:
+            if result.reason is None and isinstance(result.extension, RichCallData):
+                return result.extension
+        return None
+
+    @property
+    def diversions(self) -> tuple[tuple[str, Verstat], ...]:
+        """Each diverting identity and whether its diversion holds (DIV-15)."""
+        return tuple(
+            (result.extension.div, Verstat.PASSED if result.reason is None else Verstat.FAILED)
+            for result in self.results
+            if isinstance(result.extension, Diversion)
+        )
+
 
 _MISSING = HeaderResult(reason=Reason.MISSING, detail="no Identity header field")
 
@@ -125,8 +186,9 @@ def combine(results: tuple[HeaderResult, ...]) -> Verdict:
     best: HeaderResult | None = None
     for result in results:
         if result.reason is None:
-            return Verdict(Verstat.PASSED, results, result)
-        if best is None or best.reason is None or _RANK[result.reason] > _RANK[best.reason]:
+            if result.vouches:
+                return Verdict(Verstat.PASSED, results, result)
+        elif result.ppt != "rph" and (best is None or best.reason is None or _RANK[result.reason] > _RANK[best.reason]):
             best = result
     if best is None:
         return Verdict(Verstat.NONE, results, _MISSING)

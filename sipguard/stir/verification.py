@@ -1,77 +1,59 @@
 """The verification service (RFC 8224 §6.2): Identity header fields in, one verdict out.
 
-Two passes. The first makes every check that needs no certificate, for every header: grammar, algorithm, type, URL,
-claims, freshness, and the numbers against the signalling. Only headers that survive it are worth a certificate; the
-second pass looks that up, checks its validity and scope, and spends one ECDSA operation. A certificate that is not in
-the cache is reported as ``MissingCertificate``, and the caller asks again when it has it or knows that there
-is none.
+Three steps. ``examination`` reads every header by itself; ``comparison`` holds it against the signalling and the clock
+(``diversion`` where the call was retargeted). Only headers that survive both are worth a certificate: the last step
+looks that up, checks its validity and scope, and spends one ECDSA operation. A certificate that is not in the cache is
+reported as ``MissingCertificate``, and the caller asks again when it has it or knows that there is none.
 
 Headers are judged one by one and combined at the end: a bad one beside a good one changes nothing, and a good one for
 other numbers is a bad one. Whatever the octets, the outcome is a value: nothing here raises for a token.
 """
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from sipguard.errors import MalformedValue
-from sipguard.stir import base64url
-from sipguard.stir.certificate import TrustAnchors
+from sipguard.stir.candidate import Candidate, Problem, result_of
+from sipguard.stir.certificate import Credential, TrustAnchors
 from sipguard.stir.certificate_cache import CertificateCache, CertificateFailure
-from sipguard.stir.identity_header import parse_identity
-from sipguard.stir.passport import TYPES, Claims, Fault, ProtectedHeader, read_claims, read_header
+from sipguard.stir.claims import Diversion, PriorityClaims
+from sipguard.stir.comparison import disagreement
+from sipguard.stir.diversion import Chains, MissingCertificate, Outcome, Windows
+from sipguard.stir.examination import Examiner
+from sipguard.stir.replay_cache import ReplayCache
+from sipguard.stir.signalling import Signalling
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import HeaderResult, Reason, Verdict, combine
-from sipguard.stir.x5u import X5uRules, problem
+from sipguard.stir.x5u import X5uRules
+
+__all__ = ("MissingCertificate", "Signalling", "VerificationService", "VerificationSettings")
 
 _ES256: Final = ec.ECDSA(hashes.SHA256())
-_MOST_HEADERS = 16  # Identity fields judged per request: each may cost a fetch and a signature check
-_MOST_KNOWN_HEADERS = 4096  # protected headers remembered; a signer uses the same one for every call
-_LONGEST_KNOWN_HEADER = 2048
-_LONGEST_TOKEN = 32768
-
-
-class MissingCertificate(NamedTuple):
-    """The verdict depends on this certificate, which is not in the cache."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Signalling:
-    """What the request itself says, in canonical numbers (RFC 8224 §8.3)."""
-
-    orig: tuple[TN, ...]  # the asserted identities: P-Asserted-Identity when there is one, else From (AS-23)
-    dest: tuple[TN, ...]  # To
-    call_id: str
-    request_tn: TN | None = None  # the request URI
-    date: UnixTime | None = None
+_MOST_HEADERS: Final = 16  # Identity fields judged per request: each may cost a fetch and a signature check
+_LONGEST_ORIGINAL_WINDOW: Final = 3 * 3600  # RFC 8946 §4.2 step 4
+_ALWAYS_ASKED: Final = frozenset(("rph", "rcd"))  # what they say is worth a fetch beside a number that is verified
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationSettings:
-    """The configuration of a verification service."""
+    """The configuration of a verification service.
+
+    ``priority_authorities`` says whose certificates (service provider codes) may authorise which Resource-Priority
+    namespaces: no certificate tells, and not any provider may (RFC 8443 §3). Nobody may by default.
+    """
 
     window: int = 60  # seconds iat may lie in the past or in the future (VS-10)
+    original_window: int = 60  # the same for PASSporTs from before a diversion (calls transferred late)
     replay_capacity: int = 65536  # signatures remembered for their window; the oldest goes first
     x5u: X5uRules = field(default_factory=X5uRules)
-
-
-class _Candidate(NamedTuple):
-    """A header that passed every check that needs no certificate."""
-
-    protected: ProtectedHeader
-    claims: Claims
-    signing_input: bytes
-    signature: bytes
-    remark: str  # what a good result says beside being good
+    priority_authorities: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class VerificationService:
@@ -81,8 +63,10 @@ class VerificationService:
         """``anchors`` are what certificates in the cache must have been validated against."""
         self.anchors = anchors
         self.settings = settings or VerificationSettings()
-        self._known_headers: dict[str, ProtectedHeader | HeaderResult] = {}
-        self._replays = _ReplayCache(self.settings.replay_capacity)
+        original = min(max(self.settings.window, self.settings.original_window), _LONGEST_ORIGINAL_WINDOW)
+        self._windows = Windows(self.settings.window, original)
+        self._examiner = Examiner(self.settings.x5u)
+        self._replays = ReplayCache(self.settings.replay_capacity)
 
     def verify(
         self,
@@ -95,169 +79,122 @@ class VerificationService:
         """The verdict over a request's Identity header field values, or the certificate that is needed first.
 
         ``unavailable`` are URLs already tried in vain for this request. Only the first 16 fields are judged. Once one
-        of them passes no certificate is asked for any more. Never raises.
+        of them passes, no certificate is asked for that could only pass it again. Never raises.
         """
-        results: list[HeaderResult] = []
-        waiting: list[_Candidate] = []
-        passed = False
+        examine = self._examiner.examine
+        examined: list[Candidate | HeaderResult] = []
+        diverted = False
         for value in identities[:_MOST_HEADERS]:
-            outcome = self._examine(value, signalling, now)
-            if isinstance(outcome, _Candidate):
-                proved = self._prove(outcome, signalling, cache, now, unavailable)
-                if proved is None:
-                    waiting.append(outcome)
-                    continue
-                outcome = proved
-            passed = passed or outcome.reason is None
-            results.append(outcome)
-        if waiting:
-            if not passed:
-                return MissingCertificate(waiting[0].protected.x5u)
-            results.extend(_not_needed(candidate) for candidate in waiting)
-        return combine(tuple(results))
-
-    def _examine(self, value: str, signalling: Signalling, now: UnixTime) -> _Candidate | HeaderResult:
-        """Every check of one header that needs no certificate (RFC 8224 §6.2 steps 1, 2 and 4)."""
-        try:
-            header = parse_identity(value)
-        except MalformedValue as error:
-            return HeaderResult(reason=Reason.MALFORMED_HEADER, detail=str(error))
-        token, (info, alg, ppt) = header
-        if ppt is not None and ppt not in TYPES:
-            return HeaderResult(ppt[:32], Reason.UNSUPPORTED_PPT, "a PASSporT type we don't understand", x5u=info)
-        if info is None:
-            return HeaderResult(ppt, Reason.INFO_MISSING, "no info parameter")
-        if header.compact:
-            return HeaderResult(ppt, Reason.COMPACT_FORM, "SHAKEN has no compact form", x5u=info)
-        if alg is not None and alg != "ES256":
-            return HeaderResult(ppt, Reason.ALGORITHM, "the alg parameter is not ES256", x5u=info)
-        segments = token.split(".")
-        if len(segments) != 3 or len(token) > _LONGEST_TOKEN:
-            return HeaderResult(ppt, Reason.MALFORMED_TOKEN, "not three segments", x5u=info)
-        protected = self._protected_header(segments[0])
-        if isinstance(protected, HeaderResult):
-            return protected
-        if protected.ppt is None or protected.ppt != ppt:
-            return HeaderResult(ppt, Reason.PPT_MISMATCH, "ppt of header and token are not the same", x5u=info)
-        if protected.x5u != info:
-            return HeaderResult(ppt, Reason.INFO_MISMATCH, "info and x5u are not the same", x5u=info)
-        try:
-            signature = base64url.decode(segments[2])
-            claims = read_claims(segments[1], protected.ppt)
-        except Fault as fault:
-            return HeaderResult(ppt, fault.reason, fault.detail, x5u=info)
-        except MalformedValue as error:
-            return HeaderResult(ppt, Reason.MALFORMED_TOKEN, f"signature: {error}", x5u=info)
-        if len(signature) != 64:
-            return HeaderResult(ppt, Reason.MALFORMED_TOKEN, "the signature is not 64 octets", x5u=info)
-        reason, detail = self._compare(claims, signalling, now)
-        if reason is not None:
-            return _result(protected, claims, reason, detail)
-        signing_input = token[: len(segments[0]) + len(segments[1]) + 1].encode("ascii")
-        return _Candidate(protected, claims, signing_input, signature, detail)
-
-    def _protected_header(self, segment: str) -> ProtectedHeader | HeaderResult:
-        """The protected header of a token, with the rules on its URL applied; a signer's is read once."""
-        known = self._known_headers.get(segment)
-        if known is not None:
-            return known
-        try:
-            known = read_header(segment)
-            refusal = problem(known.x5u, self.settings.x5u)
-            if refusal is not None:
-                known = HeaderResult(known.ppt, Reason.X5U_REFUSED, refusal, x5u=known.x5u)
-        except Fault as fault:
-            known = HeaderResult(reason=fault.reason, detail=fault.detail)
-        if len(segment) <= _LONGEST_KNOWN_HEADER:
-            if len(self._known_headers) >= _MOST_KNOWN_HEADERS:
-                self._known_headers.clear()  # cheaper than an order of use, and as bounded
-            self._known_headers[segment] = known
-        return known
-
-    def _compare(self, claims: Claims, signalling: Signalling, now: UnixTime) -> tuple[Reason | None, str]:
-        """Freshness, and the claims against the signalling, which a token never replaces (RFC 8224 §6.2.4)."""
-        age = now - claims.iat
-        window = self.settings.window
-        if not -window <= age <= window:
-            return Reason.STALE, f"iat is {abs(age)} s in the {'past' if age > 0 else 'future'}"
-        if claims.orig_tn is None or claims.orig_tn not in signalling.orig:
-            return Reason.ORIG_MISMATCH, "orig is not the calling number"
-        for number in signalling.dest:
-            if number in claims.dest_tn:
-                break
+            item = examine(value, signalling)
+            if isinstance(item, Candidate) and type(item.claims.own) is Diversion:
+                diverted = True
+            examined.append(item)
+        outcomes: list[Outcome]
+        if diverted:
+            prove = partial(self._prove, signalling, cache, now, unavailable)
+            outcomes = Chains(examined, signalling, now, self._windows, prove).judge()
         else:
-            return Reason.DEST_MISMATCH, "dest does not hold the called number"
-        if signalling.date is not None and abs(now - signalling.date) > window:
-            return None, "Date is outside the window, iat was used"  # RFC 8224 §6.2 step 4
-        return None, ""
+            outcomes = [
+                item if isinstance(item, HeaderResult) else self._judge(item, signalling, cache, now, unavailable)
+                for item in examined
+            ]
+        return _settle(examined, outcomes)
 
-    def _prove(
+    def _judge(
         self,
-        candidate: _Candidate,
+        candidate: Candidate,
         signalling: Signalling,
         cache: CertificateCache,
         now: UnixTime,
         unavailable: frozenset[str],
-    ) -> HeaderResult | None:
-        """The checks of one header that need its certificate; None when that is neither known nor given up."""
-        protected, claims, signing_input, signature, detail = candidate
-        url = protected.x5u
+    ) -> Outcome:
+        """The outcome of a header that stands for itself, which a token never replaces (RFC 8224 §6.2.4)."""
+        problem = disagreement(candidate, signalling, now, self.settings.window)
+        if problem is not None:
+            return result_of(candidate, problem.reason, problem.detail)
+        return self._prove(signalling, cache, now, unavailable, candidate)
+
+    def _prove(
+        self,
+        signalling: Signalling,
+        cache: CertificateCache,
+        now: UnixTime,
+        unavailable: frozenset[str],
+        candidate: Candidate,
+    ) -> Outcome:
+        """The checks of one header that need its certificate."""
+        (_, url), claims, signing_input, signature, _ = candidate
         credential = cache.get(url, now)
         if credential is None:
             if url not in unavailable:
-                return None
-            return _result(protected, claims, Reason.CERTIFICATE_UNAVAILABLE, "the certificate could not be fetched")
+                return MissingCertificate(url)
+            return result_of(candidate, Reason.CERTIFICATE_UNAVAILABLE, "the certificate could not be fetched")
         if isinstance(credential, CertificateFailure):
-            return _result(protected, claims, credential.reason, credential.detail)
+            return result_of(candidate, credential.reason, credential.detail)
         spc = credential.spc
-        if not (credential.valid_at(now) and credential.valid_at(claims.iat)):
-            return _result(protected, claims, Reason.CERTIFICATE_EXPIRED, "not valid now and at iat", spc)
-        if claims.orig_tn is None or not credential.covers(claims.orig_tn):
-            return _result(protected, claims, Reason.CERTIFICATE_SCOPE, "the calling number is not covered", spc)
-        if credential.constraints is not None:
-            violation = credential.constraints.violation(claims.members)
-            if violation is not None:
-                return _result(protected, claims, Reason.CLAIMS_NOT_PERMITTED, violation, spc)
+        problem = self._scope_problem(candidate, credential, now)
+        if problem is not None:
+            return result_of(candidate, problem.reason, problem.detail, spc)
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
         try:
             credential.public_key.verify(encode_dss_signature(r, s), signing_input, _ES256)
         except InvalidSignature:
-            return _result(protected, claims, Reason.SIGNATURE, "the signature is not that of the certificate", spc)
-        if self._replays.replayed(r, signalling.call_id, now, UnixTime(claims.iat + self.settings.window)):
-            return _result(protected, claims, Reason.REPLAYED, "the token was already used for another call", spc)
-        return _result(protected, claims, None, detail, spc)
+            if url not in unavailable and cache.may_refetch(url, now):
+                return MissingCertificate(url)  # the signer may have a new key at the same place
+            return result_of(candidate, Reason.SIGNATURE, "the signature is not that of the certificate", spc)
+        if self._replays.replayed(r, signalling.call_id, now, UnixTime(claims.iat + self._windows.inner)):
+            return result_of(candidate, Reason.REPLAYED, "the token was already used for another call", spc)
+        return result_of(candidate, None, _remark(signalling, now, self.settings.window), spc)
+
+    def _scope_problem(self, candidate: Candidate, credential: Credential, now: UnixTime) -> Problem | None:
+        """Why a certificate does not speak for what the token claims."""
+        claims = candidate.claims
+        if not (credential.valid_at(now) and credential.valid_at(claims.iat)):
+            return Problem(Reason.CERTIFICATE_EXPIRED, "not valid now and at iat")
+        own = claims.own
+        if type(own) is PriorityClaims:
+            problem = self._priority_problem(own, credential)
+            if problem is not None:
+                return problem
+        elif type(own) is Diversion:
+            if ":" in own.div or not credential.covers(TN(own.div)):
+                return Problem(Reason.CERTIFICATE_SCOPE, "the diverting number is not covered")
+        elif claims.orig_tn is None or not credential.covers(claims.orig_tn):
+            return Problem(Reason.CERTIFICATE_SCOPE, "the calling number is not covered")
+        if credential.constraints is not None:
+            violation = credential.constraints.violation(claims.members)
+            if violation is not None:
+                return Problem(Reason.CLAIMS_NOT_PERMITTED, violation)
+        return None
+
+    def _priority_problem(self, own: PriorityClaims, credential: Credential) -> Problem | None:
+        """Whether the signer is no authority for a namespace it authorises (RPH-03)."""
+        codes = credential.tn_auth_list.service_provider_codes
+        for value in own.auth:
+            authorities = self.settings.priority_authorities.get(value.partition(".")[0], frozenset())
+            if authorities.isdisjoint(codes):
+                return Problem(Reason.CERTIFICATE_SCOPE, "the signer is no authority for this priority")
+        return None
 
 
-class _ReplayCache:
-    """The signatures accepted within their window, each with the call it came with (RFC 8224 §12.1, VS-12).
-
-    Keyed on r: a second valid signature is easily made from a first by negating s, but it keeps r.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._seen: OrderedDict[int, tuple[str, UnixTime]] = OrderedDict()
-
-    def replayed(self, r: int, call_id: str, now: UnixTime, until: UnixTime) -> bool:
-        """Whether this signature came with another call before; if not it is remembered for this one."""
-        seen = self._seen
-        known = seen.get(r)
-        if known is not None and known[1] >= now:
-            return known[0] != call_id
-        seen[r] = (call_id, until)
-        if len(seen) > self._capacity:
-            seen.popitem(last=False)
-        return False
+def _settle(examined: Sequence[Candidate | HeaderResult], outcomes: Sequence[Outcome]) -> Verdict | MissingCertificate:
+    """The verdict, unless it waits for a certificate that could still change it."""
+    if len(outcomes) == 1:
+        return outcomes[0] if isinstance(outcomes[0], MissingCertificate) else combine((outcomes[0],))
+    passed = any(type(outcome) is HeaderResult and outcome.reason is None and outcome.vouches for outcome in outcomes)
+    results = []
+    for item, outcome in zip(examined, outcomes, strict=True):
+        if isinstance(outcome, MissingCertificate):
+            if not passed or not isinstance(item, Candidate) or item.protected.ppt in _ALWAYS_ASKED:
+                return outcome
+            detail = "not fetched: another header passed"
+            outcome = result_of(item, Reason.CERTIFICATE_UNAVAILABLE, detail)
+        results.append(outcome)
+    return combine(tuple(results))
 
 
-def _result(
-    protected: ProtectedHeader, claims: Claims, reason: Reason | None, detail: str, spc: str | None = None
-) -> HeaderResult:
-    attest, origid = claims.shaken
-    return HeaderResult(protected.ppt, reason, detail, attest, origid, spc, protected.x5u, claims.iat)
-
-
-def _not_needed(candidate: _Candidate) -> HeaderResult:
-    """A header whose certificate is not fetched because another header has already passed."""
-    detail = "not fetched: another header passed"
-    return _result(candidate.protected, candidate.claims, Reason.CERTIFICATE_UNAVAILABLE, detail)
+def _remark(signalling: Signalling, now: UnixTime, window: int) -> str:
+    """What a good result says beside being good (RFC 8224 §6.2 step 4)."""
+    if signalling.date is not None and abs(now - signalling.date) > window:
+        return "Date is outside the window, iat was used"
+    return ""

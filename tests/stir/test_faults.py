@@ -104,7 +104,7 @@ FIELD_FAULTS = [
     Case("unsupported ppt", parameters(f"{INFO};ppt=foo"), "unsupported-ppt", 428),
     Case(
         "only unsupported ppt values",
-        lambda: [identity().replace("=shaken", f"={p}") for p in ("div", "rph")],
+        lambda: [identity().replace("=shaken", f"={p}") for p in ("foo", "msgi")],
         "unsupported-ppt",
         428,
     ),

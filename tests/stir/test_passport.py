@@ -2,9 +2,10 @@
 
 import pytest
 
+from sipguard.stir.claims import ShakenClaims
 from sipguard.stir.passport import Fault, read_claims, read_header
 from sipguard.stir.verdict import Reason
-from tests.stir.kit import CLAIMS, DEST, HEADER, ORIG, URL, changed, segment
+from tests.stir.kit import CLAIMS, DEST, HEADER, ORIG, ORIGID, URL, changed, segment
 
 
 def test_a_header_is_read() -> None:
@@ -16,7 +17,7 @@ def test_a_header_is_read() -> None:
 @pytest.mark.clause("PPT-09", "PPT-10")
 def test_claims_we_do_not_know_are_ignored() -> None:
     """Extensions only add: the base claims are read as before."""
-    extra = {**CLAIMS, "rcd": {"nam": "Zoë"}, "mky": [], "zzz": [[["x"]]]}
+    extra = {**CLAIMS, "confidence": "high", "zzz": [[["x"]]], "Zoë": None}
     claims = read_claims(segment(extra), "shaken")
     assert claims._replace(members=CLAIMS) == read_claims(segment(CLAIMS), "shaken")
     assert claims.members == extra
@@ -29,7 +30,7 @@ def test_several_destinations_of_both_kinds() -> None:
         segment(changed(CLAIMS, {"dest": {"tn": [DEST, "911"], "uri": ["sip:bob@example.com"]}})), "shaken"
     )
     assert (claims.dest_tn, claims.dest_uri) == ((DEST, "911"), ("sip:bob@example.com",))
-    assert (claims.orig_tn, claims.orig_uri, claims.shaken.attest) == (ORIG, None, "A")
+    assert (claims.orig_tn, claims.orig_uri, claims.own) == (ORIG, None, ShakenClaims("A", ORIGID, None))
 
 
 @pytest.mark.clause("PIT-6")
