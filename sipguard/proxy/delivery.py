@@ -35,9 +35,9 @@ class Delivery:
 
     # --- contexts
 
-    def open(self, server: ServerTransaction, now: float) -> ResponseContext:
+    def open(self, server: ServerTransaction) -> ResponseContext:
         """Remember a request until its final answer."""
-        context = ResponseContext(self, server, now)
+        context = ResponseContext(self, server)
         server.context = context
         self._station.pending += 1
         return context

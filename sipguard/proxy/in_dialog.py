@@ -62,7 +62,7 @@ class InDialog:
         if passage is None:
             self._station.answer(server, 481, now)
             return
-        passage.context = self._delivery.open(server, now)
+        passage.context = self._delivery.open(server)
         if server.method == "BYE":
             self._bye(server.request, passage, now)
         elif passage.active is not None and server.method in _REFRESHING:

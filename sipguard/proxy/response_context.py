@@ -1,6 +1,6 @@
 """The response context (RFC 3261 §16.7): one server transaction, the targets tried for it, the best response so far."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
@@ -12,11 +12,15 @@ from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.server import ServerTransaction
 from sipguard.transaction.timers import Timer
 
-if TYPE_CHECKING:
-    from sipguard.proxy.delivery import Delivery
-
 FAILOVER_CODES = frozenset((408, 503))  # try the next target (RFC 3263 §4.3); never after a 6xx
 _PREFERRED_4XX = frozenset((401, 407, 415, 420, 484))
+
+
+class ContextKeeper(Protocol):
+    """Whoever decides what becomes of a context."""
+
+    def timer_c(self, context: "ResponseContext", now: float) -> None:
+        """Timer C of the context's INVITE is due."""
 
 
 class Attempt:
@@ -46,22 +50,20 @@ class ResponseContext:
         "cancelled",
         "client",
         "decision",
-        "delivery",
         "done",
         "expired",
+        "keeper",
         "next_attempt",
         "original_from",
         "parked",
         "route",
         "server",
-        "started_at",
         "timer_c",
     )
 
-    def __init__(self, delivery: "Delivery", server: ServerTransaction, started_at: float) -> None:
-        self.delivery = delivery
+    def __init__(self, keeper: ContextKeeper, server: ServerTransaction) -> None:
+        self.keeper = keeper
         self.server = server
-        self.started_at = started_at
         self.call: Call | None = None
         self.decision: Decision | None = None
         self.active: ActiveCall | None = None
@@ -84,7 +86,7 @@ class ResponseContext:
 
     def fire(self, _kind: int, now: float) -> None:
         """Timer C is due."""
-        self.delivery.timer_c(self, now)
+        self.keeper.timer_c(self, now)
 
 
 def rank(code: int) -> tuple[int, int]:

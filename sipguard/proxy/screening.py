@@ -32,7 +32,7 @@ class Screening:
         directory = station.view.directory
         trunk = directory.trunk_at(server.flow.host)
         account = directory.account(trunk.account) if trunk is not None and trunk.account is not None else None
-        context = self._delivery.open(server, now)
+        context = self._delivery.open(server)
         context.call = call = Call(
             station.next_identifier(),
             server.request,
