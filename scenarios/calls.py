@@ -100,13 +100,13 @@ def termination(carrier: OtherCarrier) -> list[Planned]:
     rows = (
         ("valid PASSporT", "signed by another carrier", world.STRICT, good, Outcome("acme-pbx", 200, "verify", PASSED)),
         ("tampered, strict", "claims changed after signing", world.STRICT, tampered(good),
-         Outcome("refused", 438, "stir.invalid")),
+         Outcome("refused", 438, "stir.signature")),
         ("tampered, lenient", "the same by a trunk set to tag", world.LENIENT, tampered(good),
          Outcome("acme-pbx", 200, "verify", FAILED)),
         ("unsigned", "no Identity header", world.STRICT, None, Outcome("acme-pbx", 200, "verify", NONE)),
         ("stale", "signed ten minutes ago", world.STRICT, stale, Outcome("refused", 403, "stir.stale")),
         ("for another number", "signed for another called number", world.STRICT, elsewhere,
-         Outcome("refused", 438, "stir.invalid")),
+         Outcome("refused", 438, "stir.dest-mismatch")),
     )  # fmt: skip
     return [
         Planned(title, sent, source, _keys(friend, called, *([f"Identity: {identity}"] if identity else [])), expected)

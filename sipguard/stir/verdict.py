@@ -161,6 +161,14 @@ class Verdict:
         )
 
     @property
+    def callback(self) -> bool:
+        """Whether an authority says that an emergency centre calls back (RFC 9027 §4)."""
+        return any(
+            result.reason is None and isinstance(result.extension, PriorityClaims) and result.extension.callback
+            for result in self.results
+        )
+
+    @property
     def rich(self) -> RichCallData | None:
         """Rich call data that was verified."""
         for result in self.results:

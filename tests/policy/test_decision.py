@@ -25,7 +25,7 @@ def test_a_deterministic_refusal_names_its_rule():
 
 def test_a_stir_refusal_needs_no_reason():
     """Its code and phrase already are the reason (RFC 8224 §6.2.2)."""
-    assert Decision(438, "Invalid Identity Header", "stir.invalid").reason(PolicySettings()) is None
+    assert Decision(438, "Invalid Identity Header", "stir.signature").reason(PolicySettings()) is None
 
 
 def test_forwarding_is_a_decision_without_a_code():

@@ -2,18 +2,32 @@
 
 Three separate choices, each with a default and an override per trunk: a call that carries no usable Identity header
 (``require_identity``), one whose signature is wrong (``on_failure``), and one whose certificate could not be had
-(``on_unavailable``). Calls to an emergency number, and calls back from an emergency centre that a trusted trunk vouches
-for (RFC 7090, EMG-09), are never refused here (VS-39).
+(``on_unavailable``). Calls to an emergency number, and calls back from an emergency centre that a trusted trunk or an
+``rph`` PASSporT vouches for (RFC 7090, RFC 9027, EMG-09), are never refused here (VS-39).
 """
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.policy.finding import Refusal
+from sipguard.policy.resource_priority import is_callback
 from sipguard.policy.view import View
-from sipguard.stir.verdict import Verdict, Verstat
+from sipguard.stir.verdict import Reason, Verdict, Verstat
 
-_RULES = {403: "stir.stale", 428: "stir.missing", 436: "stir.unavailable", 437: "stir.certificate", 438: "stir.invalid"}
+_MALFORMED = (
+    Reason.MALFORMED_HEADER, Reason.INFO_MISSING, Reason.COMPACT_FORM, Reason.MALFORMED_TOKEN, Reason.ALGORITHM,
+    Reason.PPT_MISMATCH, Reason.INFO_MISMATCH, Reason.CLAIMS, Reason.PRIORITY_MISMATCH, Reason.DIGEST,
+)  # fmt: skip
+_UNTRUSTED = (Reason.CERTIFICATE_MALFORMED, Reason.CERTIFICATE_TN_LIST, Reason.CERTIFICATE_TN_REFERENCE)
+# Most reasons are rules of their own; what an operator would never treat differently shares one.
+RULE_OF = {
+    **{reason: f"stir.{reason.value}" for reason in Reason},
+    **dict.fromkeys(_MALFORMED, "stir.malformed"),
+    **dict.fromkeys(_UNTRUSTED, "stir.certificate-untrusted"),
+    Reason.UNSUPPORTED_PPT: "stir.missing",
+    Reason.CERTIFICATE_UNAVAILABLE: "stir.unavailable",
+    Reason.CERTIFICATE_STATUS: "stir.certificate-revoked",
+}
 
 
 def examine(call: Call, view: View) -> Refusal | None:
@@ -22,9 +36,9 @@ def examine(call: Call, view: View) -> Refusal | None:
         return None
     verdict = call.verified.verdict
     reason = verdict.reason
-    if reason is None or not _refused(verdict, call, view) or _emergency(call, view):
+    if reason is None or not _refused(verdict, call, view) or _emergency(verdict, call, view):
         return None
-    return Refusal(_RULES[reason.code], verdict.best.detail or reason.value)
+    return Refusal(RULE_OF[reason], verdict.best.detail or reason.value)
 
 
 def _refused(verdict: Verdict, call: Call, view: View) -> bool:
@@ -36,9 +50,8 @@ def _refused(verdict: Verdict, call: Call, view: View) -> bool:
     return (trunk.on_failure or policy.verify_on_failure) == "reject"
 
 
-def _emergency(call: Call, view: View) -> bool:
-    priority = call.request.value("priority")
-    if priority is not None and priority.lower() == "psap-callback" and call.trunk.trusted:
+def _emergency(verdict: Verdict, call: Call, view: View) -> bool:
+    if is_callback(call.request) and (call.trunk.trusted or verdict.callback):
         return True
     try:
         return emergency_number(call.request_uri, call.trunk.dial_plan, view.policy.emergency_numbers) is not None

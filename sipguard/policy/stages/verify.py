@@ -11,9 +11,12 @@ from sipguard.policy.call import Call
 from sipguard.policy.finding import Verified
 from sipguard.policy.need import CertificateNeed
 from sipguard.policy.presented import ASSERTED, from_number, numbers
+from sipguard.policy.resource_priority import is_callback, resource_priorities
 from sipguard.policy.view import View
 from sipguard.sip.date import parse_date
-from sipguard.stir.telephone_number import TN
+from sipguard.sip.uri import parse_uri
+from sipguard.stir.media_key import fingerprints
+from sipguard.stir.telephone_number import TN, normalise_uri
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verification import MissingCertificate, Signalling
 
@@ -51,17 +54,37 @@ def _signalling(call: Call) -> Signalling:
     to_tn = call.to_tn
     stated = request.value("date")
     date = None if stated is None else parse_date(stated)
+    request_tn = _request_tn(call)
     return Signalling(
         orig=orig,
         dest=() if to_tn is None else (to_tn,),
         call_id=request.call_id,
-        request_tn=_request_tn(call),
+        request_tn=request_tn,
         date=None if date is None else UnixTime(date),
+        to_uri=_to_uri(call) if to_tn is None else None,
+        request_uri=_request_uri(call) if request_tn is None else None,
+        media_keys=fingerprints(request.body),
+        resource_priority=resource_priorities(request),
+        callback=is_callback(request),
     )
 
 
 def _request_tn(call: Call) -> TN | None:
     try:
         return call.request_tn
+    except MalformedValue:
+        return None
+
+
+def _to_uri(call: Call) -> str | None:
+    try:
+        return normalise_uri(parse_uri(call.request.to.uri))
+    except MalformedValue:
+        return None
+
+
+def _request_uri(call: Call) -> str | None:
+    try:
+        return normalise_uri(call.request_uri)
     except MalformedValue:
         return None

@@ -7,13 +7,12 @@ import pytest
 from sipguard.policy.finding import Refusal, Verified
 from sipguard.policy.rules import RULES
 from sipguard.policy.settings import PolicySettings
-from sipguard.policy.stages.enforce import examine
+from sipguard.policy.stages.enforce import RULE_OF, examine
 from sipguard.stir.verdict import Reason
 from tests.policy.kit import CONVERSATIONAL, OWNED, call_of, failed, invite, passed, view_of
 
 STRICT = PolicySettings(verify_on_failure="reject", verify_on_unavailable="reject", verify_require=True)
 ABSENT = (Reason.MISSING, Reason.UNSUPPORTED_PPT)
-RULE = {403: "stir.stale", 428: "stir.missing", 436: "stir.unavailable", 437: "stir.certificate", 438: "stir.invalid"}
 
 
 def enforced(verdict, policy=None, trunk=CONVERSATIONAL, *headers, uri=f"sip:+{OWNED}@p"):
@@ -36,8 +35,21 @@ def test_a_strict_policy_refuses_each_reason_with_its_code(reason):
     """Every reason is refused by the rule whose answer is the code of RFC 8224."""
     finding = enforced(failed(reason), STRICT)
     assert isinstance(finding, Refusal)
-    assert finding.rule == RULE[reason.code]
     assert RULES[finding.rule].code == reason.code
+    assert RULES[finding.rule].phrase == reason.phrase
+
+
+def test_rule_names_tell_what_was_wrong():
+    """The names an operator reads in the record say which check failed; like is told with like."""
+    assert [RULE_OF[reason] for reason in (Reason.STALE, Reason.SIGNATURE, Reason.REPLAYED, Reason.DEST_MISMATCH)] == [
+        "stir.stale",
+        "stir.signature",
+        "stir.replayed",
+        "stir.dest-mismatch",
+    ]
+    assert RULE_OF[Reason.CERTIFICATE_TN_LIST] == RULE_OF[Reason.CERTIFICATE_UNTRUSTED] == "stir.certificate-untrusted"
+    assert RULE_OF[Reason.ALGORITHM] == RULE_OF[Reason.CLAIMS] == "stir.malformed"
+    assert {RULE_OF[reason] for reason in Reason} == {name for name in RULES if name.startswith("stir.")}
 
 
 def test_a_good_call_passes_the_strict_policy():
