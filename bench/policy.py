@@ -13,6 +13,8 @@ from sipguard.policy.call import Call
 from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.sip.uri import parse_uri
 from sipguard.stir.authentication import Signer
+from sipguard.stir.generations import Generations
+from sipguard.stir.signing_key import FileKey
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 from sipguard.testing.sample import ACME_PBX, OWNED, WALL, Sample, flow_from, invite
@@ -40,8 +42,8 @@ def measure(name: str, action: Callable[[], object], events: int = 1) -> None:
 def one_call(sample: Sample) -> Callable[[], object]:
     """The chain over a fresh copy of a request, so that reading its typed fields counts."""
     signer = sample.signer
-    free = FreeSigner("default", new_key(), signer.chain, signer.url)
-    view = replace(sample.view, signers={"default": free})
+    free = FreeSigner("default", FileKey(new_key()), signer.chain, signer.url)
+    view = replace(sample.view, signers={"default": Generations("default", [free])})
     trunk = sample.directory.trunks["acme-pbx"]
     account = sample.directory.account("acme")
     request = invite(headers=(f"P-Asserted-Identity: <sip:+{OWNED}@pbx.example>",))

@@ -52,7 +52,8 @@ def summarise(configuration: Configuration, node: Node) -> dict[str, object]:
         "accounts": len(directory.accounts),
         "signing": [
             f"{name} (SPC {signer.spc}, until {datetime.fromtimestamp(signer.not_after, UTC):%Y-%m-%d})"
-            for name, signer in node.view.signers.items()
+            for name, generations in node.view.signers.items()
+            for signer in generations.signers
         ],
         "trust anchors": len(node.view.verification.anchors),
         "policy": node.view.policy.revision,

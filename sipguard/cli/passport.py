@@ -161,7 +161,10 @@ def _configured(config: Path, name: str) -> Signer:
     if name not in signers:
         known = ", ".join(sorted(signers)) or "none"
         raise SipguardError(f"no certificate {name!r} in stir.sign.certificates; there are: {known}")
-    return signers[name]
+    current = signers[name].current(Clock().unix_time())
+    if current is None:
+        raise SipguardError(f"certificate {name!r} is not valid now")
+    return current
 
 
 def _show_verdict(verdict: Verdict, judge: Verifier, unchecked: list[str], as_json: bool) -> None:

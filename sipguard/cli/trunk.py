@@ -43,6 +43,7 @@ def add(
         bool | None, typer.Option("--require-identity/--allow-unsigned", help="Refuse unsigned calls.")
     ] = None,
     certificate: Annotated[str, typer.Option(help="The certificate its calls are signed with.")] = "default",
+    gateway: Annotated[bool, typer.Option("--gateway", help="It brings calls of others, signed C if at all.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -51,7 +52,7 @@ def add(
         "name": name, "side": side, "account": account, "sources": source, "targets": target, "classes": traffic_class,
         "trusted": trusted or None, "on_mismatch": on_mismatch, "default_number": default_number, "country": country,
         "on_failure": on_failure, "on_unavailable": on_unavailable, "require_identity": require_identity,
-        "certificate": certificate,
+        "certificate": certificate, "gateway": gateway or None,
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
     open_registry(config).trunks.add(trunk)

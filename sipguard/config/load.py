@@ -58,7 +58,22 @@ def problem_of(detail: ErrorDetails, raw: Raw) -> Problem:
         message = "is required"
     if location[:2] == ("policy", "rules") and detail["type"] in ("extra_forbidden", "missing"):
         message += '; rule names stand in quotes: rules."source.unknown".mode = "report"'
-    return Problem(dotted(location, raw), message)
+    return Problem(dotted(as_written(location, raw), raw), message)
+
+
+def as_written(location: tuple[str | int, ...], raw: Raw) -> tuple[str | int, ...]:
+    """A location as the file has it, where a table that stands alone is not counted like one of a list."""
+    place: Any = raw
+    parts: list[str | int] = []
+    for part in location:
+        if isinstance(part, int) and isinstance(place, Mapping):
+            continue
+        parts.append(part)
+        try:
+            place = place[part]
+        except (KeyError, IndexError, TypeError):
+            place = None
+    return tuple(parts)
 
 
 def dotted(location: tuple[str | int, ...], raw: Raw) -> str:

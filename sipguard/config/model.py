@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from sipguard.config.address import SocketAddress, parse_socket_address
+from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
 from sipguard.config.section import ConfiguredPath, Section
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
 from sipguard.policy.rules import RULES, Mode
+from sipguard.stir.authentication import SERIAL
 from sipguard.stir.x5u import locate
 
 SIP_PORT = 5060
@@ -103,23 +105,21 @@ class LedgerSection(Section):
 
 
 class SigningCertificate(Section):
-    """One ``[stir.sign.certificates.NAME]``."""
+    """One ``[stir.sign.certificates.NAME]``, or one generation of several in ``[[stir.sign.certificates.NAME]]``."""
 
     certificate: ConfiguredPath
-    key: ConfiguredPath
+    key: KeyPlace
     url: str
 
-    @field_validator("key", mode="before")
-    @classmethod
-    def _file(cls, key: object) -> object:
-        if isinstance(key, str) and key.startswith("pkcs11:"):
-            raise ValueError("keys in hardware modules are not offered in this version; name a PEM file")
-        return key
+    @property
+    def key_file(self) -> Path | None:
+        """The PEM file of the key; None when it is in a hardware module."""
+        return self.key if isinstance(self.key, Path) else None
 
     @field_validator("url")
     @classmethod
     def _https(cls, url: str) -> str:
-        location = locate(url)
+        location = locate(url.replace(SERIAL, "0"))
         if isinstance(location, str):
             raise ValueError(f"{location}; write it like https://certificates.example/leaf.pem")
         return url
@@ -129,7 +129,17 @@ class SignSection(Section):
     """``[stir.sign]``: signing of calls that leave for the network."""
 
     outage: Literal["unsigned", "refuse"] = "unsigned"
-    certificates: Mapping[Name, SigningCertificate] = Field(default_factory=dict)
+    stale_date: Literal["redate", "unsigned", "refuse"] = "redate"
+    origid: Literal["account", "call"] = "account"
+    certificates: Mapping[Name, tuple[SigningCertificate, ...]] = Field(default_factory=dict)
+
+    @field_validator("certificates", mode="before")
+    @classmethod
+    def _one_or_several(cls, certificates: object) -> object:
+        """A single table is one generation."""
+        if not isinstance(certificates, Mapping):
+            return certificates
+        return {name: [entry] if isinstance(entry, Mapping) else entry for name, entry in certificates.items()}
 
 
 class VerifySection(Section):

@@ -48,6 +48,7 @@ class TrunkSection(Section):
     on_unavailable: Consequence | None = None
     require_identity: bool | None = None
     certificate: str = DEFAULT_CERTIFICATE
+    gateway: bool = False
 
     @field_validator("default_number")
     @classmethod
@@ -79,6 +80,7 @@ class TrunkSection(Section):
             on_unavailable=self.on_unavailable,
             require_identity=self.require_identity,
             certificate=self.certificate,
+            gateway=self.gateway,
         )
 
 
@@ -91,5 +93,7 @@ def trunk_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         yield "account", "a customer trunk needs the account its calls belong to"
     if side == "network" and not values.get("targets") and not values.get("sources"):
         yield "targets", "a network trunk needs targets to send to, sources to receive from, or both"
+    if side == "network" and values.get("gateway"):
+        yield "gateway", "is for customer trunks: calls from the network side are verified, not signed"
     if values.get("on_mismatch") == "replace" and not values.get("default_number"):
         yield "default_number", 'is required by on_mismatch = "replace"'

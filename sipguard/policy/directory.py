@@ -96,6 +96,7 @@ class Trunk:
     on_unavailable: str | None = None  # tag | reject; None: as the policy says
     require_identity: bool | None = None  # reject unsigned calls with 428; None: as the policy says
     certificate: str = "default"  # name of the signing certificate
+    gateway: bool = False  # brings calls of others: what arrives unsigned is signed C, what is signed stays as it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class PolicySettings:
     emergency_unprovisioned: str = "reject"  # reject | route
     emergency_numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sign_outage: str = "unsigned"  # unsigned | refuse
+    sign_stale_date: str = "redate"  # unsigned | redate | refuse
+    sign_origid: str = "account"  # account | call
     verify_on_failure: str = "tag"
     verify_on_unavailable: str = "tag"
     verify_require: bool = False

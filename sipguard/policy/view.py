@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sipguard.policy.directory import Directory
 from sipguard.policy.settings import PolicySettings
 from sipguard.stir.attestation import OriginationIdentifiers
-from sipguard.stir.authentication import Signer
 from sipguard.stir.certificate_cache import CertificateCache
+from sipguard.stir.generations import Generations
 from sipguard.stir.verification import VerificationService
 from sipguard.traffic.book import TrafficBook
 
@@ -18,7 +18,7 @@ class View:
 
     directory: Directory
     policy: PolicySettings
-    signers: Mapping[str, Signer]
+    signers: Mapping[str, Generations]
     origids: OriginationIdentifiers
     verification: VerificationService
     certificates: CertificateCache

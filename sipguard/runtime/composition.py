@@ -7,14 +7,12 @@ learnt (fetched certificates, seen signatures, call statistics) is handed on fro
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from cryptography import x509
 
 from sipguard.config import Configuration
-from sipguard.config.model import SigningCertificate
 from sipguard.errors import CertificateError, ConfigurationError, Problem, SipguardError, StartupError
 from sipguard.policy.directory import Directory
 from sipguard.policy.settings import PolicySettings
@@ -23,12 +21,13 @@ from sipguard.proxy.settings import ProxySettings
 from sipguard.registry import Registry
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.directory_checks import directory_problems, shadowed_trunks
-from sipguard.runtime.secret_files import persistent_secret, read_public_file, read_secret_file
+from sipguard.runtime.secret_files import persistent_secret, read_public_file
+from sipguard.runtime.signing import load_generations
 from sipguard.sip.flow import Listener
 from sipguard.stir.attestation import OriginationIdentifiers
-from sipguard.stir.authentication import Signer, load_signer
 from sipguard.stir.certificate import TrustAnchors, load_anchors
 from sipguard.stir.certificate_cache import CertificateCache
+from sipguard.stir.generations import Generations
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verification import VerificationService, VerificationSettings
 from sipguard.stir.x5u import X5uRules
@@ -109,13 +108,13 @@ class _Composition:
         self.problems += directory_problems(self.configuration, directory, registry.numbers.trunks())
         return directory
 
-    def signers(self) -> dict[str, Signer]:
+    def signers(self) -> dict[str, Generations]:
         """The signing certificates that load, by name."""
         signers = {}
-        for name, entry in self.configuration.stir.sign.certificates.items():
-            signer = self.part(f"stir.sign.certificates.{name}", partial(_signer, name, entry, self.now))
-            if signer is not None:
-                signers[name] = signer
+        known = {} if self.previous is None else self.previous.view.signers
+        for name, entries in self.configuration.stir.sign.certificates.items():
+            signers[name], problems = load_generations(name, entries, self.now, known.get(name))
+            self.problems += problems
         return signers
 
     def anchors_pem(self) -> bytes:
@@ -186,6 +185,8 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         redress_telephone=policy.redress.telephone,
         emergency_numbers=dict(policy.emergency.numbers),
         sign_outage=configuration.stir.sign.outage,
+        sign_stale_date=configuration.stir.sign.stale_date,
+        sign_origid=configuration.stir.sign.origid,
         verify_on_failure=verify.on_failure,
         verify_on_unavailable=verify.on_unavailable,
         verify_require=verify.require,
@@ -207,10 +208,6 @@ def proxy_settings(configuration: Configuration, record_route_secret: bytes) -> 
 
 def _anchors(pem: bytes) -> TrustAnchors:
     return load_anchors(pem) if pem else TrustAnchors(())
-
-
-def _signer(name: str, entry: SigningCertificate, now: UnixTime) -> Signer:
-    return load_signer(name, read_public_file(entry.certificate), read_secret_file(entry.key), entry.url, now)
 
 
 def _secrets(state: Path) -> _Secrets:

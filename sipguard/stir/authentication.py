@@ -132,7 +132,7 @@ def load_generation(name: str, certificate_pem: bytes, key: bytes | SigningKey, 
         if isinstance(location, str):
             raise CertificateError(f"{location}: {url}")
         signing_key = read_key(key) if isinstance(key, bytes) else key
-        if signing_key.public_key != check_leaf(chain[0]):
+        if not signing_key.belongs_to(check_leaf(chain[0])):
             raise CertificateError("the key does not belong to the certificate")
         return Signer(name, signing_key, chain, url)
     except (Fault, CertificateError) as problem:

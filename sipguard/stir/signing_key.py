@@ -22,9 +22,8 @@ _RANDOM: Final = ec.ECDSA(hashes.SHA256())
 class SigningKey(Protocol):
     """A P-256 private key that signs."""
 
-    @property
-    def public_key(self) -> ec.EllipticCurvePublicKey:
-        """The public half, to hold against the certificate."""
+    def belongs_to(self, public_key: ec.EllipticCurvePublicKey) -> bool:
+        """Whether this is the private half of a certificate's key. May raise CertificateError."""
 
     def sign(self, octets: bytes, *, fresh: bool = False) -> bytes:
         """r and s, 32 octets each, over SHA-256 of ``octets``.
@@ -43,6 +42,10 @@ class FileKey:
         """``key``: on the curve P-256; ``read_key`` sees to it."""
         self._key = key
         self.public_key = key.public_key()
+
+    def belongs_to(self, public_key: ec.EllipticCurvePublicKey) -> bool:
+        """See ``SigningKey``."""
+        return self.public_key == public_key
 
     def sign(self, octets: bytes, *, fresh: bool = False) -> bytes:
         """See ``SigningKey``."""

@@ -32,6 +32,7 @@ from sipguard.stir.attestation import OriginationIdentifiers
 from sipguard.stir.authentication import Signer, load_signer
 from sipguard.stir.certificate import load_anchors
 from sipguard.stir.certificate_cache import CertificateCache
+from sipguard.stir.generations import Generations
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verification import VerificationService
@@ -120,7 +121,7 @@ class Sample:
         self.view = View(
             directory=self.directory,
             policy=self.policy,
-            signers={"default": self.signer},
+            signers={"default": Generations("default", [self.signer])},
             origids=OriginationIdentifiers(b"sample origination"),
             verification=VerificationService(self.anchors),
             certificates=self.certificates,

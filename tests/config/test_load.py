@@ -124,7 +124,7 @@ def test_relative_paths() -> None:
     assert configuration.registry_url == "sqlite:////srv/sipguard/db/r.db"
     assert configuration.stir.verify.anchors == Path("/srv/sipguard/a.pem")
     assert configuration.stir.verify.https_ca == Path("/etc/ca.pem")
-    assert configuration.stir.sign.certificates["default"].key == Path("/srv/sipguard/l.key")
+    assert configuration.stir.sign.certificates["default"][0].key == Path("/srv/sipguard/l.key")
 
 
 def test_default_state_is_relative_too() -> None:
@@ -138,7 +138,7 @@ def test_default_state_is_relative_too() -> None:
         ('[registry]\nurl = "postgresql://db/x"', "registry.url", "SQLite URL"),
         ('[registry]\nurl = "sqlite://"', "registry.url", "SQLite URL"),
         ('[stir.sign.certificates.a]\ncertificate="c"\nkey="pkcs11:x"\nurl="https://c.example/l.pem"',
-         "stir.sign.certificates.a.key", "hardware"),
+         "stir.sign.certificates.a.key", "no attribute"),
         ('[stir.sign.certificates.a]\ncertificate="c"\nkey="k"\nurl="http://c.example/l.pem"',
          "stir.sign.certificates.a.url", "https"),
         ('[policy]\nprecedence = ["from", "from"]', "policy.precedence", "at most once"),

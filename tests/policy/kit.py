@@ -21,6 +21,7 @@ from sipguard.policy.view import View
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.parser import parse
+from sipguard.stir.generations import Generations
 from sipguard.stir.telephone_number import DialPlan
 from sipguard.stir.verdict import HeaderResult, Reason, Verdict, Verstat
 from sipguard.traffic.book import TrafficBook
@@ -53,6 +54,8 @@ class FakeSigner:
     """Signs by writing down what it was asked to sign; fails or is expired on demand."""
 
     name = "default"
+    serial = "01"
+    not_before = 0
     url = "https://certificates.example/leaf.pem"
     spc = "1234"
 
@@ -88,6 +91,9 @@ class FakeOrigids:
 
     def of(self, account: str, traffic_class: str) -> str:
         return f"{account}/{traffic_class}"
+
+    def of_call(self, identifier: str) -> str:
+        return f"call/{identifier}"
 
 
 def failed(reason: Reason) -> Verdict:
@@ -168,7 +174,7 @@ class Parts:
 
     def view(self) -> View:
         """The view over them."""
-        signers = {} if self.signer is None else {"default": self.signer}
+        signers = {} if self.signer is None else {"default": Generations("default", [self.signer])}
         return View(
             directory=self.directory,
             policy=self.policy,

@@ -104,7 +104,7 @@ def test_node(tmp_path: Path) -> None:
     view = node.view
     assert (view.policy.revision, view.policy.sign_outage, view.policy.verify_on_failure) == ("r1", "refuse", "reject")
     assert view.policy.mode("robodial.tag") is Mode.TAG
-    assert view.signers["default"].spc == "1234"
+    assert [signer.spc for signer in view.signers["default"].signers] == ["1234"]
     assert len(view.verification.anchors) == 1
     assert view.verification.settings.x5u.allow_private_hosts == {"localhost", "::1"}
     assert [trunk.name for trunk in view.directory.egress(TrafficClass.CONVERSATIONAL)] == ["carrier"]

@@ -11,7 +11,8 @@ An identity header that cannot be read, or names no number, is refused for the s
 ``on_mismatch`` of the trunk decides what follows: ``reject``; ``replace`` puts the trunk's own number in place (never
 on an emergency call, whose call-back number must survive, EMG-12); ``downgrade`` and ``report`` let the call go
 without a right, which caps its attestation at B and shows as ``no-right`` in its trail. So does a rule that is not
-switched to ``block``, or the operator's dry run would send unsigned calls.
+switched to ``block``, or the operator's dry run would send unsigned calls. A gateway trunk brings calls of others,
+whose numbers nobody here has a right to; it only has to present one.
 """
 
 from typing import NamedTuple
@@ -58,7 +59,7 @@ def examine(call: Call, view: View) -> CallerIdentity | Refusal:
         return presentation
     mismatch = _mismatch(presentation, call, view)
     effective = _effective(presentation, view.policy.precedence)
-    if mismatch is not None:
+    if mismatch is not None and not (call.trunk.gateway and effective is not None):
         return _settle(mismatch, presentation, effective, call, view)
     if effective is None:
         return Refusal("caller-id.missing", "no telephone number identifies the caller")

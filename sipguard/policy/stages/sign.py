@@ -1,13 +1,17 @@
 """Sign: the SHAKEN Identity header of the call (RFC 8224 §6.1).
 
 ``dest`` comes from To, and from the Request-URI only when To names no number (AS-08). ``iat`` is the request's Date
-when that is fresh, our clock otherwise (AS-03, AS-04, AS-06). A signature that cannot be made never breaks the call:
+when that is fresh, our clock when there is none (AS-03, AS-06). A Date that is more than a minute off is never signed:
+the call gets a new one, leaves unsigned, or is refused, as the operator chose (AS-04). The newest certificate that is
+valid signs, an older one where its key is out of reach (AS-05). A signature that cannot be made never breaks the call:
 it leaves unsigned with an alarm, or is refused, as the operator chose (AS-28).
 """
 
-from sipguard.errors import MalformedValue
+from typing import NamedTuple
+
+from sipguard.errors import MalformedValue, SipguardError
 from sipguard.policy.call import Call
-from sipguard.policy.finding import Refusal, Signed, Unsigned
+from sipguard.policy.finding import Attested, CallerIdentity, Refusal, Signed, Unsigned
 from sipguard.policy.view import View
 from sipguard.sip.date import format_date, parse_date
 from sipguard.stir.telephone_number import TN
@@ -16,27 +20,46 @@ from sipguard.stir.unix_time import UnixTime
 _FRESH = 60  # seconds a Date may be off (RFC 8224 §6.1 step 3)
 
 
+class _Issued(NamedTuple):
+    """The iat, and the Date header value the request must get, None when it may keep its own."""
+
+    iat: UnixTime
+    date: str | None
+
+
 def examine(call: Call, view: View) -> Signed | Unsigned | Refusal | None:
     """Make the Identity header, or say why there is none."""
     if call.request.method != "INVITE":
         return None
     attested, identity = call.attested, call.identity
     if attested is None or attested.level is None or identity is None:
-        return Unsigned("not attested")
+        return Unsigned((attested and attested.why) or "not attested")
     dest = _called(call)
     if dest is None:
         return Unsigned("no called number")
-    signer = view.signers.get(call.trunk.certificate) or view.signers.get("default")
-    if signer is None:
+    issued = _issued(call, view)
+    if not isinstance(issued, _Issued):
+        return issued
+    return _sign(call, view, attested, identity, dest, issued)
+
+
+def _sign(
+    call: Call, view: View, attested: Attested, identity: CallerIdentity, dest: TN, issued: _Issued
+) -> Signed | Unsigned | Refusal:
+    generations = view.signers.get(call.trunk.certificate) or view.signers.get("default")
+    if generations is None:
         return _outage(view, "no signing certificate")
-    iat, date = _issued_at(call)
-    if not (signer.valid_at(iat) and signer.valid_at(call.received_at)):
-        return _outage(view, f"certificate {signer.name} is not valid now")
-    try:
-        header = signer.sign_shaken(identity.effective, (dest,), attested.level.value, attested.origid, iat)
-    except Exception as failure:  # whatever a key store may raise must not cost the call
-        return _outage(view, f"certificate {signer.name} failed: {type(failure).__name__}")
-    return Signed(header, signer.url, signer.spc, iat, date)
+    level = "" if attested.level is None else attested.level.value
+    why = f"certificate {generations.name} is not valid now"
+    for signer in generations.usable(issued.iat, call.received_at):
+        try:
+            header = signer.sign_shaken(identity.effective, (dest,), level, attested.origid, issued.iat)
+        except Exception as failure:  # whatever a key store may raise must not cost the call
+            text = str(failure) if isinstance(failure, SipguardError) else type(failure).__name__
+            why = f"certificate {generations.name} failed: {text}"
+        else:
+            return Signed(header, signer.url, signer.spc, issued.iat, issued.date)
+    return _outage(view, why)
 
 
 def _called(call: Call) -> TN | None:
@@ -48,15 +71,18 @@ def _called(call: Call) -> TN | None:
         return None
 
 
-def _issued_at(call: Call) -> tuple[UnixTime, str | None]:
-    """The iat, and the Date header to add when the request has none."""
-    stated = call.request.value("date")
+def _issued(call: Call, view: View) -> _Issued | Unsigned | Refusal:
+    stated, now = call.request.value("date"), call.received_at
     if stated is None:
-        return call.received_at, format_date(call.received_at)
+        return _Issued(now, format_date(now))
     date = parse_date(stated)
-    if date is not None and abs(date - call.received_at) <= _FRESH:
-        return UnixTime(date), None
-    return call.received_at, None
+    if date is not None and abs(date - now) <= _FRESH:
+        return _Issued(UnixTime(date), None)
+    choice = view.policy.sign_stale_date
+    if choice == "redate":
+        return _Issued(now, format_date(now))
+    why = "the Date cannot be read" if date is None else f"the Date is {abs(date - now)} seconds off"
+    return Refusal("sign.stale-date", why) if choice == "refuse" else Unsigned(why)
 
 
 def _outage(view: View, why: str) -> Unsigned | Refusal:

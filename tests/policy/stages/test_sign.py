@@ -10,6 +10,7 @@ from sipguard.policy.stages.sign import examine
 from sipguard.policy.view import View
 from sipguard.sip.date import format_date
 from sipguard.stir.attestation import Attestation
+from sipguard.stir.generations import Generations
 from tests.policy.kit import CUSTOMER, DATE, NOW, OWNED, FakeSigner, call_of, invite, view_of
 
 REFUSE = PolicySettings(sign_outage="refuse")
@@ -91,7 +92,7 @@ def test_the_trunks_certificate_signs():
     view = View(
         base.directory,
         base.policy,
-        {"own": own, "default": default},
+        {name: Generations(name, [signer]) for name, signer in (("own", own), ("default", default))},
         base.origids,
         base.verification,
         None,
