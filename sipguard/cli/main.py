@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sipguard import __version__
-from sipguard.cli import account, check, emergency, explain, lists, log, number, passport, policy, run, trunk
+from sipguard.cli import account, cert, check, emergency, explain, lists, log, number, passport, policy, run, trunk
 from sipguard.cli.commands import Commands
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
 
 for command in (run, check, explain, log):
     command.register(app)
-for group in (account, number, trunk, emergency, lists, policy, passport):
+for group in (account, number, trunk, emergency, lists, policy, passport, cert):
     app.add_typer(group.app)
 
 

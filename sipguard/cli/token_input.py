@@ -39,7 +39,7 @@ def read_material(argument: str | None) -> Material:
         return _of_message(_message(octets, name))
     rows = [row.strip(" \t") for row in _FOLD.sub(" ", octets.decode("latin-1")).replace("\r\n", "\n").split("\n")]
     values = tuple(_FIELD_NAME.sub("", row, count=1) for row in rows if row)
-    if not values or not all("." in value for value in values):
+    if not values or not all(map(_is_token, values)):
         raise SipguardError(f"{name}: neither a token, nor an Identity header field, nor a SIP message")
     if any(";" in value for value in values):
         return Material(values)
@@ -93,3 +93,8 @@ def _message(octets: bytes, name: str) -> Message:
 
 def _of_message(message: Message) -> Material:
     return Material(tuple(message.values("identity")), message if isinstance(message, Request) else None)
+
+
+def _is_token(value: str) -> bool:
+    """Whether a line may be meant as a token: it has parameters, three segments, or begins as JSON in base64url."""
+    return ";" in value or value.count(".") == 2 or value.startswith("eyJ")
