@@ -5,63 +5,59 @@ says, and what nobody says is taken from the token itself, which then proves not
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sipguard.cli.token_input import Material, loose_json
 from sipguard.config import load
 from sipguard.errors import MalformedValue, SipguardError
-from sipguard.policy.directory import Directory
-from sipguard.policy.need import Answer, CertificateNeed
 from sipguard.policy.presented import ASSERTED, from_number, numbers
-from sipguard.policy.settings import PolicySettings
-from sipguard.policy.view import View
 from sipguard.runtime.addresses import AddressBook
-from sipguard.runtime.certificates import CertificateFetcher, tls_context
+from sipguard.runtime.certificates import LARGEST
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.composition import build
-from sipguard.runtime.faults import Faults
+from sipguard.runtime.download import Downloader, tls_context
+from sipguard.runtime.https import FetchError
 from sipguard.runtime.secret_files import read_public_file
 from sipguard.sip.date import parse_date
 from sipguard.sip.message import Request
 from sipguard.sip.uri import parse_uri
-from sipguard.stir.attestation import OriginationIdentifiers
 from sipguard.stir.certificate import load_anchors
 from sipguard.stir.certificate_cache import CertificateCache
 from sipguard.stir.telephone_number import TN, DialPlan, tn_of_uri
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Verdict
 from sipguard.stir.verification import MissingCertificate, Signalling, VerificationService
-from sipguard.traffic.book import TrafficBook
-from sipguard.traffic.profile import PROFILES
+from sipguard.stir.x5u import X5uRules
 
 _FETCH_TIMEOUT = 5.0  # seconds, where no configuration says otherwise
 _CAPACITY = 16
 
-Obtain = Callable[[str], bool]  # puts the chain behind a URL into the cache, or says that it cannot
+Obtain = Callable[[str], bytes]  # the chain behind a URL; raises SipguardError
 
 
 class Verifier:
     """Judges Identity header field values as of one moment."""
 
-    def __init__(self, view: View, obtain: Obtain, now: UnixTime) -> None:
-        self._view = view
+    def __init__(self, service: VerificationService, now: UnixTime, obtain: Obtain) -> None:
+        self._service = service
         self._obtain = obtain
         self._now = now
-        self.not_fetched: list[str] = []
+        self._cache = CertificateCache(_CAPACITY)
+        self.not_fetched: dict[str, str] = {}
 
     def verdict(self, identities: Sequence[str], signalling: Signalling) -> Verdict:
-        """The verdict; certificates that could not be had are listed in ``not_fetched``."""
+        """The verdict; certificates that could not be had are in ``not_fetched``, each with the reason."""
         while True:
-            unavailable = frozenset(self.not_fetched)
-            found = self._view.verification.verify(
-                identities, signalling, self._view.certificates, self._now, unavailable
-            )
+            found = self._service.verify(identities, signalling, self._cache, self._now, frozenset(self.not_fetched))
             if not isinstance(found, MissingCertificate):
                 return found
-            if not self._obtain(found.url):
-                self.not_fetched.append(found.url)
+            try:
+                chain = self._obtain(found.url)
+            except SipguardError as error:
+                self.not_fetched[found.url] = str(error)
+            else:
+                self._cache.store(found.url, chain, UnixTime(self._now + 1), self._now, self._service.anchors)
 
 
 def make_verifier(config: Path, anchors: Path | None, certificate: Path | None, fetch: bool, now: UnixTime) -> Verifier:
@@ -72,48 +68,33 @@ def make_verifier(config: Path, anchors: Path | None, certificate: Path | None, 
         settings = configuration.stir.verify
         if settings.anchors is None:
             raise SipguardError("no certification authority is trusted: name --anchors, or set stir.verify.anchors")
-        view, timeout, authorities = build(configuration).view, settings.fetch_timeout, settings.https_ca
+        service = build(configuration).view.verification
+        timeout, authorities = settings.fetch_timeout, settings.https_ca
     else:
-        view = _bare_view(read_public_file(anchors))
+        service = VerificationService(load_anchors(read_public_file(anchors)))
     if certificate is not None:
         chain = read_public_file(certificate)
-        return Verifier(view, lambda url: _stored(view, url, chain, now), now)
+        return Verifier(service, now, lambda url: chain)
     if fetch:
-        return Verifier(view, lambda url: asyncio.run(_fetch(view, url, now, timeout, authorities)), now)
-    return Verifier(view, lambda url: False, now)
+        rules = service.settings.x5u
+        return Verifier(service, now, lambda url: asyncio.run(_download(url, rules, timeout, authorities)))
+    return Verifier(service, now, _not_asked)
 
 
-def _bare_view(anchors_pem: bytes) -> View:
-    """A view that can verify and nothing else."""
-    return View(
-        directory=Directory(),
-        policy=PolicySettings(revision="none"),
-        signers={},
-        origids=OriginationIdentifiers(bytes(16)),
-        verification=VerificationService(load_anchors(anchors_pem)),
-        certificates=CertificateCache(_CAPACITY),
-        traffic=TrafficBook(PROFILES["plivo"]),
-    )
+def _not_asked(url: str) -> bytes:
+    raise SipguardError("name --certificate or --fetch")
 
 
-def _stored(view: View, url: str, chain: bytes, now: UnixTime) -> bool:
-    view.certificates.store(url, chain, UnixTime(now + 1), now, view.verification.anchors)
-    return True
-
-
-async def _fetch(view: View, url: str, now: UnixTime, timeout: float, authorities: Path | None) -> bool:
-    """Fetch as a call would, with every rule about addresses; the reason of a failure stays in the cache."""
-    logging.getLogger("sipguard").addHandler(logging.NullHandler())
-    loop = asyncio.get_running_loop()
-    clock = Clock(wall=lambda: float(now))
-    book = AddressBook(clock, loop)
-    fetcher = CertificateFetcher(lambda: view, book, clock, Faults(clock), tls_context(authorities), timeout)
-    answered: asyncio.Future[Answer] = loop.create_future()
-    answer = fetcher.provide(CertificateNeed(url), lambda _, given: answered.set_result(given))
-    if answer is None:
-        answer = await answered
-    await fetcher.close()
-    return answer.met or view.certificates.get(url, now) is not None
+async def _download(url: str, rules: X5uRules, timeout: float, authorities: Path | None) -> bytes:
+    """Fetch as a call would, with every rule about addresses. Raises SipguardError."""
+    downloader = Downloader(AddressBook(Clock(), asyncio.get_running_loop()), tls_context(authorities))
+    try:
+        async with asyncio.timeout(timeout):
+            return (await downloader.get(url, rules, LARGEST)).body
+    except TimeoutError:
+        raise SipguardError(f"no answer within {timeout:g} s") from None
+    except FetchError as error:
+        raise SipguardError(str(error)) from None
 
 
 def signalling_of(material: Material, plan: DialPlan, orig: TN | None, dest: TN | None) -> Signalling:

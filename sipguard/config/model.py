@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from sipguard.config.address import SocketAddress, parse_socket_address
 from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
-from sipguard.config.section import ConfiguredPath, Section
+from sipguard.config.section import ConfiguredPath, Section, resolve
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
 from sipguard.policy.rules import RULES, Mode
@@ -153,7 +153,19 @@ class VerifySection(Section):
     on_failure: Consequence = "tag"
     on_unavailable: Consequence = "tag"
     require: bool = False
+    policy_administrator: ConfiguredPath | None = None
+    crl: str | None = None
+    revocation: Literal["soft", "hard"] = "soft"
     cache_capacity: int = Field(default=1000, ge=1, le=1_000_000)
+
+    @field_validator("crl")
+    @classmethod
+    def _file_or_url(cls, crl: str | None, info: ValidationInfo) -> str | None:
+        if crl is None or (crl.startswith("https://") and not isinstance(locate(crl), str)):
+            return crl
+        if "://" in crl or not crl:
+            raise ValueError("is neither a file nor a URL like https://policy-administrator.example/crl")
+        return str(resolve(Path(crl), info))
 
 
 class StirSection(Section):

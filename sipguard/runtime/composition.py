@@ -4,7 +4,6 @@ Used by ``run``, by a reload, by ``check`` and by ``explain``; all hear of every
 learnt (fetched certificates, seen signatures, call statistics) is handed on from the previous one.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,16 @@ from sipguard.policy.settings import PolicySettings
 from sipguard.policy.view import View
 from sipguard.proxy.settings import ProxySettings
 from sipguard.registry import Registry
+from sipguard.runtime.certificates import restore
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.directory_checks import directory_problems, shadowed_trunks
+from sipguard.runtime.disk_cache import DiskCache
+from sipguard.runtime.revocations import MOST_SOURCES
 from sipguard.runtime.secret_files import persistent_secret, read_public_file
 from sipguard.runtime.signing import load_generations
+from sipguard.runtime.trust import Trust, make_trust, read_administrators, read_anchors
 from sipguard.sip.flow import Listener
 from sipguard.stir.attestation import OriginationIdentifiers
-from sipguard.stir.certificate import TrustAnchors, load_anchors
 from sipguard.stir.certificate_cache import CertificateCache
 from sipguard.stir.generations import Generations
 from sipguard.stir.unix_time import UnixTime
@@ -40,12 +42,12 @@ _ANSWER_MARGIN = 0.5  # seconds: a fetch that times out says why before the engi
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Everything an engine is made of. ``anchors_digest`` tells whether the trust anchors changed."""
+    """Everything an engine is made of. ``trust_digest`` tells whether whom it trusts changed."""
 
     listeners: tuple[Listener, ...]
     settings: ProxySettings
     view: View
-    anchors_digest: bytes
+    trust_digest: bytes
 
 
 def build(configuration: Configuration, previous: Node | None = None) -> Node:
@@ -75,22 +77,20 @@ class _Composition:
         secrets = self.part("node.state", lambda: _secrets(configuration.node.state))
         directory = self.part("registry.url", self.directory)
         signers = self.signers()
-        anchors_pem = self.anchors_pem()
-        anchors = self.part("stir.verify.anchors", lambda: _anchors(anchors_pem))
+        trust = self.trust()
         self.part("stir.verify.https_ca", self.https_ca)
-        if self.problems or directory is None or secrets is None or anchors is None:
+        if self.problems or directory is None or secrets is None or trust is None:
             raise ConfigurationError(list(dict.fromkeys(self.problems)))
-        digest = hashlib.sha256(anchors_pem).digest()
         view = View(
             directory=directory,
             policy=policy_settings(configuration),
             signers=signers,
             origids=OriginationIdentifiers(secrets.origids),
-            verification=self.verification(anchors, digest),
-            certificates=self.certificates(digest),
+            verification=self.verification(trust),
+            certificates=self.certificates(trust),
             traffic=self.traffic(),
         )
-        return Node(listeners(configuration), proxy_settings(configuration, secrets.record_route), view, digest)
+        return Node(listeners(configuration), proxy_settings(configuration, secrets.record_route), view, trust.digest)
 
     def part(self, key: str, make: Callable[[], _T]) -> _T | None:
         """One part, or None and a problem under this key."""
@@ -117,10 +117,16 @@ class _Composition:
             self.problems += problems
         return signers
 
-    def anchors_pem(self) -> bytes:
-        """The file of trust anchors; empty when none is configured, and then no certificate is trusted."""
-        path = self.configuration.stir.verify.anchors
-        return b"" if path is None else self.part("stir.verify.anchors", lambda: read_public_file(path)) or b""
+    def trust(self) -> Trust | None:
+        """Whom the node trusts; without anchors no certificate is trusted."""
+        verify = self.configuration.stir.verify
+        anchors = self.part("stir.verify.anchors", lambda: read_anchors(verify.anchors))
+        administrators = self.part(
+            "stir.verify.policy_administrator", lambda: read_administrators(verify.policy_administrator)
+        )
+        if anchors is None or administrators is None:
+            return None
+        return self.part("stir.verify.crl", lambda: make_trust(verify, anchors, administrators, self.now))
 
     def https_ca(self) -> None:
         """See that the extra authorities for HTTPS are certificates; the fetcher reads them again."""
@@ -132,22 +138,24 @@ class _Composition:
         except ValueError:
             raise CertificateError(f"{path} holds no PEM certificates") from None
 
-    def verification(self, anchors: TrustAnchors, digest: bytes) -> VerificationService:
+    def verification(self, trust: Trust) -> VerificationService:
         """The verification service; the previous one, with the signatures it has seen, when nothing changed for it."""
         verify = self.configuration.stir.verify
         hosts = frozenset(host.lower().strip("[]") for host in verify.allow_private_hosts)
         settings = VerificationSettings(window=verify.window, x5u=X5uRules(allow_private_hosts=hosts))
-        if self.previous is not None and self.previous.anchors_digest == digest:
+        if self.previous is not None and self.previous.trust_digest == trust.digest:
             kept = self.previous.view.verification
             if kept.settings == settings:
                 return kept
-        return VerificationService(anchors, settings)
+        return VerificationService(trust.anchors, settings)
 
-    def certificates(self, digest: bytes) -> CertificateCache:
-        """The certificate cache; kept while the anchors its entries were validated against are the same."""
-        if self.previous is not None and self.previous.anchors_digest == digest:
+    def certificates(self, trust: Trust) -> CertificateCache:
+        """The certificate cache, kept while what its entries were judged by is the same; else refilled from disk."""
+        if self.previous is not None and self.previous.trust_digest == trust.digest:
             return self.previous.view.certificates
-        return CertificateCache(self.configuration.stir.verify.cache_capacity)
+        cache = CertificateCache(self.configuration.stir.verify.cache_capacity, trust.revocations)
+        restore(cache, chains_on_disk(self.configuration), trust.anchors, self.now)
+        return cache
 
     def traffic(self) -> TrafficBook:
         """The call statistics; a reload keeps counts and tags, and judges by the new thresholds."""
@@ -156,6 +164,16 @@ class _Composition:
             return TrafficBook(profile)
         self.previous.view.traffic.adopt(profile)
         return self.previous.view.traffic
+
+
+def chains_on_disk(configuration: Configuration) -> DiskCache:
+    """Where fetched certificate chains outlive the process."""
+    return DiskCache(configuration.node.state / "certificates", configuration.stir.verify.cache_capacity)
+
+
+def lists_on_disk(configuration: Configuration) -> DiskCache:
+    """Where fetched revocation lists do."""
+    return DiskCache(configuration.node.state / "revocation-lists", MOST_SOURCES)
 
 
 def listeners(configuration: Configuration) -> tuple[Listener, ...]:
@@ -204,10 +222,6 @@ def proxy_settings(configuration: Configuration, record_route_secret: bytes) -> 
         record_route_secret=record_route_secret,
         timers=TimerSettings(t1=timers.t1, t2=timers.t2, t4=timers.t4, timer_c=timers.timer_c),
     )
-
-
-def _anchors(pem: bytes) -> TrustAnchors:
-    return load_anchors(pem) if pem else TrustAnchors(())
 
 
 def _secrets(state: Path) -> _Secrets:

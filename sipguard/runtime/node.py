@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import socket
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 
 from sipguard.config import Configuration
 from sipguard.engine import Engine
@@ -16,18 +18,23 @@ from sipguard.policy.need import AddressNeed, CertificateNeed
 from sipguard.policy.view import View
 from sipguard.runtime.addresses import AddressBook
 from sipguard.runtime.binding import bind
-from sipguard.runtime.certificates import CertificateFetcher, tls_context
+from sipguard.runtime.certificates import CertificateFetcher
 from sipguard.runtime.clock import Clock
-from sipguard.runtime.composition import Node
+from sipguard.runtime.composition import Node, chains_on_disk, lists_on_disk
+from sipguard.runtime.disk_cache import Stored
+from sipguard.runtime.download import Downloader, tls_context
 from sipguard.runtime.driver import Driver
 from sipguard.runtime.entropy import Entropy
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.journal import Journal
+from sipguard.runtime.revocations import RevocationKeeper
 from sipguard.runtime.stream import StreamLimits, StreamTransport
 from sipguard.runtime.udp import UdpTransport
 from sipguard.runtime.vitals import Vitals
 from sipguard.runtime.watchdog import Watchdog
 from sipguard.sip.flow import Listener
+from sipguard.stir.certificate import Credential
+from sipguard.stir.generations import Generations
 
 
 class RunningNode:
@@ -47,8 +54,13 @@ class RunningNode:
                 log_directory(configuration.node.state), configuration.node.name, configuration.ledger.durability
             )
             undo.callback(log.close)
-            self._fetcher = self._make_fetcher(configuration, loop)
+            self._downloader = self._make_downloader(configuration, loop)
             undo.pop_all()
+        self._chains = chains_on_disk(configuration)
+        self._revocations = RevocationKeeper(self._view, self._downloader, clock, faults, lists_on_disk(configuration))
+        timeout = configuration.stir.verify.fetch_timeout
+        self._fetcher = CertificateFetcher(self._view, self._downloader, clock, faults, timeout, self._learnt)
+        self._keepers: list[asyncio.Task[None]] = []
         worker = configuration.ledger.durability == "disk"
         self.engine = Engine(node.listeners, node.settings, node.view, Entropy())
         self._journal = Journal(log, configuration.node.name, clock, faults, loop, worker=worker)
@@ -69,6 +81,8 @@ class RunningNode:
         for stream in self._streams:
             await stream.start()
         self._watchdog.start()
+        loop = asyncio.get_running_loop()
+        self._keepers = [loop.create_task(self._fetcher.keep()), loop.create_task(self._revocations.keep())]
 
     async def close(self) -> None:
         """Stop receiving, let the journal finish, close everything."""
@@ -78,6 +92,8 @@ class RunningNode:
             await stream.close()
         self._driver.close()
         self._watchdog.close()
+        for keeper in self._keepers:
+            keeper.cancel()
         await self._fetcher.close()
         await self._journal.close()
 
@@ -86,8 +102,13 @@ class RunningNode:
         context = tls_context(configuration.stir.verify.https_ca)
         self.node = node
         self.engine.reconfigure(node.view)
-        self._fetcher.context = context
+        self._downloader.context = context
         self._fetcher.timeout = configuration.stir.verify.fetch_timeout
+
+    def replace_signers(self, signers: Mapping[str, Generations]) -> None:
+        """Sign with these from the next message on; nothing else of the view changes."""
+        self.node = replace(self.node, view=replace(self.node.view, signers=signers))
+        self.engine.reconfigure(self.node.view)
 
     def vitals(self) -> Vitals:
         """What can be seen from outside, now."""
@@ -114,6 +135,7 @@ class RunningNode:
             receive_seconds=self._driver.receive_seconds,
             ledger_seconds=journal.seconds,
             lag_seconds=self._watchdog.seconds,
+            signing_until={name: generations.not_after for name, generations in self.node.view.signers.items()},
         )
 
     def _messages(self) -> Counter[tuple[str, str]]:
@@ -126,11 +148,14 @@ class RunningNode:
                 messages[name, "failed"] += transport.failed
         return messages
 
-    def _make_fetcher(self, configuration: Configuration, loop: asyncio.AbstractEventLoop) -> CertificateFetcher:
-        verify = configuration.stir.verify
+    def _make_downloader(self, configuration: Configuration, loop: asyncio.AbstractEventLoop) -> Downloader:
         book = AddressBook(self._clock, loop)  # not the trunks': names that callers choose may be slow to resolve
-        context = tls_context(verify.https_ca)
-        return CertificateFetcher(self._view, book, self._clock, self._faults, context, verify.fetch_timeout)
+        return Downloader(book, tls_context(configuration.stir.verify.https_ca))
+
+    def _learnt(self, credential: Credential, stored: Stored) -> None:
+        """A certificate was fetched: want its revocation lists, and keep it; no call waits for the disk."""
+        self._revocations.learn(credential)
+        asyncio.get_running_loop().run_in_executor(None, self._chains.put, stored)
 
     def _view(self) -> View:
         return self.node.view

@@ -169,20 +169,23 @@ def _directory_name(names: x509.CertificateIssuer) -> x509.Name:
 
 
 class RevocationRegister:
-    """The lists read so far, by source. ``generation`` changes whenever an earlier judgement may be out of date."""
+    """The lists taken so far, by source. ``generation`` changes whenever an earlier judgement may be out of date."""
 
     def __init__(
         self,
         administrators: Sequence[x509.Certificate] = (),
+        authorities: Sequence[x509.Certificate] = (),
         configured: str | None = None,
         *,
         hard: bool = False,
     ) -> None:
-        """``configured`` is the one source to use in place of those that certificates name.
+        """``administrators`` may sign lists about anybody's certificates, ``authorities`` about their own.
 
+        ``configured`` is the one source to use in place of those that certificates name.
         ``hard``: a certificate that no current list speaks for is refused.
         """
-        self.administrators = tuple(administrators)
+        self._administrators = tuple(administrators)
+        self._authorities = tuple(authorities)
         self.configured = configured
         self.hard = hard
         self.generation = 0
@@ -196,9 +199,16 @@ class RevocationRegister:
         """The list of a source, current or not."""
         return self._lists.get(source)
 
+    def read(self, octets: bytes, issuers: Sequence[x509.Certificate], now: UnixTime) -> RevocationList:
+        """A list that ``issuers`` or those the register knows may sign; raises Fault. Changes nothing: lists are long,
+        and this may be done in a thread."""
+        return read_list(octets, self._administrators, (*self._authorities, *issuers), now)
+
     def put(self, source: str, crl: RevocationList, now: UnixTime) -> None:
         """Take a list; raises Fault when it is from the future, or older than the one it would replace."""
         known = self._lists.get(source)
+        if crl == known:
+            return
         if crl.this_update > now + _CLOCK_SKEW:
             raise Fault(Reason.CERTIFICATE_STATUS, "the revocation list is from the future")
         if known is not None and crl.this_update < known.this_update:

@@ -18,6 +18,29 @@ _NAME = re.compile(
 _LOCAL_NAMES = (".localhost", ".local", ".localdomain", ".internal", ".home.arpa", ".lan")
 _LONGEST = 1024
 
+# The registries of special addresses (RFC 6890), written out: what the standard library calls global changes with its
+# version. Tunnels that carry an IPv4 address of somebody's choice (6to4, Teredo) are no home of a repository at all.
+_NOT_PUBLIC_4 = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "168.63.129.16/32",  # the metadata service of a cloud, on an address that is public otherwise
+    )
+)  # fmt: skip
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what is outside is loopback, local, multicast or unassigned
+_NOT_PUBLIC_6 = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocol assignments, among them Teredo (2001::/32) and benchmarks (2001:2::/48)
+        "2001:db8::/32", "3fff::/20",  # documentation
+        "2002::/16",  # 6to4
+        "2620:4f:8000::/48",  # AS112
+    )
+)  # fmt: skip
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in IPv6 clothes
+
 
 class X5uRules(NamedTuple):
     """Which hosts and ports are acceptable.
@@ -80,9 +103,13 @@ def _host_problem(host: str) -> str | None:
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address is one a certificate repository can have: global unicast, also behind an IPv4 mapping."""
-    if isinstance(address, ipaddress.IPv6Address):
-        embedded = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if embedded is not None:
-            return is_public(embedded)
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    """Whether an address is one a certificate repository can have: global unicast, and no private one in disguise."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _NOT_PUBLIC_4)
+    if address.scope_id is not None:
+        return False
+    if address.ipv4_mapped is not None:
+        return is_public(address.ipv4_mapped)
+    if address in _NAT64:
+        return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return address in _GLOBAL_UNICAST and not any(address in network for network in _NOT_PUBLIC_6)
