@@ -101,3 +101,11 @@ def _gauges(vitals: Vitals) -> Iterator[Family]:
         ("sipguard_draining", "1 while new calls are turned away.", 1 if vitals.draining else 0),
     ):
         yield GaugeMetricFamily(name, text, value=float(number))
+    expiry = GaugeMetricFamily(
+        "sipguard_signing_certificate_expiry_timestamp_seconds",
+        "When the last signing certificate of a name expires.",
+        labels=("certificate",),
+    )
+    for certificate, moment in vitals.signing_until.items():
+        expiry.add_metric([certificate], float(moment))
+    yield expiry

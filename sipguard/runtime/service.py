@@ -23,6 +23,7 @@ from sipguard.runtime.clock import Clock
 from sipguard.runtime.composition import Node, build
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.node import RunningNode
+from sipguard.runtime.signing_watch import SigningWatch
 from sipguard.runtime.tags import read_tags, write_tags
 from sipguard.runtime.vitals import Vitals
 
@@ -96,6 +97,7 @@ class _Service:
         self._hurry = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._reload_again = False
+        self._watch: SigningWatch | None = None
         self._tags = configuration.node.state / "tags.json"
 
     async def run(self) -> None:
@@ -116,6 +118,8 @@ class _Service:
         loop.add_signal_handler(signal.SIGINT, self._end)
         loop.add_signal_handler(signal.SIGHUP, self._reload, running)
         keeper = loop.create_task(self._keep_tags())
+        watch = self._watch = self._make_watch(running)
+        watcher = loop.create_task(watch.keep())
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at in every collection
         gc.set_threshold(*_COLLECT)
@@ -123,6 +127,7 @@ class _Service:
         await self._stop.wait()
         await self._drain(running)
         keeper.cancel()
+        watcher.cancel()
         if self._reloading is not None:
             await asyncio.wait((self._reloading,))
         await running.close()
@@ -160,6 +165,10 @@ class _Service:
             await asyncio.sleep(_POLL)
             now = self._clock.monotonic()
 
+    def _make_watch(self, running: RunningNode) -> SigningWatch:
+        sign = self._configuration.stir.sign
+        return SigningWatch(sign, lambda: running.node.view.signers, running.replace_signers, self._clock, self._faults)
+
     # --- reload
 
     def _reload(self, running: RunningNode) -> None:
@@ -177,7 +186,7 @@ class _Service:
 
     async def _rebuild(self, running: RunningNode) -> None:
         try:
-            configuration, node = await asyncio.to_thread(self._build)
+            configuration, node = await asyncio.to_thread(self._build, running.node)
             running.reconfigure(configuration, node)
         except ConfigurationError as error:
             for problem in error.problems:
@@ -192,13 +201,15 @@ class _Service:
             logger.warning("reload.restart-needed", extra={"fields": {"key": key}})
         logs.set_up(configuration.log.level, configuration.log.mask_numbers)
         self._node = node
+        if self._watch is not None:
+            self._watch.follow(configuration.stir.sign)
         running.reload_failure = ""
         logger.info("reloaded", extra={"fields": {"revision": configuration.policy.revision}})
 
-    def _build(self) -> tuple[Configuration, Node]:
+    def _build(self, previous: Node) -> tuple[Configuration, Node]:
         """In a thread: read and build, beside the traffic."""
         configuration = self._load()
-        return configuration, build(configuration, self._node)
+        return configuration, build(configuration, previous)
 
     # --- tags
 

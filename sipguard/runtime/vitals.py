@@ -1,7 +1,7 @@
 """What can be seen of a running node from outside, as one value: for ``/healthz`` and ``/metrics``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sipguard.runtime.histogram import Histogram
@@ -42,6 +42,7 @@ class Vitals:
     receive_seconds: Histogram
     ledger_seconds: Histogram
     lag_seconds: Histogram
+    signing_until: Mapping[str, int] = field(default_factory=dict)  # when the last certificate of a name expires
 
     @property
     def reasons(self) -> list[str]:

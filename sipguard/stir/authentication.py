@@ -17,6 +17,7 @@ from cryptography import x509
 from sipguard.errors import CertificateError
 from sipguard.stir import base64url
 from sipguard.stir.certificate import UNREADABLE, check_leaf, load_chain, read_tn_auth_list, validity
+from sipguard.stir.media_key import Fingerprint, to_claim
 from sipguard.stir.passport import Fault
 from sipguard.stir.signing_key import SigningKey, read_key
 from sipguard.stir.telephone_number import TN
@@ -26,7 +27,7 @@ from sipguard.stir.x5u import locate
 
 SERIAL = "{serial}"  # in a configured URL: replaced by the certificate's serial number, as openssl prints it (AS-16)
 _HEADER = '{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"%s"}'
-_PAYLOAD = '{"attest":"%s","dest":{"tn":["%s"]},"iat":%d,"orig":{"tn":"%s"},"origid":"%s"}'
+_PAYLOAD = '{"attest":"%s","dest":{"tn":["%s"]},"iat":%d,%s"orig":{"tn":"%s"},"origid":"%s"}'
 _REMEMBERED: Final = 5_000  # payloads, and as many of before; far more than one second brings
 
 
@@ -40,6 +41,7 @@ class Signer:
         "_prefix",
         "_suffix",
         "chain",
+        "issued",
         "name",
         "not_after",
         "not_before",
@@ -54,6 +56,7 @@ class Signer:
         self.url = url
         self.tn_auth_list: TnAuthList = read_tn_auth_list(chain[0])
         spans = [validity(certificate) for certificate in chain]
+        self.issued = spans[0][0]
         self.not_before = max(start for start, _ in spans)
         self.not_after = min(end for _, end in spans)
         self._key = key
@@ -77,14 +80,24 @@ class Signer:
         """Whether every certificate of the chain is valid at a moment; outside that span nothing is signed (AS-05)."""
         return self.not_before <= moment <= self.not_after
 
-    def sign_shaken(self, orig: TN, dest: Sequence[TN], attest: str, origid: str, iat: UnixTime) -> str:
+    def sign_shaken(
+        self,
+        orig: TN,
+        dest: Sequence[TN],
+        attest: str,
+        origid: str,
+        iat: UnixTime,
+        media_keys: Sequence[Fingerprint] = (),
+    ) -> str:
         """A full-form SHAKEN Identity header field value.
 
         ``orig`` is the asserted number, ``dest`` the numbers of To (at least one), ``attest`` A, B or C, ``origid`` a
-        UUID, ``iat`` the time of the Date header field or now. Raises whatever the key raises when it is out of reach.
+        UUID, ``iat`` the time of the Date header field or now, ``media_keys`` the SDP's (AS-13).
+        Raises whatever the key raises when it is out of reach.
         """
         numbers = dest[0] if len(dest) == 1 else '","'.join(sorted(dest))
-        payload = _PAYLOAD % (attest, numbers, iat, orig, origid)
+        keys = f'"mky":{to_claim(media_keys)},' if media_keys else ""
+        payload = _PAYLOAD % (attest, numbers, iat, keys, orig, origid)
         signing_input = self._prefix + base64url.encode(payload.encode("ascii"))
         repeated = self._is_repeated(payload)
         signature = base64url.encode(self._key.sign(signing_input.encode("ascii"), fresh=repeated))
@@ -92,7 +105,8 @@ class Signer:
 
     def signature(self, signing_input: str) -> str:
         """The signature part of a token of any other kind, in base64url; ``signing_input`` is its first two parts."""
-        return base64url.encode(self._key.sign(signing_input.encode("ascii")))
+        repeated = self._is_repeated(signing_input)
+        return base64url.encode(self._key.sign(signing_input.encode("ascii"), fresh=repeated))
 
     def _is_repeated(self, payload: str) -> bool:
         if payload in self._lately or payload in self._before:

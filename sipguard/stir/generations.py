@@ -23,7 +23,7 @@ class Generations:
         distinct: dict[str, Signer] = {}
         for signer in signers:
             distinct.setdefault(signer.serial, signer)
-        self._signers = tuple(sorted(distinct.values(), key=lambda signer: signer.not_before, reverse=True)[:KEPT])
+        self._signers = tuple(sorted(distinct.values(), key=_age, reverse=True)[:KEPT])
 
     @property
     def signers(self) -> tuple[Signer, ...]:
@@ -48,3 +48,8 @@ class Generations:
         """These, with what the previous ones still have to give at ``now``: old keys sign until they expire."""
         kept = (signer for signer in previous.signers if signer.not_after >= now)
         return Generations(self.name, (*self._signers, *kept))
+
+
+def _age(signer: Signer) -> tuple[UnixTime, UnixTime]:
+    """The later the certificate itself begins, the newer it is; its authorities' may be as old as they like."""
+    return signer.issued, signer.not_after

@@ -55,7 +55,7 @@ class FakeSigner:
 
     name = "default"
     serial = "01"
-    not_before = 0
+    issued = 0
     url = "https://certificates.example/leaf.pem"
     spc = "1234"
 
@@ -67,10 +67,10 @@ class FakeSigner:
     def valid_at(self, moment: int) -> bool:
         return moment <= self.not_after
 
-    def sign_shaken(self, orig, dest, attest, origid, iat) -> str:
+    def sign_shaken(self, orig, dest, attest, origid, iat, media_keys=()) -> str:
         if self.failure is not None:
             raise self.failure
-        self.signed.append((orig, tuple(dest), attest, origid, iat))
+        self.signed.append((orig, tuple(dest), attest, origid, iat, *media_keys))
         return "token;info=<url>;alg=ES256;ppt=shaken"
 
 
