@@ -10,6 +10,7 @@ import re
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.directory import TrafficClass, Trunk
+from sipguard.proxy import unverified
 from sipguard.sip.address import Address, format_address, parse_address
 from sipguard.sip.message import Message, Request
 from sipguard.sip.uri import SipUri, TelUri, parse_uri
@@ -33,6 +34,7 @@ _VERSTAT = re.compile(r";verstat(?:=[^;@>?]*+)?(?=[;@>?]|$)", re.IGNORECASE)
 def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     """Present a customer's call to the network: the screened identity, our signature, nothing else."""
     strip_untrusted(fork)
+    unverified.strip_from_customer(fork, call.trunk.trusted)
     identity = call.identity
     _mark_from(fork, None)
     if identity is None:
@@ -57,6 +59,7 @@ def terminate(fork: Request, call: Call, egress: Trunk) -> None:
     if not call.trunk.trusted:
         strip_untrusted(fork)
         fork.remove(ASSERTED)
+    unverified.strip_from_network(fork, call)
     fork.remove("p-preferred-identity")  # for the first proxy only (RFC 3325 §9.2)
     if not egress.trusted and wants_privacy(fork):
         fork.remove(ASSERTED)
@@ -74,6 +77,7 @@ def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
     """What the trust boundary takes off a response or an in-dialog request (RFC 3325 §5, RFC 5876)."""
     if not from_trusted:
         strip_untrusted(message)
+        unverified.strip_in_dialog(message)
         message.remove(ASSERTED)
     elif not to_trusted and wants_privacy(message):
         message.remove(ASSERTED)

@@ -33,6 +33,8 @@ class Windows(NamedTuple):
     inner: int
 
 
+# What breaks a chain without saying that it is false.
+_TOLD_AS_IT_IS = frozenset((Reason.STALE, Reason.CERTIFICATE_UNAVAILABLE))
 Outcome = HeaderResult | MissingCertificate
 Prove = Callable[[Candidate], Outcome]
 
@@ -88,6 +90,7 @@ class Chains:
         self._claims = {index: item.claims for index, item in self._diversions.items()}
         self._proofs: dict[int, Outcome] = {}
         self._used: set[int] = set()
+        self._failed: dict[int, HeaderResult] = {}  # diversions whose chain does not hold, and why
 
     def judge(self) -> list[Outcome]:
         """An outcome for each header, in order."""
@@ -116,7 +119,10 @@ class Chains:
                 return result_of(item, Reason.DIVERSION, "no chain of diversions leads to the called number")
             return self._alone(item, disagreement(item, self._signalling, self._now, self._windows.outermost))
         outcome = self._alone(item, staleness(claims, self._now, self._windows.inner))
-        if isinstance(outcome, MissingCertificate) or outcome.reason is not None:
+        if isinstance(outcome, MissingCertificate):
+            return outcome
+        if outcome.reason is not None:
+            self._failed.update(dict.fromkeys(route, outcome))
             return outcome
         return self._led(item, outcome, route)
 
@@ -143,9 +149,11 @@ class Chains:
             if isinstance(proof, MissingCertificate):
                 return proof
         broken = [proof for proof in proofs.values() if isinstance(proof, HeaderResult) and proof.reason is not None]
-        if all(proof.reason is Reason.STALE for proof in broken):
-            return result_of(item, Reason.STALE, f"diversion: {broken[0].detail}")
-        return result_of(item, Reason.DIVERSION, f"a diversion does not hold: {broken[0].detail}")
+        reasons = {proof.reason for proof in broken}
+        told = reasons.pop() if len(reasons) == 1 and reasons <= _TOLD_AS_IT_IS else Reason.DIVERSION
+        failed = result_of(item, told, f"a diversion does not hold: {broken[0].detail}")
+        self._failed.update(dict.fromkeys(route, failed))
+        return failed
 
     def _proof(self, index: int) -> Outcome:
         """What one diversion comes to by itself; the outermost must be fresh, the ones before it recent."""
@@ -162,6 +170,9 @@ class Chains:
         proof = self._proofs.get(index)
         if index in self._used or (isinstance(proof, HeaderResult) and proof.reason is not None):
             return self._proof(index)
+        failed = self._failed.get(index)
+        if failed is not None:
+            return result_of(item, failed.reason, f"its chain: {failed.detail}")
         if any(isinstance(other, HeaderResult) and other.reason is Reason.UNSUPPORTED_PPT for other in self._examined):
             # Its original may be of a type we don't understand; the chain counts as absent (RFC 8946 §4.2 step 5).
             return result_of(item, Reason.UNSUPPORTED_PPT, "its original is of a type we don't understand")
@@ -204,3 +215,32 @@ class Chains:
             if not isinstance(own, Diversion) or own.div not in inside.claims.destinations:
                 return Problem(Reason.DIVERSION, "the enclosed PASSporT did not call the diverting number")
             window, layer = self._windows.inner, inside
+
+
+class Diverted(NamedTuple):
+    """A ``div`` PASSporT to sign when a call is retargeted: what ``passport_writer.sign_div`` is given."""
+
+    orig: str
+    dest: str
+    div: str
+    iat: UnixTime
+
+
+def passports_for_retarget(
+    received: Sequence[Claims], target: str, new_target: str, covers: Callable[[str], bool]
+) -> tuple[Diverted, ...]:
+    """The ``div`` PASSporTs a retargeting entity adds for the PASSporTs it received (RFC 8946 §3, §4.1).
+
+    ``target`` and ``new_target`` are the canonical identities of the Request-URI before and after, ``covers`` says
+    whether our certificate has authority over an identity. None when the canonical target stays the same, nothing was
+    signed, or we have no authority over ``target``. One for all PASSporTs of the same caller and called identities
+    that lead to ``target``; earlier targets are not diverted from again. ``iat`` is retained.
+    """
+    if target == new_target or not covers(target):
+        return ()
+    added: dict[tuple[str, frozenset[str]], Diverted] = {}
+    for claims in received:
+        if target in claims.destinations:
+            key = (claims.orig, claims.destinations)
+            added.setdefault(key, Diverted(claims.orig, new_target, target, claims.iat))
+    return tuple(added.values())

@@ -14,6 +14,7 @@ from sipguard.policy.call import Call
 from sipguard.policy.finding import Attested, CallerIdentity, Refusal, Signed, Unsigned
 from sipguard.policy.view import View
 from sipguard.sip.date import format_date, parse_date
+from sipguard.stir.media_key import fingerprints
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 
@@ -50,10 +51,11 @@ def _sign(
     if generations is None:
         return _outage(view, "no signing certificate")
     level = "" if attested.level is None else attested.level.value
+    keys = fingerprints(call.request.body)
     why = f"certificate {generations.name} is not valid now"
     for signer in generations.usable(issued.iat, call.received_at):
         try:
-            header = signer.sign_shaken(identity.effective, (dest,), level, attested.origid, issued.iat)
+            header = signer.sign_shaken(identity.effective, (dest,), level, attested.origid, issued.iat, keys)
         except Exception as failure:  # whatever a key store may raise must not cost the call
             text = str(failure) if isinstance(failure, SipguardError) else type(failure).__name__
             why = f"certificate {generations.name} failed: {text}"
