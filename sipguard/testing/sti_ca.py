@@ -81,6 +81,7 @@ class Shape:
     crl_url: str | None = None
     crl_issuer: x509.Name | None = None  # who signs that list, when it is not the issuer
     authority_key_identifier: bytes | None = None  # instead of the issuer's
+    key_identifiers: bool = True
     digest: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | hashes.SHA224 = field(default_factory=hashes.SHA256)
 
 
@@ -202,10 +203,10 @@ def _extensions(key: PrivateKey, issuer_key: PrivateKey, shape: Shape) -> list[t
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     if shape.authority_key_identifier is not None:
         authority = x509.AuthorityKeyIdentifier(shape.authority_key_identifier, None, None)
-    extensions: list[tuple[x509.ExtensionType, bool]] = [
-        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
-        (authority, False),
-    ]
+    extensions: list[tuple[x509.ExtensionType, bool]] = []
+    if shape.key_identifiers:
+        extensions.append((x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
+        extensions.append((authority, False))
     if shape.basic_constraints:
         extensions.append((x509.BasicConstraints(shape.authority, shape.path_length), True))
     if shape.key_usage:
