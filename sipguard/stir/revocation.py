@@ -234,11 +234,17 @@ class RevocationRegister:
         """Every certificate must be spoken for by a list that is current."""
         until = _FOREVER
         for link in links:
-            source = self.configured or (link.point.url if link.point is not None else "")
-            crl = self._lists.get(source)
-            if crl is None or not crl.speaks_for(link):
+            crl = self._list_for(link)
+            if crl is None:
                 return Reason.CERTIFICATE_STATUS, "no revocation list speaks for a certificate of the path", _FOREVER
             if crl.next_update < now:
                 return Reason.CERTIFICATE_STATUS, "a revocation list of the path is out of date", _FOREVER
             until = min(until, UnixTime(crl.next_update + 1))
         return None, "", until
+
+    def _list_for(self, link: Link) -> RevocationList | None:
+        """The list a certificate would be on; one that names none is spoken for by the most recent that covers it."""
+        source = self.configured or (None if link.point is None else link.point.url)
+        lists = self._lists.values() if source is None else filter(None, (self._lists.get(source),))
+        speaking = [crl for crl in lists if crl.speaks_for(link)]
+        return max(speaking, key=lambda crl: crl.next_update, default=None)
