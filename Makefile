@@ -66,5 +66,5 @@ $(VENV)/bin/python:
 	$(PYTHON3) -m venv $(VENV)
 
 $(INSTALLED): pyproject.toml $(VENV)/bin/python
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev,demo,fast]'
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev,demo,fast,hsm]'
 	@touch $@
