@@ -117,7 +117,7 @@ class RevocationKeeper:
         if register.find(source) is None:
             await self._restore(register, source, wanted)
         try:
-            octets = await self._octets(source)
+            octets = await self._octets(source, local=source == register.configured and not _remote(source))
             crl = await asyncio.to_thread(register.read, octets, wanted.issuers, now)
             register.put(source, crl, now)
         except (Fault, FetchError, OSError, TimeoutError) as error:
@@ -133,8 +133,9 @@ class RevocationKeeper:
             stored = Stored(source, octets, now, crl.next_update)
             await asyncio.to_thread(self._disk.put, stored)
 
-    async def _octets(self, source: str) -> bytes:
-        if not _remote(source):
+    async def _octets(self, source: str, *, local: bool) -> bytes:
+        """The octets of a source; only the operator's may be a file: certificates are strangers' words."""
+        if local:
             return await asyncio.to_thread(Path(source).read_bytes)
         rules = self._view().verification.settings.x5u
         async with asyncio.timeout(_TIMEOUT):
