@@ -88,3 +88,67 @@ def test_the_least_recently_used_url_goes_first() -> None:
     assert len(cache) == 2
     assert cache.get("b", NOW) is None
     assert cache.get("a", NOW) is not None
+
+
+@pytest.mark.clause("VS-33")
+def test_a_flood_of_bad_urls_pushes_out_no_credential() -> None:
+    """Failures have a bounded place of their own."""
+    cache = CertificateCache(capacity=2)
+    cache.store(URL, leaf().chain_pem, later(HOUR), NOW, anchors())
+    for number in range(1000):
+        cache.fail(f"https://{number}.example/", "no answer", later(30))
+        cache.store(f"https://{number}.example/x", b"nonsense", later(30), NOW, anchors())
+    assert isinstance(cache.get(URL, NOW), Credential)
+    assert len(cache) == 3
+
+
+@pytest.mark.clause("VS-32")
+def test_a_failure_takes_nothing_away() -> None:
+    """While a certificate is known, a repository that is down or serves nonsense changes nothing; later it shows."""
+    cache = CertificateCache()
+    cache.store(URL, leaf().chain_pem, later(HOUR), NOW, anchors())
+    cache.fail(URL, "503", later(2 * HOUR))
+    assert isinstance(cache.store(URL, b"<html>", later(DAY), NOW, anchors()), CertificateFailure)
+    assert isinstance(cache.get(URL, later(HOUR - 1)), Credential)
+    cache.fail(URL, "503", later(2 * HOUR))
+    assert isinstance(cache.get(URL, later(HOUR)), CertificateFailure)
+
+
+@pytest.mark.clause("CRT-25")
+def test_a_repository_is_asked_again_about_a_signature_once_a_minute() -> None:
+    """Not when it was just asked, nor when nothing is known; an attempt in vain counts as well."""
+    cache = CertificateCache()
+    assert not cache.may_refetch(URL, NOW)
+    cache.store(URL, leaf().chain_pem, later(DAY), NOW, anchors())
+    assert not cache.may_refetch(URL, later(59))
+    assert cache.may_refetch(URL, later(60))
+    cache.fail(URL, "503", later(90))
+    assert not cache.may_refetch(URL, later(89))
+    assert cache.may_refetch(URL, later(90))
+
+
+@pytest.mark.clause("VS-32")
+def test_what_was_used_is_due_in_the_last_tenth_of_its_time() -> None:
+    """Unused entries expire; a short-lived certificate makes the time shorter."""
+    cache = CertificateCache()
+    short = authority().issue(Shape(not_after=later(999)))
+    cache.store("unused", leaf().chain_pem, later(1000), NOW, anchors())
+    cache.store("used", leaf().chain_pem, later(1000), NOW, anchors())
+    cache.store("short", short.chain_pem, later(DAY), NOW, anchors())
+    for url in ("used", "short"):
+        cache.get(url, NOW)
+    assert cache.due(later(899)) == []
+    assert set(cache.due(later(900))) == {"used", "short"}
+    cache.store("used", leaf().chain_pem, later(1900), later(900), anchors())
+    assert cache.due(later(999)) == ["short"]
+
+
+@pytest.mark.clause("VS-32")
+def test_an_attempt_in_vain_is_not_repeated_at_every_look() -> None:
+    """What is due stays away until the failure is forgotten."""
+    cache = CertificateCache()
+    cache.store(URL, leaf().chain_pem, later(1000), NOW, anchors())
+    cache.get(URL, NOW)
+    cache.fail(URL, "503", later(980))
+    assert cache.due(later(950)) == []
+    assert cache.due(later(980)) == [URL]
