@@ -169,3 +169,44 @@ def test_an_anchor_must_be_an_authority() -> None:
     """A signing certificate among the anchors is a mistake."""
     with pytest.raises(CertificateError, match="not an authority"):
         load_anchors(leaf().certificate_pem)
+
+
+def timestamp() -> bytes:
+    """A signed certificate timestamp list with one entry (RFC 6962 §3.3), which nobody verifies."""
+    entry = b"\0" + b"L" * 32 + b"\0\0\1\x90\0\0\0\0" + b"\0\0" + b"\4\3" + b"\0\2" + b"\x30\0"
+    listed = len(entry).to_bytes(2, "big") + entry
+    octets = len(listed).to_bytes(2, "big") + listed
+    return bytes((4, len(octets))) + octets
+
+
+@pytest.mark.clause("CRT-27")
+def test_certificate_transparency_is_ignored() -> None:
+    """Timestamps, and extensions nobody knows, change nothing while they are not critical; a precertificate is none."""
+    shape = Shape(extensions=(("1.3.6.1.4.1.11129.2.4.2", timestamp()), ("1.2.3.4.5", b"\x05\x00")))
+    assert credential(authority().issue(shape)).spc == "1234"
+    poison = authority().issue(Shape(critical_extension="1.3.6.1.4.1.11129.2.4.3"))
+    with pytest.raises(Fault, match=r"cannot be read|critical extension"):
+        credential(poison)
+
+
+@pytest.mark.clause("CRT-21", "RFC 5280 6.1")
+def test_a_name_alone_is_no_chain() -> None:
+    """An authority with the right name and another key, and one with the right key and another name."""
+    impostor = StiCa.create(NOW)
+    with pytest.raises(Fault, match="no path"):
+        credential(impostor.issue())
+    renamed = StiCa.create(NOW, name="RENAMED", intermediate_key=authority().intermediate.key)
+    with pytest.raises(Fault, match="no path"):
+        credential(leaf(), leaf().certificate_pem + renamed.intermediate.certificate_pem)
+
+
+@pytest.mark.clause("CRT-21")
+def test_every_certificate_of_the_path_has_its_time() -> None:
+    """A path through an expired intermediate is expired; another one with the same name and key is taken instead."""
+    shape = Shape(entries=None, authority=True, cert_sign=True, not_after=UnixTime(NOW - 1))
+    old = authority().issue_below(authority().root, shape, common_name="TEST rolling")
+    expired = authority().issue_below(old)
+    assert not credential(expired).valid_at(NOW)
+    new = authority().issue_below(authority().root, AUTHORITY, key=old.key, common_name="TEST rolling")  # type: ignore[arg-type]
+    both = expired.chain_pem + new.certificate_pem
+    assert credential(expired, both).valid_at(NOW)

@@ -33,6 +33,7 @@ def test_an_allowed_private_host_may_use_any_port(url: str) -> None:
     assert problem(url, LOOPBACK) is None
 
 
+@pytest.mark.clause("CRT-23")
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1/x", "https://a@127.0.0.1/x", "https://127.0.0.1/x?y", "https://127.0.0.1:/x"]
 )
@@ -99,6 +100,34 @@ def test_a_malformed_url_is_refused(url: str) -> None:
         ("::ffff:8.8.8.8", True),
         ("2002:7f00:1::", False),
         ("64:ff9b::7f00:1", False),
+        ("64:ff9b::808:808", True),
+        ("64:ff9b:1::808:808", False),
+        ("192.0.0.192", False),
+        ("192.0.2.1", False),
+        ("198.51.100.1", False),
+        ("203.0.113.1", False),
+        ("198.18.0.1", False),
+        ("198.19.255.255", False),
+        ("192.88.99.1", False),
+        ("100.127.255.255", False),
+        ("100.128.0.1", True),
+        ("172.32.0.1", True),
+        ("168.63.129.16", False),
+        ("168.63.129.17", True),
+        ("2002:808:808::1", False),
+        ("2001:0:808:808::1", False),
+        ("2001:2::1", False),
+        ("2001:20::1", False),
+        ("2001:db8::1", False),
+        ("2001:4860:4860::8888", True),
+        ("3fff::1", False),
+        ("fec0::1", False),
+        ("fe80::1%1", False),
+        ("2606:4700::1111%1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("5f00::1", False),
+        ("4000::1", False),
     ],
 )
 def test_only_global_unicast_addresses_are_public(address: str, public: bool) -> None:
