@@ -307,7 +307,7 @@ def _check(case: Case, **arguments: Any) -> None:
     assert verdict.best.detail.isprintable()
 
 
-@pytest.mark.clause("VS-01", "VS-37", "RFC 8224 6.2.2")
+@pytest.mark.clause("VS-04", "VS-08", "VS-01", "VS-37", "RFC 8224 6.2.2")
 @pytest.mark.parametrize("case", FAULTS, ids=lambda case: case.name)
 def test_a_fault_gives_its_reason_and_code(case: Case) -> None:
     """One thing wrong with a token is found, named, and has the response code RFC 8224 gives it."""

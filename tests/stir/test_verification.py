@@ -10,7 +10,7 @@ from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Reason, Verdict, Verstat
 from sipguard.stir.verification import MissingCertificate, VerificationService, VerificationSettings
 from sipguard.stir.x5u import X5uRules
-from sipguard.testing.sti_ca import Shape, new_key
+from sipguard.testing.sti_ca import Issued, Shape, new_key
 from tests.stir.kit import (
     CLAIMS,
     DEST,
@@ -253,3 +253,62 @@ def test_the_largest_fields_take_a_millisecond(value: str) -> None:
     for _ in range(20):
         judge([value])
     assert (time.process_time() - start) / 20 < 0.005
+
+
+def two_generations() -> tuple[CertificateCache, Issued, UnixTime]:
+    """A cache that knows the old certificate of a URL, the new one, and a time at which it is worth asking again."""
+    return filled_cache(), authority().issue(), UnixTime(NOW + 61)
+
+
+@pytest.mark.clause("CRT-25")
+def test_a_new_key_under_the_same_url() -> None:
+    """The signature does not match: the certificate is asked for again, once, and the new one passes."""
+    store, new, later = two_generations()
+    value = field(sign(HEADER, {**CLAIMS, "iat": later}, new.key))
+    assert ask([value], store, later) == MissingCertificate(URL)
+    store.store(URL, new.chain_pem, UnixTime(later + HOUR), later, anchors())
+    assert judge([value], store=store, now=later).verstat is Verstat.PASSED
+
+
+@pytest.mark.clause("CRT-25")
+def test_a_forged_token_costs_one_fetch_a_minute() -> None:
+    """Fetched again and still wrong, or not to be had: the signature is wrong, and the known certificate stays."""
+    store, _, later = two_generations()
+    forgery = field(sign(HEADER, {**CLAIMS, "iat": later}, new_key()))
+    good = identity(iat=later)
+    assert judge([forgery], store=filled_cache(now=later), now=later).reason is Reason.SIGNATURE
+    assert judge([forgery], store=store, now=later, unavailable=frozenset((URL,))).reason is Reason.SIGNATURE
+    store.fail(URL, "timeout", UnixTime(later + 30))
+    assert judge([forgery], store=store, now=later).reason is Reason.SIGNATURE
+    assert judge([good], store=store, now=later).verstat is Verstat.PASSED
+    assert judge([good, forgery], store=filled_cache(), now=later).verstat is Verstat.PASSED
+
+
+@pytest.mark.clause("VS-04", "RFC 8225 8.1")
+def test_a_type_in_the_token_alone_fails() -> None:
+    """A token of an unknown type does not pass for a base PASSporT because its header field names no type."""
+    for ppt in ("foo", "shaken", "div"):
+        token = sign({**HEADER, "ppt": ppt}, CLAIMS)
+        assert judge([field(token, f";info=<{URL}>")]).reason is Reason.PPT_MISMATCH
+
+
+@pytest.mark.clause("PPT-09")
+@pytest.mark.parametrize("ppt", ["div", "rph", "rcd", "shaken", None])
+@pytest.mark.parametrize("claim", ["iat", "orig", "dest"])
+def test_no_type_replaces_the_base_claims(ppt: str | None, claim: str) -> None:
+    """Extensions only add: without caller, called identity or time every type fails."""
+    own = {"div": {"tn": DEST}, "rph": {"auth": ["ets.0"]}, "rcd": {"nam": "Q"}, "zzz": 1}
+    members = {name: value for name, value in {**CLAIMS, **own}.items() if name != claim}
+    header = {name: value for name, value in {**HEADER, "ppt": ppt}.items() if value is not None}
+    value = field(sign(header, members), f";info=<{URL}>" + (f";ppt={ppt}" if ppt else ""))
+    assert judge([value], resource_priority=("ets.0",)).results[0].reason is Reason.CLAIMS
+
+
+@pytest.mark.clause("VS-01", "RFC 8224 6.2")
+def test_a_base_passport_passes_without_attestation() -> None:
+    """A token without a type vouches for the number and attests nothing; URIs may be called."""
+    header = {name: value for name, value in HEADER.items() if name != "ppt"}
+    members = {"dest": {"uri": ["sip:bob@example.com"]}, "iat": NOW, "orig": {"tn": ORIG}}
+    verdict = judge([field(sign(header, members), f";info=<{URL}>")], dest=(), to_uri="sip:bob@example.com")
+    assert (verdict.verstat, verdict.attest, verdict.best.ppt) == (Verstat.PASSED, None, None)
+    assert judge([field(sign(header, members), f";info=<{URL}>")]).reason is Reason.DEST_MISMATCH

@@ -8,7 +8,8 @@ from sipguard.policy.finding import Refusal, Verified
 from sipguard.policy.rules import RULES
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.enforce import RULE_OF, examine
-from sipguard.stir.verdict import Reason
+from sipguard.stir.claims import PriorityClaims
+from sipguard.stir.verdict import HeaderResult, Reason, combine
 from tests.policy.kit import CONVERSATIONAL, OWNED, call_of, failed, invite, passed, view_of
 
 STRICT = PolicySettings(verify_on_failure="reject", verify_on_unavailable="reject", verify_require=True)
@@ -103,6 +104,27 @@ def test_a_trusted_call_back_is_never_refused():
     assert enforced(failed(Reason.SIGNATURE), STRICT, CONVERSATIONAL, header) is None
     assert enforced(failed(Reason.SIGNATURE), STRICT, replace(CONVERSATIONAL, trusted=False), header) is not None
     assert enforced(failed(Reason.SIGNATURE), STRICT, CONVERSATIONAL, "Priority: urgent") is not None
+
+
+@pytest.mark.clause("EMG-09", "RPH-05", "RFC 9027 4")
+def test_a_call_back_that_an_authority_vouches_for():
+    """A good rph PASSporT with sph stands for a trusted trunk's word."""
+    untrusted = replace(CONVERSATIONAL, trusted=False)
+    for callback in (True, False):
+        vouched = HeaderResult("rph", extension=PriorityClaims(("esnet.0",), callback))
+        verdict = combine((HeaderResult("shaken", Reason.SIGNATURE), vouched))
+        refused = enforced(verdict, STRICT, untrusted, "Priority: psap-callback") is not None
+        assert refused is not callback
+        assert enforced(verdict, STRICT, untrusted) is not None
+
+
+@pytest.mark.clause("RPH-02")
+def test_a_failed_priority_is_no_reason_to_refuse():
+    """The call is an ordinary call; only the number decides."""
+    failed_priority = HeaderResult("rph", Reason.SIGNATURE)
+    strict = replace(STRICT, verify_require=False)
+    assert enforced(combine((failed_priority,)), strict) is None
+    assert enforced(combine((failed_priority, HeaderResult("shaken"))), STRICT) is None
 
 
 @pytest.mark.clause("VS-38")

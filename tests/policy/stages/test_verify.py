@@ -85,6 +85,49 @@ def test_a_call_without_numbers_is_judged_all_the_same():
     assert (signalling.orig, signalling.dest, signalling.request_tn, signalling.date) == ((), (), None, None)
 
 
+@pytest.mark.clause("PPT-06", "AS-13", "RPH-02", "RPH-05", "RPH-07")
+def test_what_else_the_request_says():
+    """Fingerprints of its SDP, its priority in lower case, and whether it calls back from an emergency centre."""
+    sdp = b"v=0\r\na=fingerprint:sha-256 AB:CD\r\n"
+    call = arrived("Resource-Priority: ETS.0, wps.1", "Priority: PSAP-Callback")
+    call.request.body = sdp
+    _, signalling, _, _ = asked(call)
+    assert signalling.media_keys == (("sha-256", "ABCD"),)
+    assert (signalling.resource_priority, signalling.callback) == (("ets.0", "wps.1"), True)
+    for contradiction in ("ets.0, ets.1", "ets.0, <x"):
+        _, signalling, _, _ = asked(arrived(f"Resource-Priority: {contradiction}"))
+        assert signalling.resource_priority == ()
+    assert not signalling.callback
+
+
+@pytest.mark.clause("AS-11", "RFC 8224 8.5")
+def test_names_are_compared_as_normalised_uris():
+    """Where To or Request-URI holds no number its URI is what a token may name."""
+    call = call_of(
+        invite("sip:Bob@Example.com:5070;x=y", f"<sip:+{FOREIGN}@c>", "<urn:service:sos>"),
+        trunk=CONVERSATIONAL,
+        account=None,
+    )
+    _, signalling, _, _ = asked(call)
+    assert (signalling.request_uri, signalling.to_uri) == ("sip:bob@example.com", "urn:service:sos")
+    assert signalling.target == {"sip:bob@example.com"}
+    _, signalling, _, _ = asked(arrived())
+    assert (signalling.request_uri, signalling.to_uri, signalling.target) == (None, None, {OWNED})
+
+
+@pytest.mark.clause("CRT-25")
+def test_a_certificate_is_fetched_again_once():
+    """The verifier may ask for a certificate it knows; after the answer the call is decided, met or not."""
+    for answer in (Answer(True), Answer(False, "timeout")):
+        call = arrived()
+        verification = FakeVerification(MissingCertificate(URL), failed(Reason.SIGNATURE))
+        view = view_of(verification=verification)
+        need = examine(call, view)
+        assert need == CertificateNeed(URL)
+        call.answers[need] = answer
+        assert examine(call, view) == Verified(failed(Reason.SIGNATURE))
+
+
 @pytest.mark.clause("VS-34", "VS-35")
 def test_a_missing_certificate_is_asked_for():
     """The call parks until the certificate is there."""
