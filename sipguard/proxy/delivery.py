@@ -7,7 +7,7 @@ on a new branch; a 6xx or a caller that gave up ends it. Responses follow RFC 32
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
-from sipguard.proxy import forwarding, presentation
+from sipguard.proxy import forwarding, presentation, stir_reasons
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.output import ERROR, WARNING
@@ -163,7 +163,11 @@ class Delivery:
         if context.original_from is not None:
             upstream.rows[upstream.names.index("from")] = context.original_from
         station = self._station
-        presentation.cross(upstream, station.is_trusted(client.flow), station.is_trusted(context.server.flow))
+        upstream_trusted = station.is_trusted(context.server.flow)
+        presentation.cross(upstream, station.is_trusted(client.flow), upstream_trusted)
+        if not upstream_trusted:
+            for cause in stir_reasons.consume(upstream):
+                station.count("disputed", cause)
         if code < 200:
             self._provisional(context, client, upstream, now)
         elif code < 300:
@@ -183,6 +187,7 @@ class Delivery:
             self.watch(context, now)
         if context.active is not None:
             self._learn(context.active, upstream)
+        stir_reasons.report(upstream, context.call)
         self._station.layer.respond(context.server, upstream, now)
 
     def _success(self, context: ResponseContext, upstream: Response, now: float) -> None:
@@ -190,6 +195,7 @@ class Delivery:
         if context.active is not None:
             self._learn(context.active, upstream)
             self._call_log.answered(context, upstream.code, now)
+        stir_reasons.report(upstream, context.call)
         self.close(context)
         self._station.layer.respond(context.server, upstream, now)
 
@@ -243,6 +249,7 @@ class Delivery:
             best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())
         if context.active is not None:
             self._call_log.failed(context, best.code, best.reason, now)
+        stir_reasons.report(best, context.call)
         self.close(context)
         station.layer.respond(context.server, best, now)
 

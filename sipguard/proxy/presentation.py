@@ -15,6 +15,7 @@ from sipguard.sip.address import Address, format_address, parse_address
 from sipguard.sip.message import Message, Request
 from sipguard.sip.uri import SipUri, TelUri, parse_uri
 from sipguard.stir.telephone_number import TN
+from sipguard.stir.verdict import Reason
 
 ASSERTED = "p-asserted-identity"
 # Believed only inside the trust domain, and never from a customer (RFC 3325 §5, RFC 7315, 3GPP TS 24.229 §7.2.18).
@@ -28,6 +29,8 @@ TRUSTED_ONLY = frozenset((
     "p-access-network-info",
     "p-visited-network-id",
 ))  # fmt: skip
+_ATTESTATION = ("attestation-info", "origination-id")
+_LEVEL, _ORIGID = re.compile("[ABC]"), re.compile("[0-9A-Fa-f-]{36}")
 _VERSTAT = re.compile(r";verstat(?:=[^;@>?]*+)?(?=[;@>?]|$)", re.IGNORECASE)
 
 
@@ -51,7 +54,9 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     if call.signed is not None:
         fork.append("identity", call.signed.identity)
         if call.signed.date is not None:
-            fork.append("date", call.signed.date)
+            fork.set("date", call.signed.date)
+    if egress.trusted and call.attested is not None and call.attested.level is not None:
+        _convey(fork, call.attested.level.value, call.attested.origid)
 
 
 def terminate(fork: Request, call: Call, egress: Trunk) -> None:
@@ -63,6 +68,7 @@ def terminate(fork: Request, call: Call, egress: Trunk) -> None:
     fork.remove("p-preferred-identity")  # for the first proxy only (RFC 3325 §9.2)
     if not egress.trusted and wants_privacy(fork):
         fork.remove(ASSERTED)
+    _convey_verdict(fork, call, egress)
     verstat = call.verified.verdict.verstat.value if call.verified is not None else None
     asserted = _annotated(fork, verstat)
     if asserted:
@@ -115,6 +121,24 @@ def with_verstat(uri: str, verstat: str | None) -> str:
     user, _, host = rest.rpartition("@")
     phone = "" if "user" in parsed.parameters else ";user=phone"
     return f"{scheme}:{user};verstat={verstat}@{host}{phone}"
+
+
+def _convey_verdict(fork: Request, call: Call, egress: Trunk) -> None:
+    """What the signer attested, to those who may read it: ours when verified; a peer's word when nothing was signed."""
+    verdict = call.verified.verdict if call.verified is not None else None
+    if egress.trusted and (verdict is None or verdict.reason is Reason.MISSING):
+        return
+    for name in _ATTESTATION:
+        fork.remove(name)
+    if egress.trusted and verdict is not None and verdict.attest is not None:
+        _convey(fork, verdict.attest, verdict.best.origid or "")
+
+
+def _convey(fork: Request, level: str, origid: str) -> None:
+    """Attestation-Info and Origination-ID (3GPP TS 24.229 §7.2.18, AS-30, VS-29)."""
+    for name, value, form in zip(_ATTESTATION, (level, origid), (_LEVEL, _ORIGID), strict=True):
+        if form.fullmatch(value):  # a caller wrote what a PASSporT claims
+            fork.set(name, value)
 
 
 def _looks_dialled(user: str) -> bool:

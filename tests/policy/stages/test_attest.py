@@ -6,6 +6,7 @@ import pytest
 
 from sipguard.policy.directory import AccountState, RightKind, TrafficClass
 from sipguard.policy.finding import CallerIdentity, Classified
+from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.attest import examine
 from sipguard.stir.attestation import Attestation
 from tests.policy.kit import ACME, OWNED, call_of, in_state, invite, view_of
@@ -74,3 +75,30 @@ def test_without_a_number_nothing_is_attested():
 def test_only_an_invite_is_attested(method):
     """Other requests are none of the stage's business."""
     assert examine(call_of(invite(method=method)), view_of()) is None
+
+
+@pytest.mark.clause("EMG-13")
+@pytest.mark.parametrize("number", ["9115550123", "19115550123"])
+def test_a_number_nobody_can_call_back_is_never_attested_a(number):
+    """911 and the last seven digits of a device's identity stand for a caller without service."""
+    call = call_of(account=ACME)
+    call.identity = CallerIdentity(number, number, (), RightKind.OWNED)
+    assert examine(call, view_of()).level is Attestation.B
+
+
+@pytest.mark.clause("AS-19")
+def test_the_origid_may_be_the_calls_own():
+    """With origid = "call" it is made of the record's identifier."""
+    call = call_of(account=ACME)
+    call.identity = CallerIdentity(OWNED, OWNED, (), RightKind.OWNED)
+    assert examine(call, view_of(policy=PolicySettings(sign_origid="call"))).origid == "call/call-1"
+
+
+@pytest.mark.clause("AS-30")
+def test_an_untrusted_trunk_attests_nothing():
+    """Attestation-Info and Origination-ID of a stranger change nothing."""
+    headers = ("Attestation-Info: C", "Origination-ID: 7f1f9a4e-1111-4111-8111-000000000001")
+    call = call_of(invite("sip:+14155550150@p", f"<sip:+{OWNED}@x>", None, *headers))
+    call.identity = CallerIdentity(OWNED, OWNED, (), RightKind.OWNED)
+    finding = examine(call, view_of())
+    assert (finding.level, finding.origid) == (Attestation.A, "acme/conversational")

@@ -140,3 +140,35 @@ def test_what_is_not_attested_is_not_signed():
 def test_only_an_invite_is_signed():
     """Other requests are none of the stage's business."""
     assert examine(attested_call(invite(method="MESSAGE")), view_of()) is None
+
+
+@pytest.mark.clause("AS-28", "AS-16")
+def test_an_older_generation_stands_in_for_a_newer_one():
+    """Where the newest key is out of reach, the older certificate that is still valid signs."""
+    older, newer = FakeSigner(), FakeSigner(OSError())
+    newer.serial, newer.issued = "02", 1
+    view = replace(view_of(), signers={"default": Generations("default", [older, newer])})
+    assert isinstance(examine(attested_call(), view), Signed)
+    assert len(older.signed) == 1
+
+
+@pytest.mark.clause("AS-04")
+@pytest.mark.parametrize("date", [format_date(NOW - 61), "yesterday"])
+def test_what_follows_a_stale_date_is_configured(date):
+    """redate signs and replaces it, unsigned lets the call go without alarm, refuse answers 403 Stale Date."""
+    request = invite("sip:+14155550150@p", f"<sip:+{OWNED}@x>", None, f"Date: {date}")
+    outcomes = {
+        choice: examine(attested_call(request), view_of(policy=PolicySettings(sign_stale_date=choice)))
+        for choice in ("redate", "unsigned", "refuse")
+    }
+    assert (outcomes["redate"].iat, outcomes["redate"].date) == (NOW, DATE)
+    assert isinstance(outcomes["unsigned"], Unsigned)
+    assert not outcomes["unsigned"].alarm
+    assert outcomes["refuse"].rule == "sign.stale-date"
+
+
+def test_the_record_says_why_a_call_left_unsigned():
+    """What the attestation stage said is what the trail shows."""
+    call = attested_call()
+    call.attested = Attested(None, why="signed by another provider")
+    assert examine(call, view_of()) == Unsigned("signed by another provider")
