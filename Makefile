@@ -13,8 +13,8 @@ PYTHON3 ?= $(or $(shell for python in /usr/bin/python3 python3; do \
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
 
-CODE := sipguard tests scenarios bench certs/make.py
-SIP_PACKAGES := sip-tester
+CODE := sipguard tests scenarios bench certs/make.py docs/generate.py
+SIP_PACKAGES := sip-tester softhsm2
 BENCH_PACKAGES := sip-tester kamailio kamailio-secsipid-modules
 
 # $(call debian,PACKAGES): install those that are missing.
@@ -56,6 +56,8 @@ certs: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(PYTHON) -m sipguard.transaction.diagram > docs/state-machines.md
+	$(PYTHON) docs/generate.py docs/reference
+	$(PYTHON) -m tests.standards docs/standards.md
 
 sip:
 	$(call debian,$(SIP_PACKAGES))

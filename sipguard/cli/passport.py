@@ -183,8 +183,8 @@ def _show_verdict(verdict: Verdict, judge: Verifier, unchecked: list[str], as_js
     print(verdict.verstat.value)
     for result in verdict.results:
         print(f"  {_line(result)}")
-    for url in judge.not_fetched:
-        say(f"note: the certificate at {url} was not fetched; name --certificate or --fetch")
+    for url, why in judge.not_fetched.items():
+        say(f"note: the certificate at {url} was not fetched: {why}")
     for name in unchecked:
         say(f"note: {name} was not compared with a call; name --{name}, or give the SIP message")
 

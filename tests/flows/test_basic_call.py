@@ -70,6 +70,7 @@ def test_what_the_proxy_adds() -> None:
     assert request.value("max-forwards") == "69"
 
 
+@pytest.mark.clause("PRX-15")
 @pytest.mark.clause("MSG-18", "RFC 3261 16.6 (3)")
 def test_missing_max_forwards_becomes_70() -> None:
     """A request without Max-Forwards leaves with 70."""

@@ -275,7 +275,7 @@ def test_what_may_follow_the_end_of_a_call() -> None:
     assert stage.carrier.codes[-1] == 200
 
 
-@pytest.mark.clause("PRX-08", "PRX-24")
+@pytest.mark.clause("EXT-04", "PRX-08", "PRX-24")
 def test_a_subscription_goes_on() -> None:
     """SUBSCRIBE opens a dialog of its own, in which NOTIFY finds its way."""
     stage = Stage()

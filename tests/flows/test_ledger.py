@@ -114,7 +114,7 @@ def test_a_slow_log_counts_as_a_failed_one() -> None:
     assert stage.octets_to(CARRIER_A) == []
 
 
-@pytest.mark.clause("policy", "MSG-30")
+@pytest.mark.clause("EXT-14", "policy", "MSG-30")
 def test_a_record_holds_any_octets() -> None:
     """Latin-1 junk and UTF-8 in headers end up as text in a valid record."""
     stage = Stage()

@@ -122,7 +122,7 @@ def test_a_number_that_is_not_owned_is_403() -> None:
     stage.settle()
 
 
-@pytest.mark.clause("policy", "PRV-20")
+@pytest.mark.clause("BLK-14", "policy", "PRV-20")
 def test_a_replaced_number_shows_only_to_the_carrier() -> None:
     """On a trunk that replaces, the carrier sees the trunk's own number and the caller sees the From it wrote."""
     stage = Stage(trunks=changed("acme-pbx", on_mismatch=OnMismatch.REPLACE, default_number=OWNED))
@@ -148,7 +148,7 @@ def test_a_downgraded_call_goes_on_with_b() -> None:
     assert claims(stage)["attest"] == "B"
 
 
-@pytest.mark.clause("PRX-25", "policy")
+@pytest.mark.clause("AS-02", "PRX-25", "policy")
 def test_a_stranger_is_403_and_on_record() -> None:
     """A source that belongs to no trunk is refused, recorded, and nothing of it leaves."""
     stage = Stage()
@@ -315,7 +315,7 @@ def test_what_is_refused_before_or_by_the_number(changes: dict[str, Any], code: 
     assert stage.octets_to(CARRIER_A) == []
 
 
-@pytest.mark.clause("MSG-18")
+@pytest.mark.clause("PRX-15", "MSG-18")
 def test_no_hop_left_is_483() -> None:
     """Max-Forwards 0 ends here."""
     stage = Stage()

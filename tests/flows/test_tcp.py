@@ -18,7 +18,7 @@ def over_tcp() -> Stage:
     return stage
 
 
-@pytest.mark.clause("PRX-09", "RFC 5658")
+@pytest.mark.clause("TRN-03", "PRX-09", "RFC 5658")
 def test_a_change_of_transport_writes_two_record_routes() -> None:
     """UDP in, TCP out: the outgoing side first, the incoming side behind it, one token in both."""
     stage = over_tcp()

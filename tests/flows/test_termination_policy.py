@@ -13,7 +13,7 @@ PAI = f"P-Asserted-Identity: <sip:{CALLER}@192.0.2.21;user=phone>"
 TRUSTED = changed("carrier-a", trusted=True)
 
 
-@pytest.mark.clause("VS-25", "VS-26", "RFC 8224 6.2")
+@pytest.mark.clause("AS-14", "BLK-10", "VS-25", "VS-26", "RFC 8224 6.2")
 def test_a_good_signature_is_passed() -> None:
     """A call whose PASSporT holds reaches the customer with TN-Validation-Passed, Identity untouched."""
     stage = Stage()

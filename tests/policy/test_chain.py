@@ -250,7 +250,7 @@ def test_tagged_traffic_without_a_segregated_route_goes_nowhere():
     assert (decision.rule, decision.code) == ("destination.no-route", 480)
 
 
-@pytest.mark.clause("ATIS-1000099")
+@pytest.mark.clause("BLK-04", "ATIS-1000099")
 def test_a_blocked_dialer_gets_603():
     """The analytics family answers 603 Network Blocked."""
     decision = run(customer_call(), view_of(policy=modes(robodial_tag=Mode.BLOCK), traffic=tagged_book()))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sipguard.policy.rules import RULES, TABLE, Family, Mode
 from sipguard.policy.table import rules_table
 
@@ -25,6 +27,7 @@ def test_every_rule_has_a_row():
         assert table.count(f"| `{name}` |") == 1
 
 
+@pytest.mark.clause("BLK-01")
 def test_only_analytics_answer_603():
     """603 is the analytics family's answer and nobody else's, and statistics ship in report."""
     for rule in TABLE:

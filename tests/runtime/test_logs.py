@@ -77,6 +77,7 @@ def test_no_key_and_no_token_leaves(secret: str, place: str) -> None:
     assert ISSUED.key_pem.decode().split("\n")[1] not in text
 
 
+@pytest.mark.clause("EXT-14")
 @pytest.mark.parametrize(
     ("text", "masked"),
     [

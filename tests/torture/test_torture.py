@@ -73,14 +73,14 @@ def test_every_refused_request_can_be_answered(entry: dict[str, Any]) -> None:
         assert entry["kind"] == "response"
 
 
-@pytest.mark.clause("RFC 5118")
+@pytest.mark.clause("PIT-10", "RFC 5118")
 @pytest.mark.parametrize("file", sorted(path.name for path in VECTORS.glob("*.fixed-cl.sip")))
 def test_messages_with_their_length_corrected_pass(file: str) -> None:
     """With a Content-Length that is true, IPv6 in headers and body is no reason for anything."""
     assert isinstance(outcome((VECTORS / file).read_bytes()), Request)
 
 
-@pytest.mark.clause("MSG-31", "RFC 3261 7")
+@pytest.mark.clause("PIT-10", "MSG-31", "RFC 3261 7")
 @pytest.mark.parametrize("file", sorted(path.name for path in VECTORS.glob("*.raw-lf")))
 def test_bare_line_feeds_are_refused(file: str) -> None:
     """A message with LF for CRLF is refused: another reader might see other rows."""

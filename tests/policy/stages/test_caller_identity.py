@@ -310,6 +310,7 @@ def test_an_emergency_call_keeps_its_number():
     assert refused(finding, "caller-id.not-owned")
 
 
+@pytest.mark.clause("BLK-16")
 def test_the_dial_plan_reads_national_numbers():
     """A French national number is the canonical one on a trunk with a French dial plan, and another one elsewhere."""
     paris = NumberRight("33140000000", "acme", RightKind.OWNED)

@@ -26,6 +26,7 @@ def test_a_number_on_no_list_passes():
     assert examined(identity()) is None
 
 
+@pytest.mark.clause("BLK-07")
 @pytest.mark.parametrize("number", [LISTED, IN_A_BLOCK])
 def test_a_listed_number_is_refused_even_when_owned(number):
     """An exact entry and a block refuse the number, whoever owns it."""
