@@ -3,7 +3,6 @@
 ``decode`` only shows; ``verify`` gives the verdict the proxy would give, ``sign`` the header field it would send.
 """
 
-import dataclasses
 import json
 import uuid
 from pathlib import Path
@@ -174,11 +173,11 @@ def _show_verdict(verdict: Verdict, judge: Verifier, unchecked: list[str], as_js
             "reason": verdict.reason,
             "code": verdict.code,
             "attest": verdict.attest,
-            "headers": [dataclasses.asdict(result) for result in verdict.results],
+            "headers": [result._asdict() for result in verdict.results],
             "not_fetched": judge.not_fetched,
             "unchecked": unchecked,
         }
-        print(json.dumps(record, ensure_ascii=False))
+        print(json.dumps(record, ensure_ascii=False, default=str))
         return
     print(verdict.verstat.value)
     for result in verdict.results:
@@ -187,6 +186,13 @@ def _show_verdict(verdict: Verdict, judge: Verifier, unchecked: list[str], as_js
         say(f"note: the certificate at {url} was not fetched: {why}")
     for name in unchecked:
         say(f"note: {name} was not compared with a call; name --{name}, or give the SIP message")
+
+
+def _result(result: HeaderResult) -> dict[str, object]:
+    """One header's result as members; what its type adds by name too."""
+    extension = None if result.extension is None else result.extension._asdict()
+    names = [field.name for field in dataclasses.fields(result)]
+    return {name: getattr(result, name) for name in names} | {"extension": extension}
 
 
 def _line(result: HeaderResult) -> str:

@@ -24,6 +24,8 @@ def disagreement(candidate: Candidate, signalling: Signalling, now: UnixTime, wi
     else:
         if signalling.to_uri is None or signalling.to_uri not in claims.dest_uri:
             return Problem(Reason.DEST_MISMATCH, "dest does not hold the called number")
+    if claims.media_keys is None and type(claims.own) is not PriorityClaims:
+        return None
     return extras(claims, signalling)
 
 

@@ -8,7 +8,7 @@ type of ours knows are accepted: extensions only add (RFC 8225 §8.3).
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sipguard.errors import MalformedValue
 from sipguard.stir import base64url
@@ -24,6 +24,7 @@ from sipguard.stir.verdict import Reason
 __all__ = ("TYPES", "Claims", "Fault", "ProtectedHeader", "read_claims", "read_header")
 
 _TN = re.compile(r"[0-9*#]{1,32}\Z")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z")
 _R_VALUE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}\Z")  # namespace "." priority (RFC 4412 §3.1)
 _INDEX = re.compile(r"[0-9.]{1,64}\Z")
@@ -90,7 +91,7 @@ def _read_identity(identity: object, otherwise: str, extra: int = 0) -> tuple[TN
         if type(tn) is str and _TN.match(tn):
             return TN(tn), None
         uri = identity.get("uri")
-        if type(uri) is str and ":" in uri:
+        if type(uri) is str and _URI.match(uri):
             return None, uri
     raise Fault(Reason.CLAIMS, otherwise)
 
@@ -98,16 +99,21 @@ def _read_identity(identity: object, otherwise: str, extra: int = 0) -> tuple[TN
 def _read_dest(dest: object) -> tuple[tuple[TN, ...], tuple[str, ...]]:
     """At least one identity, each kind in an array (RFC 8225 §5.2.1)."""
     if type(dest) is dict:
-        numbers, uris = dest.get("tn", ()), dest.get("uri", ())
-        if (
-            (numbers or uris)
-            and ("tn" not in dest or (type(numbers) is list and 0 < len(numbers) <= _MOST_DESTINATIONS))
-            and ("uri" not in dest or (type(uris) is list and 0 < len(uris) <= _MOST_DESTINATIONS))
-            and all(type(tn) is str and _TN.match(tn) for tn in numbers)
-            and all(type(uri) is str and ":" in uri for uri in uris)
-        ):
-            return tuple(numbers), tuple(uris)
+        numbers = _texts(dest["tn"], _TN) if "tn" in dest else ()
+        uris = _texts(dest["uri"], _URI) if "uri" in dest else ()
+        if numbers is not None and uris is not None and (numbers or uris):
+            return cast("tuple[TN, ...]", numbers), uris
     raise Fault(Reason.CLAIMS, "dest is not an array of identities")
+
+
+def _texts(array: object, form: re.Pattern[str]) -> tuple[str, ...] | None:
+    """The texts of an array that all have this form; None when it is empty or something else."""
+    if type(array) is not list or not 0 < len(array) <= _MOST_DESTINATIONS:
+        return None
+    for text in array:
+        if type(text) is not str or not form.match(text):
+            return None
+    return tuple(array)
 
 
 def _read_base(members: dict[str, Any]) -> None:

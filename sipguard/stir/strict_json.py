@@ -38,9 +38,10 @@ def _constant(text: str) -> NoReturn:
     raise MalformedValue(f"{text} is not JSON")
 
 
-_decode = json.JSONDecoder(
+_decoder = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant
-).decode
+)
+_decode, _decode_first = _decoder.decode, _decoder.raw_decode
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
@@ -50,7 +51,13 @@ def parse_object(data: bytes) -> dict[str, Any]:
     if data.count(b"[") + data.count(b"{") > _DEEPEST and _depth(data) > _DEEPEST:
         raise MalformedValue("JSON is nested too deeply")
     try:
-        value = _decode(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        if text[:1] == "{" and text[-1] == "}":
+            value, end = _decode_first(text)
+            if end != len(text):
+                raise MalformedValue("octets after the JSON object")
+        else:
+            value = _decode(text)  # white space around it, or not an object
     except ValueError:  # UnicodeDecodeError, json.JSONDecodeError
         raise MalformedValue("not JSON") from None
     if type(value) is not dict:

@@ -12,6 +12,7 @@ next; rich call data of a third party is about that data.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sipguard.stir.claims import Diversion, PriorityClaims, RichCallData
 from sipguard.stir.unix_time import UnixTime
@@ -92,8 +93,7 @@ _RANK = {reason: rank for rank, reason in enumerate(Reason)}
 _IGNORED = frozenset((Reason.MISSING, Reason.UNSUPPORTED_PPT))
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderResult:
+class HeaderResult(NamedTuple):
     """What one Identity header field came to. ``reason`` None means good; the claims are what the token says.
 
     ``spc`` is the first service provider code of the signer's certificate and set only when that is trusted.
