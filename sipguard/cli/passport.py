@@ -173,7 +173,7 @@ def _show_verdict(verdict: Verdict, judge: Verifier, unchecked: list[str], as_js
             "reason": verdict.reason,
             "code": verdict.code,
             "attest": verdict.attest,
-            "headers": [result._asdict() for result in verdict.results],
+            "headers": [_result(result) for result in verdict.results],
             "not_fetched": judge.not_fetched,
             "unchecked": unchecked,
         }
@@ -191,8 +191,7 @@ def _show_verdict(verdict: Verdict, judge: Verifier, unchecked: list[str], as_js
 def _result(result: HeaderResult) -> dict[str, object]:
     """One header's result as members; what its type adds by name too."""
     extension = None if result.extension is None else result.extension._asdict()
-    names = [field.name for field in dataclasses.fields(result)]
-    return {name: getattr(result, name) for name in names} | {"extension": extension}
+    return {**result._asdict(), "extension": extension}
 
 
 def _line(result: HeaderResult) -> str:
