@@ -61,16 +61,20 @@ class HardwareModule:
         self._keys: dict[HardwareKey, Any] = {}
         self._refused_pins: dict[_Token, str] = {}
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._overdue = False  # somebody has given up on the call that the thread is in
         self._turn = threading.Lock()  # taken by who asks, given back by the thread when it is done
         threading.Thread(target=self._work, name=f"pkcs11 {path.name}", daemon=True).start()
 
     def sign(self, place: HardwareKey, digest: bytes, patience: float) -> HardwareSignature:
         """A signature over a SHA-256 digest. Raises CertificateError, and TimeoutError after ``patience`` seconds."""
-        if not self._turn.acquire(timeout=patience):
-            raise TimeoutError
+        if self._overdue or not self._turn.acquire(timeout=patience):
+            raise CertificateError("the module is busy")
         job = _Job(place, digest)
         self._jobs.put(job)
         if not job.done.wait(patience):
+            self._overdue = True
+            if job.done.is_set():  # in this very moment, and perhaps before the line above
+                self._overdue = False
             raise TimeoutError
         if job.failure:
             raise CertificateError(job.failure)
@@ -85,8 +89,9 @@ class HardwareModule:
                 job.signature = self._sign(job.place, job.digest)
             except Exception as error:
                 job.failure = _told(error)
-            self._turn.release()
             job.done.set()
+            self._overdue = False
+            self._turn.release()
 
     def _sign(self, place: HardwareKey, digest: bytes) -> HardwareSignature:
         from pkcs11 import Mechanism

@@ -237,6 +237,16 @@ class StuckLibrary:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
+def _as_soon_as_free(module: HardwareModule, where: HardwareKey, digest: bytes) -> HardwareSignature:
+    """The signature once the module has come back, bounded in time."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            return module.sign(where, digest, 10.0)
+        except CertificateError:
+            assert time.monotonic() < end
+
+
 @pytest.mark.clause("AS-28")
 def test_the_wait_for_a_module_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that hangs costs the waiting time and no more; its late answer goes to nobody."""
@@ -247,12 +257,14 @@ def test_the_wait_for_a_module_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
     where = HardwareKey(tmp_path / "stuck.so", tmp_path / "pin", "token", None, "key", None)
     digest = hashlib.sha256(b"x").digest()
     began = time.monotonic()
-    for _ in range(2):
-        with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError):
+        module.sign(where, digest, 0.05)
+    for _ in range(100):
+        with pytest.raises(CertificateError, match="busy"):
             module.sign(where, digest, 0.05)
     assert time.monotonic() - began < 1.0
     StuckLibrary.gate.set()
-    assert len(module.sign(where, digest, 10.0).octets) == 64
+    assert len(_as_soon_as_free(module, where, digest).octets) == 64
 
 
 def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
