@@ -147,6 +147,8 @@ class VerifySection(Section):
 
     anchors: ConfiguredPath | None = None
     window: int = Field(default=60, ge=1, le=3600)
+    original_window: int = Field(default=60, ge=1, le=10_800)  # RFC 8946 §4.2: three hours at most
+    priority_authorities: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     fetch_timeout: float = Field(default=2.0, gt=0, le=30)
     allow_private_hosts: tuple[str, ...] = ()
     https_ca: ConfiguredPath | None = None

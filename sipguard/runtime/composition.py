@@ -142,7 +142,13 @@ class _Composition:
         """The verification service; the previous one, with the signatures it has seen, when nothing changed for it."""
         verify = self.configuration.stir.verify
         hosts = frozenset(host.lower().strip("[]") for host in verify.allow_private_hosts)
-        settings = VerificationSettings(window=verify.window, x5u=X5uRules(allow_private_hosts=hosts))
+        authorities = {name.lower(): frozenset(codes) for name, codes in verify.priority_authorities.items()}
+        settings = VerificationSettings(
+            window=verify.window,
+            original_window=verify.original_window,
+            x5u=X5uRules(allow_private_hosts=hosts),
+            priority_authorities=authorities,
+        )
         if self.previous is not None and self.previous.trust_digest == trust.digest:
             kept = self.previous.view.verification
             if kept.settings == settings:
