@@ -2,10 +2,24 @@
 
 import pytest
 
+from sipguard.stir.certificate_cache import CertificateCache
 from sipguard.stir.claims import ShakenClaims
 from sipguard.stir.passport import Fault, read_claims, read_header
-from sipguard.stir.verdict import Reason
-from tests.stir.kit import CLAIMS, DEST, HEADER, ORIG, ORIGID, URL, changed, segment
+from sipguard.stir.verdict import Reason, Verdict
+from tests.stir.kit import (
+    CLAIMS,
+    DEST,
+    HEADER,
+    NOW,
+    ORIG,
+    ORIGID,
+    URL,
+    ask,
+    changed,
+    field,
+    segment,
+    sign,
+)
 
 
 def test_a_header_is_read() -> None:
@@ -56,3 +70,14 @@ def test_printed_objects_without_commas_or_braces_are_not_json(text: str) -> Non
     with pytest.raises(Fault) as caught:
         read_claims(segment(text), "shaken")
     assert caught.value.reason is Reason.MALFORMED_TOKEN
+
+
+@pytest.mark.clause("PIT-4", "VS-08")
+def test_info_and_x5u_differ_in_the_rfc_8224_example() -> None:
+    """RFC 8224 4.1.1 prints one location in info and another in x5u: refused, and neither is fetched."""
+    header = {"alg": "ES256", "typ": "passport", "x5u": "https://cert.example.org/passport.cer"}
+    claims = {"dest": {"uri": ["sip:alice@example.com"]}, "iat": NOW, "orig": {"tn": ORIG}}
+    value = field(sign(header, claims), ";info=<https://biloxi.example.org/biloxi.cert>")
+    verdict = ask([value], CertificateCache(), dest=(), to_uri="sip:alice@example.com")
+    assert isinstance(verdict, Verdict)
+    assert verdict.reason is Reason.INFO_MISMATCH

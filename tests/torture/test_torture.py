@@ -132,3 +132,11 @@ def test_intmeth_keeps_every_octet() -> None:
     assert request.method == request.cseq.method == "!interesting-Method0123456789_*+`.%indeed'~"
     assert request.to.display == "BEL:\x07 NUL:\x00 DEL:\x7f"
     assert request.from_.tag == "_token~1'+`*%!-."
+
+
+@pytest.mark.clause("PIT-11", "RFC 4475")
+def test_the_archive_holds_one_file_more_than_the_rfc_names() -> None:
+    """Of its fifty files one belongs to no section: no message of the RFC, though it is read like the others."""
+    archived = [entry for entry in INDEX if entry["file"].startswith("rfc4475-")]
+    assert len(archived) == 50
+    assert [entry["name"] for entry in archived if not entry["section"].startswith("3.")] == ["test"]
