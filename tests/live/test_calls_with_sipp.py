@@ -12,7 +12,7 @@ import pytest
 
 from scenarios import topology
 from scenarios.driver import Stage, free_port
-from scenarios.node import Node, NodeError
+from scenarios.node import NodeError
 from scenarios.topology import Certificates, World
 from tests.live.kit import keys, stored
 
@@ -23,21 +23,6 @@ pytestmark = [
 ]
 
 OTHER_TRUNK_SOURCE = "127.0.0.36"
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """TEST certificates."""
-    return Certificates.make(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's registry, filled once by its commands."""
-    node = Node(tmp_path_factory.mktemp("registry"))
-    node.configure("")
-    topology.provision(node)
-    return node.registry
 
 
 @pytest.fixture
@@ -98,6 +83,7 @@ def test_a_busy_carrier_is_passed_over(tmp_path: Path, certificates: Certificate
             assert len({invite.header("Identity") for invite in tried if invite}) == 1  # signed once, sent twice
 
 
+@pytest.mark.clause("TRN-01")
 @pytest.mark.clause("RFC 3261 18", "RFC 3261 16.6 (4)")
 def test_a_call_crosses_from_tcp_to_udp(world: World) -> None:
     """A customer on TCP reaches a carrier on UDP, and ACK and BYE find their way back through the recorded routes."""
