@@ -14,11 +14,12 @@ from sipguard.config.pkcs11_uri import HardwareKey
 from sipguard.errors import CertificateError, SipguardError
 from sipguard.runtime.hardware_key import open_hardware_key
 from sipguard.runtime.secret_files import read_public_file, read_secret_file
+from sipguard.runtime.trust import read_administrators, read_anchors
 from sipguard.stir.authentication import SERIAL, serial_of
 from sipguard.stir.certificate import (
     UNREADABLE,
+    TrustAnchors,
     check_leaf,
-    load_anchors,
     load_chain,
     read_tn_auth_list,
     validate,
@@ -46,16 +47,18 @@ class ChainFiles(NamedTuple):
     key: Path | HardwareKey | None = None
     url: str | None = None
     anchors: Path | None = None
+    administrator: Path | None = None
     rules: X5uRules = X5uRules()
 
 
 def configured_chains(config: Path) -> list[tuple[str, ChainFiles]]:
     """The signing certificates of a configuration, by name. Raises SipguardError when there is none."""
     stir = load(config).stir
-    hosts = frozenset(host.lower().strip("[]") for host in stir.verify.allow_private_hosts)
+    verify = stir.verify
+    hosts = frozenset(host.lower().strip("[]") for host in verify.allow_private_hosts)
     rules = X5uRules(allow_private_hosts=hosts)
     found = [
-        (name, ChainFiles(entry.certificate, entry.key, entry.url, stir.verify.anchors, rules))
+        (name, ChainFiles(entry.certificate, entry.key, entry.url, verify.anchors, verify.policy_administrator, rules))
         for name, entries in stir.sign.certificates.items()
         for entry in entries
     ]
@@ -80,8 +83,7 @@ def check_chain(files: ChainFiles, now: UnixTime, days: int) -> Iterator[Check]:
         url = files.url.replace(SERIAL, serial_of(chain[0]))
         yield _check("url", lambda: _reachable(url, files.rules))
     if files.anchors is not None:
-        anchors = files.anchors
-        yield _check("chain", lambda: _trusted(chain, read_public_file(anchors), now))
+        yield _check("chain", lambda: _trusted(chain, files, now))
 
 
 def _check(what: str, look: Callable[[], str]) -> Check:
@@ -129,8 +131,9 @@ def _reachable(url: str, rules: X5uRules) -> str:
     return "verifiers may fetch it"
 
 
-def _trusted(chain: tuple[x509.Certificate, ...], anchors_pem: bytes, now: UnixTime) -> str:
-    credential = validate(chain, load_anchors(anchors_pem), now)
+def _trusted(chain: tuple[x509.Certificate, ...], files: ChainFiles, now: UnixTime) -> str:
+    trusted = read_anchors(files.anchors, read_administrators(files.administrator), now)
+    credential = validate(chain, TrustAnchors(trusted.certificates), now)
     if not credential.valid_at(now):
         raise CertificateError("a certificate of the path is not valid now")
     return "leads to a trust anchor"

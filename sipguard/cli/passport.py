@@ -173,6 +173,7 @@ def _show_verdict(verdict: Verdict, judge: Verifier, unchecked: list[str], as_js
             "reason": verdict.reason,
             "code": verdict.code,
             "attest": verdict.attest,
+            "priority": verdict.priority,
             "headers": [_result(result) for result in verdict.results],
             "not_fetched": judge.not_fetched,
             "unchecked": unchecked,

@@ -6,12 +6,14 @@ says, and what nobody says is taken from the token itself, which then proves not
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sipguard.cli.token_input import Material, loose_json
 from sipguard.config import load
 from sipguard.errors import MalformedValue, SipguardError
 from sipguard.policy.presented import ASSERTED, from_number, numbers
+from sipguard.policy.resource_priority import is_callback, resource_priorities
 from sipguard.runtime.addresses import AddressBook
 from sipguard.runtime.certificates import LARGEST
 from sipguard.runtime.clock import Clock
@@ -19,12 +21,14 @@ from sipguard.runtime.composition import build
 from sipguard.runtime.download import Downloader, tls_context
 from sipguard.runtime.https import FetchError
 from sipguard.runtime.secret_files import read_public_file
+from sipguard.runtime.trust import read_anchors
 from sipguard.sip.date import parse_date
 from sipguard.sip.message import Request
 from sipguard.sip.uri import parse_uri
-from sipguard.stir.certificate import load_anchors
+from sipguard.stir.certificate import TrustAnchors
 from sipguard.stir.certificate_cache import CertificateCache
-from sipguard.stir.telephone_number import TN, DialPlan, tn_of_uri
+from sipguard.stir.media_key import fingerprints
+from sipguard.stir.telephone_number import TN, DialPlan, normalise_uri, tn_of_uri
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Verdict
 from sipguard.stir.verification import MissingCertificate, Signalling, VerificationService
@@ -71,7 +75,7 @@ def make_verifier(config: Path, anchors: Path | None, certificate: Path | None, 
         service = build(configuration).view.verification
         timeout, authorities = settings.fetch_timeout, settings.https_ca
     else:
-        service = VerificationService(load_anchors(read_public_file(anchors)))
+        service = VerificationService(TrustAnchors(read_anchors(anchors, (), now).certificates))
     if certificate is not None:
         chain = read_public_file(certificate)
         return Verifier(service, now, lambda url: chain)
@@ -99,53 +103,63 @@ async def _download(url: str, rules: X5uRules, timeout: float, authorities: Path
 
 def signalling_of(material: Material, plan: DialPlan, orig: TN | None, dest: TN | None) -> Signalling:
     """What the token is held against; ``orig`` and ``dest`` are what the user says."""
-    if material.request is not None:
-        return _of_request(material.request, plan, orig, dest)
-    callers, called = _claimed(material)
-    return Signalling(
-        orig=callers if orig is None else (orig,),
-        dest=called if dest is None else (dest,),
-        call_id="",
-    )
+    request = material.request
+    found = _claimed(material) if request is None else _of_request(request, plan)
+    if orig is not None:
+        found = replace(found, orig=(orig,))
+    return found if dest is None else replace(found, dest=(dest,), request_tn=None, to_uri=None, request_uri=None)
 
 
-def _of_request(request: Request, plan: DialPlan, orig: TN | None, dest: TN | None) -> Signalling:
-    callers = numbers(request, ASSERTED, plan) or _known(from_number(request, plan))
+def _of_request(request: Request, plan: DialPlan) -> Signalling:
+    """What the verification stage of a trusted trunk reads in a request."""
     stated = request.value("date")
     date = None if stated is None else parse_date(stated)
+    to_tn, to_uri = _destination(request.to.uri, plan)
+    request_tn, request_uri = _destination(request.uri, plan)
     return Signalling(
-        orig=callers if orig is None else (orig,),
-        dest=_known(_number(request.to.uri, plan)) if dest is None else (dest,),
+        orig=numbers(request, ASSERTED, plan) or _known(from_number(request, plan)),
+        dest=_known(to_tn),
         call_id=request.call_id,
-        request_tn=_number(request.uri, plan),
+        request_tn=request_tn,
         date=None if date is None else UnixTime(date),
+        to_uri=to_uri,
+        request_uri=request_uri,
+        media_keys=fingerprints(request.body),
+        resource_priority=resource_priorities(request),
+        callback=is_callback(request),
     )
 
 
-def _number(uri: str, plan: DialPlan) -> TN | None:
+def _destination(text: str, plan: DialPlan) -> tuple[TN | None, str | None]:
+    """The number a URI names, or else its normal form."""
     try:
-        return tn_of_uri(parse_uri(uri), plan)
+        uri = parse_uri(text)
     except MalformedValue:
-        return None
+        return None, None
+    number = tn_of_uri(uri, plan)
+    return number, normalise_uri(uri) if number is None else None
 
 
 def _known(number: TN | None) -> tuple[TN, ...]:
     return () if number is None else (number,)
 
 
-def _claimed(material: Material) -> tuple[tuple[TN, ...], tuple[TN, ...]]:
-    """The numbers the tokens themselves claim."""
-    callers: list[TN] = []
-    called: list[TN] = []
+def _claimed(material: Material) -> Signalling:
+    """What the tokens themselves claim."""
+    callers: list[str] = []
+    called: list[str] = []
+    uris: list[str] = []
     for value in material.identities:
         segments = value.partition(";")[0].split(".")
         claims = (loose_json(segments[1]) if len(segments) > 1 else None) or {}
-        callers += _texts(claims.get("orig"))
-        called += _texts(claims.get("dest"))
-    return tuple(callers), tuple(called)
+        callers += _texts(claims.get("orig"), "tn")
+        called += _texts(claims.get("dest"), "tn")
+        uris += _texts(claims.get("dest"), "uri")
+    return Signalling(
+        orig=tuple(map(TN, callers)), dest=tuple(map(TN, called)), call_id="", to_uri=uris[0] if uris else None
+    )
 
 
-def _texts(identity: object) -> list[TN]:
-    numbers_claimed = identity.get("tn") if isinstance(identity, dict) else None
-    found = numbers_claimed if isinstance(numbers_claimed, list) else [numbers_claimed]
-    return [TN(number) for number in found if isinstance(number, str)]
+def _texts(identity: object, kind: str) -> list[str]:
+    claimed = identity.get(kind) if isinstance(identity, dict) else None
+    return [text for text in (claimed if isinstance(claimed, list) else [claimed]) if isinstance(text, str)]

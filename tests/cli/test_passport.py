@@ -149,6 +149,17 @@ def test_a_message_is_its_own_signalling(desk: Desk, tmp_path: Path) -> None:
     assert (nothing.code, nothing.err) == (1, "sipguard: the message has no Identity header field\n")
 
 
+@pytest.mark.clause("RFC 8224 6.2.4")
+def test_a_call_to_a_name_is_compared_by_uri(desk: Desk, tmp_path: Path) -> None:
+    """--dest stands in for To and the Request-URI; without it a name there is no number that was signed for."""
+    path = tmp_path / "invite.sip"
+    text = INVITE.format(calling=ORIG, called="bob", identity=desk.header())
+    path.write_text(text)
+    files = ("--anchors", desk.file("anchors.pem"), "--certificate", desk.file("leaf.pem"))
+    assert "dest-mismatch" in run("passport", "verify", str(path), *files).out
+    assert run("passport", "verify", str(path), *files, "--dest", DEST).code == 0
+
+
 @pytest.mark.clause("VS-01", "VS-02")
 def test_several_header_fields_are_each_told(desk: Desk, tmp_path: Path) -> None:
     """One good field among bad ones passes, and each has its line."""
