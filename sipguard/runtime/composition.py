@@ -42,12 +42,14 @@ _ANSWER_MARGIN = 0.5  # seconds: a fetch that times out says why before the engi
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Everything an engine is made of. ``trust_digest`` tells whether whom it trusts changed."""
+    """Everything an engine is made of. ``trust_digest`` tells whether whom it trusts changed,
+    ``trust_sequence`` which edition of the policy administrator's list it trusts."""
 
     listeners: tuple[Listener, ...]
     settings: ProxySettings
     view: View
     trust_digest: bytes
+    trust_sequence: int
 
 
 def build(configuration: Configuration, previous: Node | None = None) -> Node:
@@ -90,7 +92,8 @@ class _Composition:
             certificates=self.certificates(trust),
             traffic=self.traffic(),
         )
-        return Node(listeners(configuration), proxy_settings(configuration, secrets.record_route), view, trust.digest)
+        settings = proxy_settings(configuration, secrets.record_route)
+        return Node(listeners(configuration), settings, view, trust.digest, trust.sequence)
 
     def part(self, key: str, make: Callable[[], _T]) -> _T | None:
         """One part, or None and a problem under this key."""
@@ -120,12 +123,16 @@ class _Composition:
     def trust(self) -> Trust | None:
         """Whom the node trusts; without anchors no certificate is trusted."""
         verify = self.configuration.stir.verify
-        anchors = self.part("stir.verify.anchors", lambda: read_anchors(verify.anchors))
         administrators = self.part(
             "stir.verify.policy_administrator", lambda: read_administrators(verify.policy_administrator)
         )
-        if anchors is None or administrators is None:
+        if administrators is None:
             return None
+        anchors = self.part("stir.verify.anchors", lambda: read_anchors(verify.anchors, administrators, self.now))
+        if anchors is None:
+            return None
+        if self.previous is not None and 0 < anchors.sequence < self.previous.trust_sequence:
+            self.problems.append(Problem("stir.verify.anchors", "the trust list is older than the one in use"))
         return self.part("stir.verify.crl", lambda: make_trust(verify, anchors, administrators, self.now))
 
     def https_ca(self) -> None:
@@ -142,13 +149,7 @@ class _Composition:
         """The verification service; the previous one, with the signatures it has seen, when nothing changed for it."""
         verify = self.configuration.stir.verify
         hosts = frozenset(host.lower().strip("[]") for host in verify.allow_private_hosts)
-        authorities = {name.lower(): frozenset(codes) for name, codes in verify.priority_authorities.items()}
-        settings = VerificationSettings(
-            window=verify.window,
-            original_window=verify.original_window,
-            x5u=X5uRules(allow_private_hosts=hosts),
-            priority_authorities=authorities,
-        )
+        settings = VerificationSettings(window=verify.window, x5u=X5uRules(allow_private_hosts=hosts))
         if self.previous is not None and self.previous.trust_digest == trust.digest:
             kept = self.previous.view.verification
             if kept.settings == settings:

@@ -1,13 +1,15 @@
 """Whom a node trusts: the files of trust anchors and of the policy administrator, read and made one value.
 
-Anchors are one PEM file or a directory of them (``*.pem``, ``*.crt``). Everything a cached judgement depends on goes
-into ``digest``: while it stays the same a reload keeps what was fetched and validated.
+Anchors are one file or a directory of them: PEM (``*.pem``, ``*.crt``), or the list of authorities that the policy
+administrator signs (``*.jwt``). An older edition of that list than the one in use is refused. Everything a cached
+judgement depends on goes into ``digest``: while it stays the same a reload keeps what was fetched and validated.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -18,9 +20,17 @@ from sipguard.runtime.secret_files import read_public_file
 from sipguard.stir.certificate import UNREADABLE, TrustAnchors
 from sipguard.stir.fault import Fault
 from sipguard.stir.revocation import RevocationRegister
+from sipguard.stir.trust_list import is_trust_list, read_trust_list
 from sipguard.stir.unix_time import UnixTime
 
-_SUFFIXES = (".pem", ".crt")
+_SUFFIXES = (".pem", ".crt", ".jwt")
+
+
+class Anchors(NamedTuple):
+    """Certificates to trust, and the edition of the policy administrator's list when there is one."""
+
+    certificates: tuple[x509.Certificate, ...]
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +39,26 @@ class Trust:
 
     anchors: TrustAnchors
     revocations: RevocationRegister
+    sequence: int  # the edition of the policy administrator's list, 0 without one
     digest: bytes
 
 
-def read_anchors(path: Path | None) -> tuple[x509.Certificate, ...]:
-    """The certificates of a PEM file, or of every one in a directory. Raises CertificateError or StartupError."""
-    if path is None:
-        return ()
-    return tuple(certificate for file in anchor_files(path) for certificate in _certificates(file))
+def read_anchors(path: Path | None, administrators: Sequence[x509.Certificate], now: UnixTime) -> Anchors:
+    """What a file holds, or every one in a directory. Raises CertificateError or StartupError."""
+    certificates: list[x509.Certificate] = []
+    sequence = 0
+    for file in () if path is None else anchor_files(path):
+        octets = read_public_file(file)
+        if is_trust_list(octets):
+            try:
+                listed = read_trust_list(octets, administrators, now)
+            except CertificateError as error:
+                raise CertificateError(f"{file}: {error}") from None
+            certificates += listed.certificates
+            sequence = max(sequence, listed.sequence)
+        else:
+            certificates += _certificates(file)
+    return Anchors(tuple(certificates), sequence)
 
 
 def read_administrators(path: Path | None) -> tuple[x509.Certificate, ...]:
@@ -55,22 +77,20 @@ def anchor_files(path: Path) -> list[Path]:
 
 
 def make_trust(
-    verify: VerifySection,
-    anchors: Sequence[x509.Certificate],
-    administrators: Sequence[x509.Certificate],
-    now: UnixTime,
+    verify: VerifySection, anchors: Anchors, administrators: Sequence[x509.Certificate], now: UnixTime
 ) -> Trust:
     """Trust out of the certificates read, with the configured revocation list when that is a file.
 
     Raises CertificateError or StartupError.
     """
-    register = RevocationRegister(administrators, anchors, verify.crl, hard=verify.revocation == "hard")
+    certificates, sequence = anchors
+    register = RevocationRegister(administrators, certificates, verify.crl, hard=verify.revocation == "hard")
     if verify.crl is not None and not verify.crl.startswith("https://"):
         _read_crl(verify.crl, register, now)
-    digest = hashlib.sha256(repr((len(anchors), verify.crl, verify.revocation)).encode())
-    for certificate in (*anchors, *administrators):
+    digest = hashlib.sha256(repr((len(certificates), verify.crl, verify.revocation)).encode())
+    for certificate in (*certificates, *administrators):
         digest.update(certificate.fingerprint(hashes.SHA256()))
-    return Trust(TrustAnchors(anchors), register, digest.digest())
+    return Trust(TrustAnchors(certificates), register, sequence, digest.digest())
 
 
 def _certificates(path: Path) -> tuple[x509.Certificate, ...]:

@@ -23,8 +23,8 @@ from sipguard.stir.revocation import RevocationRegister
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verification import VerificationService, VerificationSettings
 from sipguard.stir.x5u import X5uRules
+from sipguard.testing.policy_administrator import Revoked, Scope, issue_list, make_administrator
 from sipguard.testing.sti_ca import DAY, Issued, Shape, StiCa
-from sipguard.testing.sti_crl import Revoked, Scope, issue_list, make_administrator
 from tests.runtime.kit import run
 from tests.runtime.repository import Repository, response
 

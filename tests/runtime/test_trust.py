@@ -11,8 +11,8 @@ from sipguard.runtime.trust import Trust, make_trust, read_administrators, read_
 from sipguard.stir.certificate import load_chain, validate
 from sipguard.stir.fault import Fault
 from sipguard.stir.unix_time import UnixTime
+from sipguard.testing.policy_administrator import Revoked, Scope, issue_list, issue_trust_list, make_administrator
 from sipguard.testing.sti_ca import DAY, StiCa, issue_server
-from sipguard.testing.sti_crl import Revoked, Scope, issue_list, make_administrator
 
 NOW = UnixTime(int(time.time()))
 FIRST, SECOND = StiCa.create(NOW, name="FIRST"), StiCa.create(NOW, name="SECOND")
@@ -22,8 +22,8 @@ ADMINISTRATOR = make_administrator(NOW)
 def trust(directory: Path, **verify: object) -> Trust:
     """What a section of configuration makes."""
     section = VerifySection.model_validate(verify, context={"directory": directory})
-    anchors, administrators = read_anchors(section.anchors), read_administrators(section.policy_administrator)
-    return make_trust(section, anchors, administrators, NOW)
+    administrators = read_administrators(section.policy_administrator)
+    return make_trust(section, read_anchors(section.anchors, administrators, NOW), administrators, NOW)
 
 
 @pytest.mark.clause("CRT-20")
@@ -79,6 +79,22 @@ def test_the_digest_tells_when_trust_changed(tmp_path: Path) -> None:
         {"revocation": "hard"},
     ):
         assert trust(tmp_path, **{**section, **change}).digest != base
+
+
+@pytest.mark.clause("CRT-20")
+def test_the_list_of_the_policy_administrator_is_a_file_of_anchors(tmp_path: Path) -> None:
+    """Alone, or in a directory beside others; without the administrator's certificate it counts for nothing."""
+    (tmp_path / "pa.pem").write_bytes(ADMINISTRATOR.certificate_pem)
+    (tmp_path / "anchors").mkdir()
+    (tmp_path / "anchors" / "first.pem").write_bytes(FIRST.anchors_pem)
+    token = issue_trust_list(ADMINISTRATOR, (SECOND.root.certificate,), sequence=7, expires=NOW + DAY)
+    (tmp_path / "anchors" / "list.jwt").write_bytes(token)
+    made = trust(tmp_path, anchors="anchors", policy_administrator="pa.pem")
+    assert (len(made.anchors), made.sequence) == (2, 7)
+    alone = trust(tmp_path, anchors="anchors/list.jwt", policy_administrator="pa.pem").anchors
+    assert validate(load_chain(SECOND.issue().chain_pem), alone, NOW).spc == "1234"
+    with pytest.raises(CertificateError, match=r"list\.jwt: .*not signed by the policy administrator"):
+        trust(tmp_path, anchors="anchors")
 
 
 @pytest.mark.clause("CRT-17")

@@ -13,8 +13,8 @@ from sipguard.stir.fault import Fault
 from sipguard.stir.revocation import RevocationList, RevocationRegister, read_list
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Reason, Verstat
+from sipguard.testing.policy_administrator import Revoked, Scope, issue_list, make_administrator
 from sipguard.testing.sti_ca import DAY, Issued, Shape, make_name
-from sipguard.testing.sti_crl import Revoked, Scope, issue_list, make_administrator
 from tests.stir.kit import CLAIMS, HEADER, HOUR, NOW, URL, anchors, authority, field, judge, sign
 
 LIST_URL = "https://policy-administrator.example/crl"

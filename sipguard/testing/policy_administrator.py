@@ -1,13 +1,18 @@
-"""TEST revocation lists, and the TEST policy administrator who signs the indirect ones. Never trust them."""
+"""The TEST policy administrator, and what it signs: revocation lists and the list of authorities. Never trust them."""
 
+import base64
 import datetime
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sipguard.stir import base64url
 from sipguard.stir.unix_time import UnixTime
 from sipguard.testing.sti_ca import DAY, Issued, Shape, build, make_name, new_key
 
@@ -63,6 +68,21 @@ def issue_list(
     for entry in revoked:
         builder = builder.add_revoked_certificate(_entry(entry, start))
     return builder.sign(signer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def issue_trust_list(
+    signer: Issued, trusted: Sequence[x509.Certificate], *, sequence: int, expires: int, algorithm: str = "ES256"
+) -> bytes:
+    """The administrator's list of authorities, a JSON Web Token."""
+    header = {"alg": algorithm, "typ": "JWT", "x5u": "https://policy-administrator.example/certificate.pem"}
+    listed = [base64.b64encode(certificate.public_bytes(Encoding.DER)).decode() for certificate in trusted]
+    claims = {"version": "1.0", "sequence": sequence, "exp": expires, "trustList": listed}
+    signing_input = ".".join(base64url.encode(json.dumps(part).encode()) for part in (header, claims))
+    if not isinstance(signer.key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the list is signed with ES256")
+    signature = signer.key.sign(signing_input.encode(), ec.ECDSA(hashes.SHA256()))
+    r, s = decode_dss_signature(signature)
+    return f"{signing_input}.{base64url.encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}".encode()
 
 
 def _entry(entry: Revoked, moment: datetime.datetime) -> x509.RevokedCertificate:
