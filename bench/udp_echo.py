@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from sipguard.ledger.log import AttestationLog
-from sipguard.policy.need import AddressAnswer, Answer, Need
+from sipguard.policy.need import TargetAnswer, Answer, Need
 from sipguard.proxy.output import Output
 from sipguard.runtime.binding import bind
 from sipguard.runtime.clock import Clock
@@ -42,7 +42,7 @@ class EchoEngine:
             self.stopped.set()
         return [Send(flow, data)]
 
-    def complete(self, need: Need, answer: Answer | AddressAnswer, now: float, wall: float) -> list[Output]:
+    def complete(self, need: Need, answer: Answer | TargetAnswer, now: float, wall: float) -> list[Output]:
         """Nothing is ever asked."""
         return []
 

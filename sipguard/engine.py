@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from sipguard.errors import MalformedMessage, MalformedValue
-from sipguard.policy.need import AddressAnswer, Answer, Need
+from sipguard.policy.need import Answer, Need, TargetAnswer
 from sipguard.policy.view import View
 from sipguard.proxy.core import Core
 from sipguard.proxy.output import DEBUG, ERROR, INFO, WARNING, Ask, Close, Event, Log, Output
@@ -45,7 +45,7 @@ class Engine:
             self._failed("receive", error)
         return self._hand_over(now)
 
-    def complete(self, need: Need, answer: Answer | AddressAnswer, now: float, wall: float) -> list[Output]:
+    def complete(self, need: Need, answer: Answer | TargetAnswer, now: float, wall: float) -> list[Output]:
         """The answer to an ``Ask``."""
         self._station.wall = wall
         try:

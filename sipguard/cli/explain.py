@@ -21,7 +21,7 @@ from sipguard.config import load
 from sipguard.engine import Ask, Engine, Log, Output, Send
 from sipguard.errors import MalformedMessage, SipguardError
 from sipguard.policy.directory import Trunk
-from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, CommitNeed, Need
+from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer, TargetNeed
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.composition import Node, build
 from sipguard.sip.flow import Flow
@@ -85,13 +85,13 @@ class Replay:
             elif isinstance(output, Ask):
                 pending += engine.complete(output.need, self._answer(output.need), clock.monotonic(), clock.wall())
 
-    def _answer(self, need: Need) -> Answer | AddressAnswer:
+    def _answer(self, need: Need) -> Answer | TargetAnswer:
         if isinstance(need, CommitNeed):
             self.record = msgspec.json.decode(need.line)
             return Answer(True)
-        if isinstance(need, AddressNeed):
-            self.not_fetched.append(f"address of {need.host}")
-            return AddressAnswer((), "explain opens no socket")
+        if isinstance(need, TargetNeed):
+            self.not_fetched.append(f"servers of {need.host}")
+            return TargetAnswer((), "explain opens no socket")
         self.not_fetched.append(f"certificate {need.url}")
         return Answer(False, "explain opens no socket")
 

@@ -78,18 +78,22 @@ def parse_source(text: str) -> str:
 
 
 def parse_target(text: str) -> Target:
-    """Read a next hop, ``sip:host:port;transport=udp``. Raises ValueError."""
+    """Read a next hop, ``sip:host:port;transport=udp``. Raises ValueError.
+
+    What the URI leaves open is UDP and 5060 of an address, and for DNS to say of a name.
+    """
     try:
         uri = parse_uri(text)
     except MalformedValue as error:
         raise ValueError(f'"{text}" is not a SIP URI ({error})') from None
     if not isinstance(uri, SipUri):
         raise ValueError(f'"{text}" is not a SIP URI like sip:192.0.2.20:5060;transport=udp')
-    transport = (uri.parameters.get("transport") or "udp").lower()
+    literal = is_address(uri.address_host)
+    transport = (uri.parameters.get("transport") or "").lower() or ("udp" if literal else None)
     if uri.scheme == "sips" or transport == "tls":
         raise ValueError(f'"{text}" asks for TLS, which this version does not offer; use udp or tcp')
-    if transport not in TRANSPORTS:
+    if transport is not None and transport not in TRANSPORTS:
         raise ValueError(f'"{text}" has transport "{transport}"; use udp or tcp')
-    if not (is_address(uri.address_host) or is_host_name(uri.address_host)):
+    if not (literal or is_host_name(uri.address_host)):
         raise ValueError(f'"{uri.address_host}" is not an IP address or host name')
-    return Target(uri=text, transport=transport, host=uri.address_host, port=uri.port or 5060)
+    return Target(uri=text, transport=transport, host=uri.address_host, port=uri.port or (5060 if literal else None))

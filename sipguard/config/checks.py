@@ -96,7 +96,7 @@ def _trunk(key: str, trunk: Raw, listeners: list[Raw]) -> Iterator[Problem]:
         except ValueError:
             continue
         if not any(_reaches(listener, target) for listener in listeners):
-            yield Problem(f"{key}.targets[{position}]", f'no {target.transport} listener can send to "{text}"')
+            yield Problem(f"{key}.targets[{position}]", f'no {target.transport or "udp"} listener can send to "{text}"')
 
 
 def _certificates(raw: Raw) -> list[str]:
@@ -120,7 +120,7 @@ def certificate_problem(key: str, name: str, names: Iterable[str]) -> Iterator[P
 
 
 def _reaches(listener: Raw, target: Target) -> bool:
-    if listener.get("transport") != target.transport:
+    if target.transport is not None and listener.get("transport") != target.transport:
         return False
     try:
         local = ipaddress.ip_address(parse_socket_address(str(listener.get("bind")), 5060).host)

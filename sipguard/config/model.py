@@ -20,6 +20,7 @@ from sipguard.stir.authentication import SERIAL
 from sipguard.stir.x5u import locate
 
 SIP_PORT = 5060
+DNS_PORT = 53
 TIMER_C = 181.0
 IDLE_TIMEOUT = 300.0
 
@@ -37,6 +38,10 @@ def _advertise(text: str) -> str:
 
 def _admin(text: str) -> str:
     return str(parse_socket_address(text))
+
+
+def _name_server(text: str) -> str:
+    return str(parse_socket_address(text, DNS_PORT))
 
 
 def _rule(name: str) -> str:
@@ -228,6 +233,18 @@ class TimersSection(Section):
     timer_c: float = Field(default=TIMER_C, gt=180, le=3600)  # RFC 3261 §16.6 (11): larger than three minutes
 
 
+class DnsSection(Section):
+    """``[dns]``: who is asked for the servers of targets given by name; nobody named: the system's name servers."""
+
+    servers: tuple[Annotated[str, AfterValidator(_name_server)], ...] = ()
+    timeout: float = Field(default=2.0, gt=0, le=30)
+
+    @property
+    def addresses(self) -> tuple[SocketAddress, ...]:
+        """The name servers."""
+        return tuple(parse_socket_address(server) for server in self.servers)
+
+
 class LimitsSection(Section):
     """``[limits]``: what one peer may make us hold."""
 
@@ -267,6 +284,7 @@ class Configuration(Section):
     robodial: RobodialSection = RobodialSection()
     timers: TimersSection = TimersSection()
     limits: LimitsSection = LimitsSection()
+    dns: DnsSection = DnsSection()
     admin: AdminSection = AdminSection()
     log: LogSection = LogSection()
     drain_timeout: float = Field(default=30.0, ge=0, le=3600)

@@ -22,7 +22,7 @@ from sipguard.policy.finding import (
     Unsigned,
     Verified,
 )
-from sipguard.policy.need import AddressNeed, CertificateNeed, CommitNeed, Need
+from sipguard.policy.need import CertificateNeed, CommitNeed, Need, TargetNeed
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.stages import (
     account_state,
@@ -78,7 +78,7 @@ _SLOTS = {
     Routed: "routed",
 }
 
-_NEEDS = (CertificateNeed, AddressNeed, CommitNeed)
+_NEEDS = (CertificateNeed, TargetNeed, CommitNeed)
 
 
 def run(call: Call, view: View) -> Decision | Need:

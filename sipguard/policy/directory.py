@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from sipguard.policy.need import Server, TargetNeed
+from sipguard.sip.host import is_address
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 
@@ -70,12 +72,25 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One next hop of a trunk: where requests go and over what."""
+    """One next hop of a trunk: where requests go and over what.
+
+    Of a name, ``transport`` and ``port`` may be None: its DNS records say (RFC 3263 §4). ``place`` is where to send to,
+    or what to ask first.
+    """
 
     uri: str
-    transport: str  # udp | tcp
+    transport: str | None  # udp | tcp
     host: str  # name or address, IPv6 without brackets
-    port: int
+    port: int | None
+    place: Server | TargetNeed = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Say once for all calls whether the host is an address."""
+        transport, port = self.transport, self.port
+        if is_address(self.host):
+            object.__setattr__(self, "place", Server(transport or "udp", self.host, port or 5060))
+        else:
+            object.__setattr__(self, "place", TargetNeed(self.host, port, transport))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,16 @@ class CertificateNeed(NamedTuple):
     url: str
 
 
-class AddressNeed(NamedTuple):
-    """The addresses of a host name (A and AAAA). Answered by ``AddressAnswer``."""
+class TargetNeed(NamedTuple):
+    """The servers behind a host name (RFC 3263 §4). Answered by ``TargetAnswer``.
+
+    ``transport`` and ``port`` are None when the URI leaves them to the name; ``sips`` is whether only TLS will do.
+    """
 
     host: str
+    port: int | None = None
+    transport: str | None = None
+    sips: bool = False
 
 
 class CommitNeed(NamedTuple):
@@ -29,7 +35,7 @@ class CommitNeed(NamedTuple):
     line: bytes
 
 
-Need = CertificateNeed | AddressNeed | CommitNeed
+Need = CertificateNeed | TargetNeed | CommitNeed
 
 
 class Answer(NamedTuple):
@@ -39,8 +45,16 @@ class Answer(NamedTuple):
     detail: str = ""
 
 
-class AddressAnswer(NamedTuple):
-    """The addresses found for a host name, best first; empty when it does not resolve."""
+class Server(NamedTuple):
+    """Where a request can be sent to: ``host`` is an address, IPv6 without brackets."""
 
-    addresses: tuple[str, ...]
+    transport: str
+    host: str
+    port: int
+
+
+class TargetAnswer(NamedTuple):
+    """The servers found for a name, in the order to try them; none when the name has no service."""
+
+    servers: tuple[Server, ...]
     detail: str = ""

@@ -6,13 +6,12 @@ on a new branch; a 6xx or a caller that gave up ends it. Responses follow RFC 32
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
+from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.proxy import forwarding, presentation, stir_reasons
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.output import ERROR, WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, Attempt, ResponseContext
-from sipguard.proxy.routing import is_address
 from sipguard.proxy.station import Station
 from sipguard.proxy.validation import loop_digest
 from sipguard.sip.flow import Flow, Listener
@@ -67,7 +66,7 @@ class Delivery:
             return
         if call.routed is not None:  # None when the rule that found no route is not switched on
             context.attempts = [
-                Attempt(trunk, target, target.host) for trunk in call.routed.trunks for target in trunk.targets
+                Attempt((trunk, target), target.place) for trunk in call.routed.trunks for target in trunk.targets
             ]
         if call.request.method == "INVITE":
             tag = call.request.from_.tag or ""
@@ -78,18 +77,25 @@ class Delivery:
             self._call_log.attempted(context, now)
         self._next_attempt(context, now)
 
-    def resume(self, context: ResponseContext, need: Need, answer: Answer | AddressAnswer, now: float) -> None:
-        """The addresses of the target that was to be tried next are known, or it has none."""
+    def pass_on(
+        self, context: ResponseContext, fork: Request, hop: Server | TargetNeed, leave_by: int, now: float
+    ) -> None:
+        """An in-dialog request goes to the hop its route set names."""
+        context.base = fork
+        context.leave_by = leave_by
+        context.attempts = [Attempt(None, hop)]
+        self._next_attempt(context, now)
+
+    def resume(self, context: ResponseContext, need: Need, answer: Answer | TargetAnswer, now: float) -> None:
+        """The servers of the name that was to be tried next are known, or it has none."""
         context.parked = None
         if context.done:
             return
-        attempt = context.attempts[context.next_attempt - 1]
-        addresses = answer.addresses if isinstance(answer, AddressAnswer) else ()
-        context.attempts[context.next_attempt : context.next_attempt] = [
-            Attempt(attempt.trunk, attempt.target, address) for address in addresses
-        ]
-        if not addresses:
-            self._station.log(WARNING, "target.unresolved", target=attempt.target.uri, detail=answer.detail)
+        servers = answer.servers if isinstance(answer, TargetAnswer) else ()
+        route = context.attempts[context.next_attempt - 1].route
+        context.attempts[context.next_attempt : context.next_attempt] = [Attempt(route, server) for server in servers]
+        if not servers and isinstance(need, TargetNeed):
+            self._station.log(WARNING, "target.unresolved", target=need.host, detail=answer.detail)
         self._next_attempt(context, now)
 
     def _next_attempt(self, context: ResponseContext, now: float) -> None:
@@ -99,45 +105,53 @@ class Delivery:
         while context.next_attempt < len(context.attempts):
             attempt = context.attempts[context.next_attempt]
             context.next_attempt += 1
-            if not is_address(attempt.address):
-                need = AddressNeed(attempt.address)
-                context.parked = station.needs.park(need, context, self, now + station.settings.need_timeout)
+            place = attempt.place
+            if isinstance(place, TargetNeed):
+                context.parked = station.needs.park(place, context, self, now + station.settings.need_timeout)
                 return
-            egress = station.identity.egress(attempt.target.transport, attempt.address, context.server.flow.listener)
+            egress = station.identity.egress(place.transport, place.host, context.leave_by)
             if egress is None:
-                station.log(WARNING, "target.no-listener", target=attempt.target.uri)
+                station.log(WARNING, "target.no-listener", target=f"{place.transport}:{place.host}:{place.port}")
                 continue
-            self._send_to(context, attempt, egress, now)
+            self._send_to(context, attempt, place, egress, now)
             return
         self._finish(context, now)
 
-    def _send_to(self, context: ResponseContext, attempt: Attempt, egress: Listener, now: float) -> None:
+    def _send_to(self, context: ResponseContext, attempt: Attempt, place: Server, egress: Listener, now: float) -> None:
         station = self._station
         try:
             fork = self._prepare(context, attempt, egress)
-            # The digest of what is sent on tells a loop from a spiral when the request comes back (RFC 5393 §4.2).
-            branch = forwarding.push_via(fork, egress, f"{station.random()}.{loop_digest(fork)}")
+            branch = forwarding.push_via(fork, egress, self._entropy(attempt, fork))
         except Exception as error:
             self.fail(context.server, error, now)
             return
-        flow = Flow(egress.number, egress.transport, attempt.address, attempt.target.port)
-        context.route = attempt.trunk.name
+        flow = Flow(egress.number, egress.transport, place.host, place.port)
         context.client = station.layer.start_on_branch(fork, flow, now, context, branch)
         self.watch(context, now)
+
+    def _entropy(self, attempt: Attempt, fork: Request) -> str:
+        """What makes a branch unique. Outside dialogs the digest of what is sent on is in it.
+
+        It tells a loop from a spiral when the request comes back (RFC 5393 §4.2).
+        """
+        entropy = self._station.random()
+        return entropy if attempt.route is None else f"{entropy}.{loop_digest(fork)}"
 
     def _prepare(self, context: ResponseContext, attempt: Attempt, egress: Listener) -> Request:
         """The request as this target gets it (RFC 3261 §16.6)."""
         station = self._station
         call = context.call
-        request = context.server.request
-        fork = request.fork()
-        if call is not None:
+        fork = context.base.fork()
+        if call is not None and attempt.route is not None:
+            trunk, target = attempt.route
+            request = context.server.request
+            context.route = trunk.name
             fork.remove("route")  # where a screened request goes is our decision, not the caller's
-            fork.set_uri(forwarding.retargeted(call.request_uri, attempt.target, _number_to_send(call)))
+            fork.set_uri(forwarding.retargeted(call.request_uri, target, _number_to_send(call)))
             if call.outbound:
-                presentation.originate(fork, call, attempt.trunk, egress.advertised_host)
+                presentation.originate(fork, call, trunk, egress.advertised_host)
             else:
-                presentation.terminate(fork, call, attempt.trunk)
+                presentation.terminate(fork, call, trunk)
             if request.method in forwarding.DIALOG_FORMING:
                 token = station.calls.token(call.identifier, request.call_id)
                 ingress = station.identity.arrived_on(context.server.flow)
@@ -211,7 +225,7 @@ class Delivery:
             return
         if client.method == "INVITE":
             self._failed_here(context, 487 if context.cancelled and not context.expired else 408, now)
-        elif context.call is not None and context.next_attempt < len(context.attempts):
+        elif context.next_attempt < len(context.attempts):
             self._next_attempt(context, now)
         else:
             self.close(context)  # RFC 4320 §4.2

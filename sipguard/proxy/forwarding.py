@@ -29,8 +29,8 @@ def retargeted(uri: Uri, target: Target, number: str | None) -> str:
     Headers of the old URI are dropped, so they can never become header fields (MSG-15).
     """
     host = f"[{target.host}]" if ":" in target.host else target.host
-    place = host if target.port == 5060 else f"{host}:{target.port}"
-    transport = "" if target.transport == "udp" else f";transport={target.transport}"
+    place = host if target.port in (None, 5060) else f"{host}:{target.port}"
+    transport = "" if target.transport in (None, "udp") else f";transport={target.transport}"
     if isinstance(uri, TelUri):
         return f"sip:{number or uri.number}@{place};user=phone{transport}"
     if not isinstance(uri, SipUri):

@@ -7,13 +7,12 @@ call to a carrier, unscreened, under the token of an old one.
 """
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
+from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.proxy import forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
-from sipguard.proxy.response_context import ResponseContext
-from sipguard.proxy.routing import Hop, is_address, next_hop, preprocess
+from sipguard.proxy.routing import next_hop, preprocess
 from sipguard.proxy.station import Station
 from sipguard.proxy.validation import is_spent
 from sipguard.sip.flow import Flow, Listener, Send
@@ -27,21 +26,19 @@ _REFRESHING = frozenset(("INVITE", "UPDATE"))  # RFC 4028
 class Passage:
     """One in-dialog request on its way to its next hop.
 
-    ``context`` is None for an ACK, which nobody answers; ``record`` is the record our token in its route set names,
-    ``active`` the call it belongs to while that is up.
+    ``record`` is the record our token in its route set names, ``active`` the call it belongs to while that is up.
     """
 
-    __slots__ = ("active", "context", "fork", "hop", "listener", "record")
+    __slots__ = ("active", "fork", "hop", "listener", "record")
 
     def __init__(
-        self, fork: Request, hop: Hop, listener: Listener, record: str | None, active: ActiveCall | None
+        self, fork: Request, hop: Server | TargetNeed, listener: Listener, record: str | None, active: ActiveCall | None
     ) -> None:
         self.fork = fork
         self.hop = hop
         self.listener = listener
         self.record = record
         self.active = active
-        self.context: ResponseContext | None = None
 
 
 class InDialog:
@@ -62,12 +59,12 @@ class InDialog:
         if passage is None:
             self._station.answer(server, 481, now)
             return
-        passage.context = self._delivery.open(server)
+        context = self._delivery.open(server)
         if server.method == "BYE":
             self._bye(server.request, passage, now)
         elif passage.active is not None and server.method in _REFRESHING:
             self._call_log.alive(passage.active, now)
-        self._go(passage, now)
+        self._delivery.pass_on(context, passage.fork, passage.hop, passage.listener.number, now)
 
     def ack(self, request: Request, flow: Flow, now: float) -> None:
         """An ACK for a 2xx: routed like any request, answered never (PRX-23)."""
@@ -77,8 +74,12 @@ class InDialog:
             passage = self._passage(request, flow)
         except MalformedValue:
             return
-        if passage is not None:
-            self._go(passage, now)
+        if passage is None:
+            return
+        if isinstance(passage.hop, Server):
+            self._send_ack(passage, passage.hop)
+        else:
+            self._station.needs.park(passage.hop, passage, self, now + self._station.settings.need_timeout)
 
     def _passage(self, request: Request, flow: Flow) -> Passage | None:
         """The request without our Route values and its next hop; None when it belongs to no dialog of ours."""
@@ -105,47 +106,20 @@ class InDialog:
         elif passage.record is not None:
             self._call_log.released_before_our_time(passage.record)
 
-    def resume(self, passage: Passage, need: Need, answer: Answer | AddressAnswer, now: float) -> None:
-        """The address of the next hop is known, or there is none."""
-        context = passage.context
-        if context is not None:
-            context.parked = None
-            if context.done:
-                return
-        addresses = answer.addresses if isinstance(answer, AddressAnswer) else ()
-        if addresses:
-            passage.hop = passage.hop._replace(host=addresses[0])
-            self._go(passage, now)
-        elif context is not None:
-            self._station.answer(context.server, 480, now)
-            self._delivery.close(context)
+    def resume(self, passage: Passage, _need: Need, answer: Answer | TargetAnswer, _now: float) -> None:
+        """The servers an ACK may go to are known, or there are none."""
+        if isinstance(answer, TargetAnswer) and answer.servers:
+            self._send_ack(passage, answer.servers[0])
 
-    def _go(self, passage: Passage, now: float) -> None:
+    def _send_ack(self, passage: Passage, server: Server) -> None:
+        """No transaction and no answer: what is lost comes again when the 200 does."""
         station = self._station
-        hop = passage.hop
-        if not is_address(hop.host):
-            until = now + station.settings.need_timeout
-            parked = station.needs.park(AddressNeed(hop.host), passage, self, until)
-            if passage.context is not None:
-                passage.context.parked = parked
-            return
-        egress = station.identity.egress(hop.transport, hop.host, passage.listener.number)
+        egress = station.identity.egress(server.transport, server.host, passage.listener.number)
         if egress is None:
-            if passage.context is not None:
-                station.answer(passage.context.server, 480, now)
-                self._delivery.close(passage.context)
             return
-        self._send(passage, Flow(egress.number, egress.transport, hop.host, hop.port), egress, now)
-
-    def _send(self, passage: Passage, flow: Flow, egress: Listener, now: float) -> None:
-        station = self._station
         fork = passage.fork
         forwarding.decrement_hops(fork)
         if egress.transport != "udp":
             forwarding.frame(fork)
-        branch = forwarding.push_via(fork, egress, station.random())
-        if passage.context is None:
-            station.outputs.append(Send(flow, fork.encode()))
-        else:
-            passage.context.client = station.layer.start_on_branch(fork, flow, now, passage.context, branch)
-            self._delivery.watch(passage.context, now)
+        forwarding.push_via(fork, egress, station.random())
+        station.outputs.append(Send(Flow(egress.number, egress.transport, server.host, server.port), fork.encode()))

@@ -5,10 +5,10 @@ after the last one gave up falls on the floor.
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
+from sipguard.policy.need import Answer, Need, TargetAnswer, TargetNeed
 from sipguard.transaction.timers import Timer, TimerHeap
 
-GivenAnswer = Answer | AddressAnswer
+GivenAnswer = Answer | TargetAnswer
 
 
 class Resumer(Protocol):
@@ -33,7 +33,7 @@ class Parked:
     def fire(self, _kind: int, now: float) -> None:
         """The wait is over: "could not find out" is the answer."""
         self._desk.drop(self)
-        answer = AddressAnswer((), "timeout") if isinstance(self.need, AddressNeed) else Answer(False, "timeout")
+        answer = TargetAnswer((), "timeout") if isinstance(self.need, TargetNeed) else Answer(False, "timeout")
         self.resumer.resume(self.item, self.need, answer, now)
 
 

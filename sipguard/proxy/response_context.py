@@ -5,6 +5,7 @@ from typing import Protocol
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
 from sipguard.policy.directory import Target, Trunk
+from sipguard.policy.need import Server, TargetNeed
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.need_desk import Parked
 from sipguard.sip.message import Response
@@ -24,27 +25,31 @@ class ContextKeeper(Protocol):
 
 
 class Attempt:
-    """One place a request may go: the trunk, its target, and the address to send to (at first the target's host)."""
+    """One place a request may go: a server, or a name whose servers are to be asked for.
 
-    __slots__ = ("address", "target", "trunk")
+    ``route`` is None for an in-dialog request, which goes where its route set says.
+    """
 
-    def __init__(self, trunk: Trunk, target: Target, address: str) -> None:
-        self.trunk = trunk
-        self.target = target
-        self.address = address
+    __slots__ = ("place", "route")
+
+    def __init__(self, route: tuple[Trunk, Target] | None, place: Server | TargetNeed) -> None:
+        self.route = route
+        self.place = place
 
 
 class ResponseContext:
     """Everything the core remembers about one request until its final answer.
 
-    ``call`` and ``decision`` are None for in-dialog requests. ``cancelled`` is whether no further target may be tried,
-    ``expired`` whether Timer C was the reason. ``original_from`` is the From row as received when we sent
-    another one on, so that responses show the caller what it wrote.
+    ``call`` and ``decision`` are None for in-dialog requests. ``base`` is the request that each target gets a fork of,
+    ``leave_by`` the number of the listener it leaves from if that can reach the target. ``cancelled`` is whether no
+    further target may be tried, ``expired`` whether Timer C was the reason. ``original_from`` is the From row as
+    received when we sent another one on, so that responses show the caller what it wrote.
     """
 
     __slots__ = (
         "active",
         "attempts",
+        "base",
         "best",
         "call",
         "cancelled",
@@ -53,6 +58,7 @@ class ResponseContext:
         "done",
         "expired",
         "keeper",
+        "leave_by",
         "next_attempt",
         "original_from",
         "parked",
@@ -64,6 +70,8 @@ class ResponseContext:
     def __init__(self, keeper: ContextKeeper, server: ServerTransaction) -> None:
         self.keeper = keeper
         self.server = server
+        self.base = server.request
+        self.leave_by = server.flow.listener
         self.call: Call | None = None
         self.decision: Decision | None = None
         self.active: ActiveCall | None = None

@@ -5,21 +5,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
+from sipguard.policy.need import Server, TargetNeed
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.sip.address import parse_address
 from sipguard.sip.flow import Listener
+from sipguard.sip.host import is_address
 from sipguard.sip.message import Request
 from sipguard.sip.uri import SipUri, Uri, parse_uri
 
-DEFAULT_PORT = 5060
-
-
-class Hop(NamedTuple):
-    """Where a request goes next: transport, host (a name or an address without brackets) and port."""
-
-    transport: str
-    host: str
-    port: int
+DEFAULT_PORT, SECURE_PORT = 5060, 5061
 
 
 class Preprocessed(NamedTuple):
@@ -61,7 +55,7 @@ def _undo_strict_router(fork: Request, identity: ProxyIdentity) -> None:
     _set_routes(fork, [f"<{uri.text}>", *routes[:-1]])
 
 
-def next_hop(fork: Request) -> Hop:
+def next_hop(fork: Request) -> Server | TargetNeed:
     """Where a request with a route set goes: the top Route value, or its Request-URI. Raises MalformedValue.
 
     A top Route without ``lr`` is a strict router: it becomes the Request-URI, which moves to the end (§16.6 (6)).
@@ -77,29 +71,31 @@ def next_hop(fork: Request) -> Hop:
     return hop
 
 
-def hop_of(uri: Uri) -> Hop:
-    """The hop a SIP URI names: maddr before host, its transport parameter or UDP. Raises MalformedValue."""
+def hop_of(uri: Uri) -> Server | TargetNeed:
+    """The hop a SIP URI names: maddr before host (RFC 3263 §4). Raises MalformedValue.
+
+    An address has what the URI says, or UDP and 5060, TLS and 5061 of a SIPS URI; a name has to be asked for.
+    """
     if not isinstance(uri, SipUri):
         raise MalformedValue("the next hop is not a SIP URI")
     host = (uri.parameters.get("maddr") or uri.host).strip("[]")
-    if is_address(host):
-        try:
-            _check_address(host)
-        except ValueError:
-            raise MalformedValue("the next hop is not an address") from None
-    transport = (uri.parameters.get("transport") or "udp").lower()
-    return Hop(transport, host, uri.port or DEFAULT_PORT)
+    transport = (uri.parameters.get("transport") or "").lower() or None
+    secure = uri.scheme == "sips"
+    if not is_address(host):
+        return TargetNeed(host, uri.port, transport, secure)
+    try:
+        _check_address(host)
+    except ValueError:
+        raise MalformedValue("the next hop is not an address") from None
+    if secure:
+        transport = "tls"
+    return Server(transport or "udp", host, uri.port or (SECURE_PORT if transport == "tls" else DEFAULT_PORT))
 
 
 @lru_cache(maxsize=4096)
 def _check_address(host: str) -> None:
     """Raise ValueError when something that looks like an address is none."""
     ipaddress.ip_address(host)
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is an IP address rather than a name."""
-    return ":" in host or host.rpartition(".")[2].isdecimal()
 
 
 def _set_routes(fork: Request, routes: list[str]) -> None:

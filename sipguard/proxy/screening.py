@@ -9,7 +9,7 @@ from sipguard.policy.call import UNKNOWN_TRUNK, Call
 from sipguard.policy.decision import Decision
 from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Refusal
-from sipguard.policy.need import AddressAnswer, Answer, CommitNeed, Need
+from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.output import ERROR, INFO, WARNING
 from sipguard.proxy.response_context import ResponseContext
@@ -48,7 +48,7 @@ class Screening:
             call.trail.append(("source", *refusal.trail()))
             self._decided(context, call, chain.refuse(refusal), now)
 
-    def resume(self, context: ResponseContext, need: Need, answer: Answer | AddressAnswer, now: float) -> None:
+    def resume(self, context: ResponseContext, need: Need, answer: Answer | TargetAnswer, now: float) -> None:
         """A need of a parked call is answered."""
         context.parked = None
         call = context.call
@@ -100,7 +100,7 @@ class Screening:
         line = station.recorder.decision(call, decision, station.view.policy.revision, station.wall)
         self._park(context, CommitNeed(call.identifier, line), now)
 
-    def _committed(self, context: ResponseContext, call: Call, answer: Answer | AddressAnswer, now: float) -> None:
+    def _committed(self, context: ResponseContext, call: Call, answer: Answer | TargetAnswer, now: float) -> None:
         """The record is durable, or it is not and the configuration says what follows."""
         decision = context.decision
         if decision is None:

@@ -9,9 +9,9 @@ from sipguard.proxy.active_calls import ActiveCalls
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.proxy.need_desk import NeedDesk
 from sipguard.proxy.output import Ask, Event, Log, Output
-from sipguard.proxy.routing import is_address
 from sipguard.proxy.settings import ProxySettings
 from sipguard.sip.flow import Flow, Listener, Send
+from sipguard.sip.host import is_address
 from sipguard.sip.message import Request
 from sipguard.sip.response import build_response
 from sipguard.transaction.layer import TransactionLayer
@@ -107,7 +107,7 @@ class Station:
         trunk = self.view.directory.trunk_at(host)
         return trunk is not None and trunk.trusted
 
-    def loops_to_us(self, request: Request, host: str, port: int) -> bool:
+    def loops_to_us(self, request: Request, host: str, port: int | None) -> bool:
         """Whether a next hop is this proxy itself."""
         bracketed = f"[{host}]" if ":" in host else host
         return self.identity.is_us(bracketed, port) and not request.has("route")

@@ -1,9 +1,8 @@
-"""Host names to addresses, for ``AddressNeed`` and for the certificate fetcher.
+"""Host names to addresses, for what is fetched over HTTPS. Targets of calls are resolved by ``targets``.
 
 The system's resolver blocks, so each lookup has a thread of its own, a daemon one: a name server that never answers
 must not hold the process at its end. Their number is bounded; equal lookups are one; answers are kept a short while,
-"no such name" a shorter one. The fetcher has a book of its own, so that names chosen by callers cannot keep those of
-the trunks waiting.
+"no such name" a shorter one.
 """
 
 import asyncio
@@ -13,8 +12,8 @@ import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
-from sipguard.policy.need import AddressAnswer, AddressNeed
 from sipguard.runtime.addressing import plain_host
 from sipguard.runtime.clock import Clock
 
@@ -23,6 +22,14 @@ _ABSENCE_KEPT = 5.0
 _CAPACITY = 1024
 _MOST_LOOKUPS = 32
 _LONGEST_NAME = 253
+
+
+class AddressAnswer(NamedTuple):
+    """The addresses found for a host name, best first; empty when it does not resolve."""
+
+    addresses: tuple[str, ...]
+    detail: str = ""
+
 
 LookUp = Callable[[str], tuple[str, ...]]  # blocking; raises OSError
 
@@ -42,14 +49,6 @@ class AddressBook:
         self._look_up = look_up
         self._known: OrderedDict[str, tuple[AddressAnswer, float]] = OrderedDict()
         self._flights: dict[str, asyncio.Future[AddressAnswer]] = {}
-
-    def provide(self, need: AddressNeed, answer: Callable[[AddressNeed, AddressAnswer], None]) -> AddressAnswer | None:
-        """The answer if it is known; else None, and ``answer`` is called later."""
-        known = self.known(need.host)
-        if known is None:
-            flight = self._flight(need.host)
-            flight.add_done_callback(lambda done: answer(need, done.result()))
-        return known
 
     async def find(self, host: str) -> AddressAnswer:
         """The addresses of a host; an empty answer says why there are none."""

@@ -224,7 +224,7 @@ def proxy_settings(configuration: Configuration, record_route_secret: bytes) -> 
     timers = configuration.timers
     return ProxySettings(
         node=configuration.node.name,
-        need_timeout=configuration.stir.verify.fetch_timeout + _ANSWER_MARGIN,
+        need_timeout=max(configuration.stir.verify.fetch_timeout, configuration.dns.timeout) + _ANSWER_MARGIN,
         ledger_on_failure=configuration.ledger.on_failure,
         record_route_secret=record_route_secret,
         timers=TimerSettings(t1=timers.t1, t2=timers.t2, t4=timers.t4, timer_c=timers.timer_c),

@@ -33,7 +33,7 @@ def directory_problems(
         if trunk.side is Side.CUSTOMER:
             yield from certificate_problem(key, trunk.certificate, configuration.stir.sign.certificates)
         for target in trunk.targets:
-            if target.transport not in transports:
+            if target.transport is not None and target.transport not in transports:
                 yield Problem(f"{key}.targets", f'no {target.transport} listener can send to "{target.uri}"')
     yield from overlapping(directory.trunks.values())
     for name in number_trunks:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from sipguard.policy.need import AddressAnswer, Answer, Need
+from sipguard.policy.need import Answer, Need, TargetAnswer
 from sipguard.proxy.output import Output
 from sipguard.sip.flow import Flow
 
@@ -16,7 +16,7 @@ class Doors(Protocol):
     def receive(self, data: bytes, flow: Flow, now: float, wall: float) -> list[Output]:
         """One datagram or one framed message arrived."""
 
-    def complete(self, need: Need, answer: Answer | AddressAnswer, now: float, wall: float) -> list[Output]:
+    def complete(self, need: Need, answer: Answer | TargetAnswer, now: float, wall: float) -> list[Output]:
         """A need is answered."""
 
     def lost(self, flow: Flow, now: float, wall: float) -> list[Output]:

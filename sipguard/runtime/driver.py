@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sipguard.policy.need import AddressAnswer, Answer, CommitNeed, Need
+from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.proxy.output import Ask, Close, Event, Log, Output
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.doors import Doors
@@ -33,7 +33,7 @@ class Transport(Protocol):
 
 
 # Takes the need it provides for. Gives the answer when it has it, or None and calls Driver.answer later.
-Provider = Callable[[Any], Answer | AddressAnswer | None]
+Provider = Callable[[Any], Answer | TargetAnswer | None]
 
 _AFTER_A_BUG = 0.1  # seconds until the next tick when one raised: it may find the same thing due again
 
@@ -53,7 +53,7 @@ class Driver:
         self._faults = faults
         self._loop = loop
         self._lost: dict[Flow, None] = {}
-        self._answers: list[tuple[Need, Answer | AddressAnswer]] = []
+        self._answers: list[tuple[Need, Answer | TargetAnswer]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._wakes = 0.0  # when the timer fires, monotonic
         self._closed = False
@@ -72,7 +72,7 @@ class Driver:
         """A send on this flow failed or its stream is gone; told to the engine by the next ``settle``."""
         self._lost[flow] = None
 
-    def answer(self, need: Need, answer: Answer | AddressAnswer) -> None:
+    def answer(self, need: Need, answer: Answer | TargetAnswer) -> None:
         """The answer to a need, from its provider."""
         self._complete(need, answer)
         self.settle()
@@ -121,7 +121,7 @@ class Driver:
         if answer is not None:
             self._answers.append((need, answer))
 
-    def _complete(self, need: Need, answer: Answer | AddressAnswer) -> None:
+    def _complete(self, need: Need, answer: Answer | TargetAnswer) -> None:
         try:
             self._apply(self.engine.complete(need, answer, self._clock.monotonic(), self._clock.wall()))
         except Exception as error:

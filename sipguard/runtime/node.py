@@ -9,12 +9,13 @@ import socket
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from random import SystemRandom
 
 from sipguard.config import Configuration
 from sipguard.engine import Engine
 from sipguard.ledger.log import AttestationLog
 from sipguard.ledger.segment import log_directory
-from sipguard.policy.need import AddressNeed, CertificateNeed
+from sipguard.policy.need import CertificateNeed, TargetNeed
 from sipguard.policy.view import View
 from sipguard.runtime.addresses import AddressBook
 from sipguard.runtime.binding import bind
@@ -22,13 +23,16 @@ from sipguard.runtime.certificates import CertificateFetcher
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.composition import Node, chains_on_disk, lists_on_disk
 from sipguard.runtime.disk_cache import Stored
+from sipguard.runtime.dns_client import Resolver
 from sipguard.runtime.download import Downloader, tls_context
 from sipguard.runtime.driver import Driver
 from sipguard.runtime.entropy import Entropy
 from sipguard.runtime.faults import Faults
+from sipguard.runtime.hosts_file import HostsFile
 from sipguard.runtime.journal import Journal
 from sipguard.runtime.revocations import RevocationKeeper
 from sipguard.runtime.stream import StreamLimits, StreamTransport
+from sipguard.runtime.targets import TargetBook
 from sipguard.runtime.udp import UdpTransport
 from sipguard.runtime.vitals import Vitals
 from sipguard.runtime.watchdog import Watchdog
@@ -70,8 +74,8 @@ class RunningNode:
         self._datagrams: list[UdpTransport] = []
         for listener, listening in bound:
             self._add_transport(listener, listening, loop)
-        names = AddressBook(clock, loop)
-        self._driver.providers[AddressNeed] = lambda need: names.provide(need, self._driver.answer)
+        self._targets = _target_book(configuration, node, clock)
+        self._driver.providers[TargetNeed] = lambda need: self._targets.provide(need, self._driver.answer)
         self._driver.providers[CertificateNeed] = lambda need: self._fetcher.provide(need, self._driver.answer)
 
     async def start(self) -> None:
@@ -94,6 +98,7 @@ class RunningNode:
         self._watchdog.close()
         for keeper in self._keepers:
             keeper.cancel()
+        await self._targets.close()
         await self._fetcher.close()
         await self._journal.close()
 
@@ -176,6 +181,13 @@ class RunningNode:
         stream = StreamTransport(listener, bound, self._driver, loop, self._clock, settings)
         self._streams.append(stream)
         self._driver.transports[listener.number] = stream
+
+
+def _target_book(configuration: Configuration, node: Node, clock: Clock) -> TargetBook:
+    reach = frozenset((listener.transport, listener.ipv6) for listener in node.listeners)
+    dns = configuration.dns
+    client = Resolver(dns.addresses, dns.timeout / 2)  # so that one question nobody answers leaves time for others
+    return TargetBook(client, HostsFile(), reach, SystemRandom().random, clock, dns.timeout)
 
 
 def _bind(listener: Listener, undo: contextlib.ExitStack) -> socket.socket:

@@ -231,7 +231,7 @@ class _Service:
 
 def _only_by_restart(old: Configuration, new: Configuration) -> list[str]:
     """The sections that changed and are read only at the start."""
-    fixed = ("node", "listener", "ledger", "timers", "limits", "admin")
+    fixed = ("node", "listener", "ledger", "timers", "limits", "dns", "admin")
     return [name for name in fixed if getattr(old, name) != getattr(new, name)]
 
 

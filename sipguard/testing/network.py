@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from sipguard.engine import Ask, Close, Engine, Event, Log, Output, Send
-from sipguard.policy.need import AddressAnswer, Answer, CommitNeed, Need
+from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.sip.flow import Flow
 
 Endpoint = tuple[str, int]
@@ -51,7 +51,7 @@ class Network:
         self.now = 0.0
         self.ledger_works = True
         self.ledger_answers = True
-        self.answers: dict[Need, Answer | AddressAnswer] = {}
+        self.answers: dict[Need, Answer | TargetAnswer] = {}
         self.asked: list[Need] = []
         self.records: list[dict[str, object]] = []
         self.logs: list[Log] = []
@@ -103,7 +103,7 @@ class Network:
             elif isinstance(output, Close):
                 self.closed.append(output.flow)
 
-    def answer(self, need: Need, answer: Answer | AddressAnswer) -> None:
+    def answer(self, need: Need, answer: Answer | TargetAnswer) -> None:
         """Answer a need by hand."""
         self.apply(self.engine.complete(need, answer, self.now, self.wall))
 

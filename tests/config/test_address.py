@@ -64,11 +64,13 @@ def test_sources(text: str, source: str) -> None:
         ("sip:192.0.2.20", ("udp", "192.0.2.20", 5060)),
         ("sip:192.0.2.20:5080;transport=TCP", ("tcp", "192.0.2.20", 5080)),
         ("sip:[2001:db8::1]:5060;transport=udp", ("udp", "2001:db8::1", 5060)),
-        ("sip:carrier-a.example", ("udp", "carrier-a.example", 5060)),
+        ("sip:carrier-a.example", (None, "carrier-a.example", None)),
+        ("sip:carrier-a.example:5060", (None, "carrier-a.example", 5060)),
+        ("sip:carrier-a.example;transport=tcp", ("tcp", "carrier-a.example", None)),
     ],
 )
-def test_targets(text: str, target: tuple[str, str, int]) -> None:
-    """A SIP URI names a next hop: transport UDP and port 5060 unless it says otherwise."""
+def test_targets(text: str, target: tuple[str | None, str, int | None]) -> None:
+    """A SIP URI names a next hop: UDP and 5060 of an address unless it says otherwise, of a name what DNS says."""
     assert parse_target(text) == Target(text, *target)
 
 

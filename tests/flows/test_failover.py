@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipguard.policy.need import AddressAnswer, AddressNeed
+from sipguard.policy.need import Server, TargetAnswer, TargetNeed
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_A_SPARE, changed, flow_from, target
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, octets, refusing, ringing
@@ -47,7 +47,7 @@ def test_an_unreachable_target_is_left_at_once() -> None:
     assert len(stage.requests_to(CARRIER_A, "INVITE")) == 1
 
 
-@pytest.mark.clause("FRK-07", "FRK-04")
+@pytest.mark.clause("BLK-01", "FRK-07", "FRK-04")
 @pytest.mark.parametrize("code", [600, 603, 607, 608])
 def test_a_global_failure_is_final(code: int) -> None:
     """No target is tried after a 6xx, which goes back as it came, Reason included."""
@@ -156,8 +156,8 @@ def test_a_named_target_is_resolved_and_each_address_tried() -> None:
     """A target with a host name is asked for once, and its addresses are tried in order."""
     trunks = changed("carrier-a", targets=(target(("carrier.example", 5060)),))
     stage = Stage(trunks=trunks, scripts={"carrier-a": refusing(503)})
-    need = AddressNeed("carrier.example")
-    stage.network.answers[need] = AddressAnswer((CARRIER_A[0], CARRIER_A_SPARE[0]))
+    need = TargetNeed("carrier.example", 5060, "udp")
+    stage.network.answers[need] = TargetAnswer((Server("udp", *CARRIER_A), Server("udp", *CARRIER_A_SPARE)))
     stage.call()
     assert stage.pbx.codes == [100, 180, 200]
     assert stage.network.asked.count(need) == 1
@@ -179,7 +179,7 @@ def test_a_name_without_an_address_is_passed_over() -> None:
 def test_without_any_reachable_target_it_is_480() -> None:
     """When the only name does not resolve, the caller hears 480."""
     stage = Stage(trunks=changed("carrier-a", targets=(target(("nowhere.example", 5060)),)))
-    stage.network.answers[AddressNeed("nowhere.example")] = AddressAnswer((), "no such name")
+    stage.network.answers[TargetNeed("nowhere.example", 5060, "udp")] = TargetAnswer((), "no such name")
     stage.call()
     assert stage.pbx.codes == [100, 480]
     stage.settle()

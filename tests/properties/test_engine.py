@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sipguard.engine import ERROR, Ask, Engine, Log, Output, Send
 from sipguard.policy.directory import OnMismatch
-from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, Need
+from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.sip.flow import Flow
 from sipguard.stir.telephone_number import TN
 from sipguard.testing.sample import (
@@ -151,8 +151,8 @@ class Chaos:
             self.apply(self.engine.receive(response_to(send.data, more), send.flow, self.now, wall))
         elif door == "complete" and self.asked:
             need = self.asked[what % len(self.asked)]
-            addresses = AddressAnswer((CARRIER_A[0], "2001:db8::1") if more else ())
-            given = addresses if isinstance(need, AddressNeed) else Answer(more, "why")
+            servers = TargetAnswer((Server("udp", *CARRIER_A), Server("tcp", "2001:db8::1", 5060)) if more else ())
+            given = servers if isinstance(need, TargetNeed) else Answer(more, "why")
             self.apply(self.engine.complete(need, given, self.now, wall))
         elif door == "lost" and self.sent:
             self.apply(self.engine.lost(self.sent[what % len(self.sent)].flow, self.now, wall))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, CertificateNeed, Need
+from sipguard.policy.need import Answer, CertificateNeed, Need, TargetAnswer, TargetNeed
 from sipguard.proxy.need_desk import GivenAnswer, NeedDesk
 from sipguard.transaction.timers import TimerHeap
 
@@ -55,11 +55,11 @@ def test_a_wait_ends() -> None:
     """After its bound the answer is "timeout", of the kind the need has; a later answer finds nobody."""
     desk = Desk()
     desk.park("a")
-    desk.park("b", AddressNeed("h"), until=3.0)
+    desk.park("b", TargetNeed("h"), until=3.0)
     desk.timers.tick(2.0)
     assert desk.waiter.told == [("a", CERTIFICATE, Answer(False, "timeout"), 2.0)]
     desk.timers.tick(3.0)
-    assert desk.waiter.told[1] == ("b", AddressNeed("h"), AddressAnswer((), "timeout"), 3.0)
+    assert desk.waiter.told[1] == ("b", TargetNeed("h"), TargetAnswer((), "timeout"), 3.0)
     desk.desk.complete(CERTIFICATE, Answer(True), 4.0)
     assert len(desk.waiter.told) == 2
     assert desk.timers.deadline() is None

@@ -3,9 +3,11 @@
 import pytest
 
 from sipguard.errors import MalformedValue
+from sipguard.policy.need import Server, TargetNeed
 from sipguard.proxy.identity import ProxyIdentity
-from sipguard.proxy.routing import Hop, hop_of, is_address, next_hop, preprocess
+from sipguard.proxy.routing import hop_of, next_hop, preprocess
 from sipguard.sip.flow import Listener
+from sipguard.sip.host import is_address
 from sipguard.sip.uri import parse_uri
 from tests.sip.messages import request
 
@@ -67,9 +69,9 @@ def test_only_a_uri_we_wrote_is_a_strict_routers(uri: str) -> None:
 @pytest.mark.clause("PRX-07", "RFC 3261 16.6 (7)")
 def test_the_next_hop() -> None:
     """The top Route value where there is one, else the Request-URI."""
-    assert next_hop(request(uri="sip:callee@192.0.2.7:5080").fork()) == Hop("udp", "192.0.2.7", 5080)
+    assert next_hop(request(uri="sip:callee@192.0.2.7:5080").fork()) == Server("udp", "192.0.2.7", 5080)
     fork = request("Route: <sip:10.0.0.1;transport=TCP;lr>").fork()
-    assert next_hop(fork) == Hop("tcp", "10.0.0.1", 5060)
+    assert next_hop(fork) == Server("tcp", "10.0.0.1", 5060)
     assert fork.uri == "sip:bob@example.net"
 
 
@@ -77,7 +79,7 @@ def test_the_next_hop() -> None:
 def test_a_strict_next_hop() -> None:
     """A value without lr becomes the Request-URI; the Request-URI goes to the end of Route."""
     fork = request("Route: <sip:strict.example>, <sip:next.example;lr>").fork()
-    assert next_hop(fork) == Hop("udp", "strict.example", 5060)
+    assert next_hop(fork) == TargetNeed("strict.example")
     assert fork.uri == "sip:strict.example"
     assert fork.listed("route") == ["<sip:next.example;lr>", "<sip:bob@example.net>"]
 

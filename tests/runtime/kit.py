@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from sipguard.ledger.log import AttestationLog
-from sipguard.policy.need import AddressAnswer, Answer, Need
+from sipguard.policy.need import Answer, Need, TargetAnswer
 from sipguard.proxy.output import Output
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.driver import Driver
@@ -39,12 +39,12 @@ class ScriptedEngine:
 
     def __init__(self) -> None:
         self.received: list[tuple[bytes, Flow]] = []
-        self.completed: list[tuple[Need, Answer | AddressAnswer]] = []
+        self.completed: list[tuple[Need, Answer | TargetAnswer]] = []
         self.lost_flows: list[Flow] = []
         self.ticks = 0
         self.due: float | None = None
         self.on_receive: Callable[[bytes, Flow], list[Output]] = lambda data, flow: []
-        self.on_complete: Callable[[Need, Answer | AddressAnswer], list[Output]] = lambda need, answer: []
+        self.on_complete: Callable[[Need, Answer | TargetAnswer], list[Output]] = lambda need, answer: []
         self.on_tick: Callable[[], list[Output]] = list
         self._changed = asyncio.Event()
 
@@ -53,7 +53,7 @@ class ScriptedEngine:
         self._changed.set()
         return self.on_receive(data, flow)
 
-    def complete(self, need: Need, answer: Answer | AddressAnswer, now: float, wall: float) -> list[Output]:
+    def complete(self, need: Need, answer: Answer | TargetAnswer, now: float, wall: float) -> list[Output]:
         self.completed.append((need, answer))
         self._changed.set()
         return self.on_complete(need, answer)

@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sipguard.errors import StartupError
-from sipguard.policy.need import AddressAnswer, Answer, CertificateNeed
+from sipguard.policy.need import Answer, CertificateNeed
 from sipguard.policy.view import View
-from sipguard.runtime.addresses import AddressBook
+from sipguard.runtime.addresses import AddressAnswer, AddressBook
 from sipguard.runtime.certificates import CertificateFetcher, restore
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.disk_cache import DiskCache, Stored

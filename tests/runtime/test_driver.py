@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from sipguard.ledger.reader import LogReader
-from sipguard.policy.need import AddressAnswer, AddressNeed, Answer, CommitNeed
+from sipguard.policy.need import Answer, CommitNeed, Server, TargetAnswer, TargetNeed
 from sipguard.proxy.output import Ask, Close, Event, Log, Output
 from sipguard.runtime.driver import Driver
 from sipguard.sip.flow import Flow, Send
@@ -131,15 +131,15 @@ def test_a_need_answered_at_once_is_completed_in_the_same_batch(tmp_path: Path) 
 
     async def main() -> None:
         rig = Rig(tmp_path)
-        answer = AddressAnswer(("192.0.2.9",))
-        rig.driver.providers[AddressNeed] = lambda need: answer if need.host == "known" else None
-        rig.engine.on_receive = lambda data, flow: [Ask(AddressNeed(data.decode()))]
+        answer = TargetAnswer((Server("udp", "192.0.2.9", 5060),))
+        rig.driver.providers[TargetNeed] = lambda need: answer if need.host == "known" else None
+        rig.engine.on_receive = lambda data, flow: [Ask(TargetNeed(data.decode()))]
         rig.driver.receive(b"known", FLOW)
         rig.driver.receive(b"later", FLOW)
         rig.driver.settle()
-        assert rig.engine.completed == [(AddressNeed("known"), answer)]
-        rig.driver.answer(AddressNeed("later"), AddressAnswer((), "no"))
-        assert rig.engine.completed[1] == (AddressNeed("later"), AddressAnswer((), "no"))
+        assert rig.engine.completed == [(TargetNeed("known"), answer)]
+        rig.driver.answer(TargetNeed("later"), TargetAnswer((), "no"))
+        assert rig.engine.completed[1] == (TargetNeed("later"), TargetAnswer((), "no"))
         await rig.close()
 
     run(main())
