@@ -17,7 +17,7 @@ from sipguard.sip.header import format_parameters, parse_parameters, quote, unqu
 
 _CACHED_LENGTH = 512
 _NAME_ADDRESS = re.compile(
-    r'(?:(?P<quoted>"(?:[^"\\]++|\\.)*+")|(?P<bare>[^",:;<>\\\x00-\x08\x0a-\x1f\x7f]*+))[ \t]*+'
+    r'(?:(?P<quoted>"(?:[^"\\]++|\\.)*")|(?P<bare>[^",:;<>\\\x00-\x08\x0a-\x1f\x7f]*+))[ \t]*+'
     r'<(?P<uri>[^<>" \t\r\n]++)>[ \t]*+(?P<parameters>.*+)',
     re.DOTALL,
 )

@@ -12,7 +12,7 @@ from sipguard.sip.parser import parse
 
 KEEP_ALIVE = b"\r\n\r\n"  # RFC 5626 §4.4.1: the peer wants one CRLF back
 
-_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r\n]++|\r\n[ \t])*+)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r\n]++|\r\n[ \t])*)", re.IGNORECASE)
 _DIGITS = re.compile(rb"[0-9]{1,10}")
 _WHITE = b" \t\r\n"
 

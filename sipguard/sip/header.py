@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from sipguard.errors import MalformedValue
 
 # One list item: anything but a comma, where quoted strings and angle-bracketed parts count as one unit.
-_ITEM = re.compile(r'(?:[^,"<]++|"(?:[^"\\]++|\\.)*+"|<[^>]*+>)++', re.DOTALL)
+_ITEM = re.compile(r'(?:[^,"<]++|"(?:[^"\\]++|\\.)*"|<[^>]*+>)+', re.DOTALL)
 # Parameters as nearly everyone writes them: no spaces, no quotes. Colons and brackets are for IPv6 hosts.
-_PLAIN_PARAMETERS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~:\[\]]++)?+)*+")
+_PLAIN_PARAMETERS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~:\[\]]++)?)*")
 _PARAMETER = re.compile(
     r"[ \t]*+;[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)"
-    r'(?:[ \t]*+=[ \t]*+("(?:[^"\\]++|\\.)*+"|[^ \t\r\n;,"<>=\\]++))?+[ \t]*+',
+    r'(?:[ \t]*+=[ \t]*+("(?:[^"\\]++|\\.)*"|[^ \t\r\n;,"<>=\\]++))?[ \t]*+',
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

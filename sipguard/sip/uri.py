@@ -1,6 +1,6 @@
 """SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966): read once, remembered, never changed.
 
-One possessive regular expression reads a whole URI, so the split into user, host and parameters cannot be argued
+One regular expression reads a whole URI, so the split into user, host and parameters cannot be argued
 about; nothing is unescaped before that split (§19.1.2), and parts keep their escapes until someone asks ``unescape``.
 The same few URIs come back in every message, so parsed values are kept in a bounded cache; long texts are not, or a
 stranger could fill the memory with them. Errors do not quote the text: it may be a caller's number.
@@ -25,14 +25,14 @@ HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]++\]
 
 _SIP = re.compile(
     rf"(?P<scheme>[Ss][Ii][Pp][Ss]?):"
-    rf"(?:(?P<user>{_USER}++)(?::(?P<password>{_AFTER_USER}*+))?@)?"
+    rf"(?:(?P<user>{_USER}+)(?::(?P<password>{_AFTER_USER}*))?@)?"
     rf"(?P<host>{HOST})(?::(?P<port>[0-9]{{1,5}}))?"
-    rf"(?P<parameters>(?:;{_PARAMETER_TEXT}++(?:={_PARAMETER_TEXT}*+)?)*+)"
-    rf"(?:\?(?P<headers>{_HEADER_TEXT}*+))?"
+    rf"(?P<parameters>(?:;{_PARAMETER_TEXT}+(?:={_PARAMETER_TEXT}*)?)*)"
+    rf"(?:\?(?P<headers>{_HEADER_TEXT}*))?"
 )
 _TEL = re.compile(
     rf"[Tt][Ee][Ll]:(?P<number>\+?[0-9A-Fa-f*#\-.()]++)"
-    rf"(?P<parameters>(?:;[A-Za-z0-9\-]++(?:={_PARAMETER_TEXT}*+)?)*+)"
+    rf"(?P<parameters>(?:;[A-Za-z0-9\-]++(?:={_PARAMETER_TEXT}*)?)*)"
 )
 _OTHER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*+):(?P<rest>[\x21\x23-\x3b\x3d\x3f-\x7e]++)")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
