@@ -14,6 +14,7 @@ from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.sip.uri import parse_uri
 from sipguard.stir.authentication import Signer
 from sipguard.stir.generations import Generations
+from sipguard.stir.media_key import Fingerprint
 from sipguard.stir.signing_key import FileKey
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
@@ -28,7 +29,15 @@ _ROUNDS = 20_000
 class FreeSigner(Signer):
     """A signer that signs nothing."""
 
-    def sign_shaken(self, orig: TN, dest: Sequence[TN], attest: str, origid: str, iat: UnixTime) -> str:
+    def sign_shaken(
+        self,
+        orig: TN,
+        dest: Sequence[TN],
+        attest: str,
+        origid: str,
+        iat: UnixTime,
+        media_keys: Sequence[Fingerprint] = (),
+    ) -> str:
         """A constant."""
         return "token"
 
