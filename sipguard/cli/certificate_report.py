@@ -14,9 +14,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from sipguard.errors import CertificateError, MalformedValue
-from sipguard.stir import claim_constraints, tn_auth_list
-from sipguard.stir.certificate import UNREADABLE, TrustAnchors, check_leaf, read_tn_auth_list, validity
+from sipguard.errors import CertificateError
+from sipguard.stir.certificate import check_leaf
+from sipguard.stir.certification_path import TrustAnchors, find_path
+from sipguard.stir.extensions import (
+    UNREADABLE,
+    extension,
+    find_tn_auth_list,
+    read_claim_constraints,
+    read_tn_auth_list,
+    validity,
+)
 from sipguard.stir.fault import Fault
 from sipguard.stir.tn_auth_list import TnAuthList
 from sipguard.stir.unix_time import UnixTime
@@ -47,7 +55,9 @@ def report_chain(chain: tuple[x509.Certificate, ...], now: UnixTime) -> list[dic
             findings = [*_findings(certificate, place, now), *_order(certificate, above)]
         except UNREADABLE as error:
             facts, findings = {"subject": "unreadable"}, [Finding("error", "CRT-11", f"cannot be read: {error}")]
-        reports.append({**facts, "findings": [finding._asdict() for finding in findings]})
+        if place == 0:
+            findings += _path(chain, now)
+        reports.append({**facts, "findings": [finding._asdict() for finding in dict.fromkeys(findings)]})
     return reports
 
 
@@ -61,10 +71,23 @@ def explain_tn_auth_list(entries: TnAuthList) -> list[str]:
     return lines
 
 
+def _path(chain: tuple[x509.Certificate, ...], now: UnixTime) -> Iterator[Finding]:
+    """What keeps the chain from holding together, if its last certificate were trusted: signatures, delegation."""
+    try:
+        if len(chain) > 1:
+            find_path(chain, TrustAnchors(chain[-1:]), now)
+    except Fault as fault:
+        yield Finding("error", "CRT-08" if "delegate" in fault.detail else "CRT-21", fault.detail)
+    except CertificateError:
+        return  # said about the last certificate itself
+    except UNREADABLE:
+        return  # said about the one that cannot be read
+
+
 def _facts(certificate: x509.Certificate, now: UnixTime) -> dict[str, Any]:
     first, last = validity(certificate)
-    constraints, usage = _extension(certificate, x509.BasicConstraints), _extension(certificate, x509.KeyUsage)
-    policies = _extension(certificate, x509.CertificatePolicies) or ()
+    constraints, usage = extension(certificate, x509.BasicConstraints), extension(certificate, x509.KeyUsage)
+    policies = extension(certificate, x509.CertificatePolicies) or ()
     return {
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
@@ -87,7 +110,7 @@ def _facts(certificate: x509.Certificate, now: UnixTime) -> dict[str, Any]:
 
 def _findings(certificate: x509.Certificate, place: int, now: UnixTime) -> Iterator[Finding]:
     """Everything about one certificate; the first of a chain is the signer's."""
-    constraints = _extension(certificate, x509.BasicConstraints)
+    constraints = extension(certificate, x509.BasicConstraints)
     authority = bool(constraints and constraints.ca)
     if place == 0:
         try:
@@ -98,10 +121,11 @@ def _findings(certificate: x509.Certificate, place: int, now: UnixTime) -> Itera
         try:
             yield from _list_findings(read_tn_auth_list(certificate), certificate)
         except Fault as fault:
-            yield Finding("error", "CRT-01", fault.detail)
-        for oid in (claim_constraints.OID, claim_constraints.ENHANCED_OID):
-            if (fault_text := _constraint_fault(certificate, oid)) is not None:
-                yield Finding("error", "CRT-05", fault_text)
+            yield Finding("error", "CRT-04" if "reference" in fault.detail else "CRT-01", fault.detail)
+        try:
+            read_claim_constraints(certificate)
+        except Fault as fault:
+            yield Finding("error", "CRT-07" if "both" in fault.detail else "CRT-05", fault.detail)
     elif not authority:
         yield Finding("error", "CRT-21", "not an authority, so it issued nothing")
     else:
@@ -134,12 +158,12 @@ def _profile(certificate: x509.Certificate) -> Iterator[Finding]:
         yield Finding("warning" if accepted else "error", "CRT-11", f"signed with {name}, not ecdsa-with-SHA256")
     if certificate.serial_number.bit_length() < _LEAST_SERIAL_BITS - 8:  # random serials may begin with zeros
         yield Finding("warning", "CRT-11", "the serial number has fewer than 64 bits")
-    identifier = _extension(certificate, x509.SubjectKeyIdentifier)
+    identifier = extension(certificate, x509.SubjectKeyIdentifier)
     if identifier is None:
         yield Finding("warning", "CRT-13", "no subject key identifier")
     elif identifier.digest != x509.SubjectKeyIdentifier.from_public_key(certificate.public_key()).digest:
         yield Finding("warning", "CRT-13", "the subject key identifier is not the SHA-1 of the key")
-    if _extension(certificate, x509.AuthorityKeyIdentifier) is None and certificate.issuer != certificate.subject:
+    if extension(certificate, x509.AuthorityKeyIdentifier) is None and certificate.issuer != certificate.subject:
         yield Finding("warning", "CRT-13", "no authority key identifier")
     policies = _whole(certificate, x509.CertificatePolicies)
     if policies is None and certificate.issuer != certificate.subject:
@@ -191,7 +215,7 @@ def _list_findings(entries: TnAuthList, certificate: x509.Certificate) -> Iterat
 
 
 def _revocation_profile(certificate: x509.Certificate) -> Iterator[Finding]:
-    points = list(_extension(certificate, x509.CRLDistributionPoints) or ())
+    points = list(extension(certificate, x509.CRLDistributionPoints) or ())
     if len(points) != 1:
         yield Finding("warning", "CRT-17", f"{len(points)} CRL distribution points; the profile wants one")
         return
@@ -209,70 +233,40 @@ def _order(certificate: x509.Certificate, above: x509.Certificate | None) -> Ite
     if certificate.issuer != above.subject:
         yield Finding("warning", "CRT-09", "the next certificate of the chain is not its issuer's")
         return
-    authority = _extension(certificate, x509.AuthorityKeyIdentifier)
-    subject = _extension(above, x509.SubjectKeyIdentifier)
+    authority = extension(certificate, x509.AuthorityKeyIdentifier)
+    subject = extension(above, x509.SubjectKeyIdentifier)
     if authority is not None and subject is not None and authority.key_identifier not in (None, subject.digest):
         yield Finding("error", "CRT-09", "the authority key identifier is not that of the next certificate")
 
 
-def _explained_list(certificate: x509.Certificate) -> list[str] | None:
-    octets = _octets(certificate, tn_auth_list.OID)
-    if octets is None:
-        return None
+def _explained_list(certificate: x509.Certificate) -> list[str]:
     try:
-        return explain_tn_auth_list(tn_auth_list.decode(octets))
-    except MalformedValue as error:
-        return [f"malformed: {error}"]
+        entries = find_tn_auth_list(certificate)
+    except Fault as fault:
+        return [str(fault)]
+    return [] if entries is None else explain_tn_auth_list(entries)
 
 
 def _explained_constraints(certificate: x509.Certificate) -> Iterator[str]:
-    for oid in (claim_constraints.OID, claim_constraints.ENHANCED_OID):
-        octets = _octets(certificate, oid)
-        if octets is None:
-            continue
-        try:
-            constraints = claim_constraints.decode(octets, enhanced=oid == claim_constraints.ENHANCED_OID)
-        except MalformedValue as error:
-            yield f"malformed: {error}"
-            continue
-        if constraints is None:
-            yield "ignored, because they forbid a base claim"
-            continue
-        yield from (f"a token must have the claim {name}" for name in constraints.must_include)
-        yield from (f"a token must not have the claim {name}" for name in constraints.must_exclude)
-        for name, values in constraints.permitted_values:
-            yield f"the claim {name} must be one of {', '.join(sorted(values))}"
-
-
-def _constraint_fault(certificate: x509.Certificate, oid: str) -> str | None:
-    octets = _octets(certificate, oid)
     try:
-        if octets is not None:
-            claim_constraints.decode(octets, enhanced=oid == claim_constraints.ENHANCED_OID)
-    except MalformedValue as error:
-        return f"claim constraints: {error}"
-    return None
+        constraints = read_claim_constraints(certificate)
+    except Fault:
+        return  # among the findings
+    if constraints is None:
+        return
+    yield from (f"a token must have the claim {name}" for name in constraints.must_include)
+    yield from (f"a token must not have the claim {name}" for name in constraints.must_exclude)
+    for name, values in constraints.permitted_values:
+        yield f"the claim {name} must be one of {', '.join(sorted(values))}"
 
 
 def _distribution_points(certificate: x509.Certificate) -> Iterator[str]:
-    for point in _extension(certificate, x509.CRLDistributionPoints) or ():
+    for point in extension(certificate, x509.CRLDistributionPoints) or ():
         urls = " ".join(str(name.value) for name in point.full_name or ())
         issuers = [
             name.value.rfc4514_string() for name in point.crl_issuer or () if isinstance(name, x509.DirectoryName)
         ]
         yield f"{urls}, signed by {'; '.join(issuers)}" if issuers else urls
-
-
-def _octets(certificate: x509.Certificate, oid: str) -> bytes | None:
-    for extension in certificate.extensions:
-        if extension.oid.dotted_string == oid and isinstance(extension.value, x509.UnrecognizedExtension):
-            return extension.value.value
-    return None
-
-
-def _extension(certificate: x509.Certificate, kind: type[_T]) -> _T | None:
-    whole = _whole(certificate, kind)
-    return None if whole is None else whole.value
 
 
 def _whole(certificate: x509.Certificate, kind: type[_T]) -> x509.Extension[_T] | None:

@@ -1,6 +1,5 @@
 """``sipguard cert``: a TEST authority in a directory, requests, and what is said of good and broken certificates."""
 
-import datetime
 import json
 import stat
 from dataclasses import replace
@@ -15,10 +14,11 @@ from typer.testing import CliRunner
 
 from sipguard.cli.main import app
 from sipguard.runtime.clock import Clock
-from sipguard.stir import base64url, tn_auth_list
+from sipguard.stir import base64url, claim_constraints, tn_auth_list
+from sipguard.stir.claim_constraints import ClaimConstraints
 from sipguard.stir.tn_auth_list import NumberRange, TnAuthList
 from sipguard.stir.unix_time import UnixTime
-from sipguard.testing.sti_ca import DAY, Shape, StiCa, new_key, pem
+from sipguard.testing.sti_ca import DAY, Shape, StiCa, pem
 from tests.cli.kit import CONFIGURATION, Outcome
 
 URL = "https://certificates.example.com/leaf.pem"
@@ -44,7 +44,7 @@ def now() -> UnixTime:
     return Clock().unix_time()
 
 
-def inspected(directory: Path, chain: bytes) -> tuple[int, list[dict[str, Any]]]:
+def inspected(chain: bytes) -> tuple[int, list[dict[str, Any]]]:
     """Exit code and findings of ``inspect`` for the first certificate of a chain."""
     outcome = run("inspect", "--json", stdin=chain)
     return outcome.code, json.loads(outcome.out)[0]["findings"]
@@ -223,7 +223,7 @@ def test_inspect_names_the_rule_a_certificate_breaks(tmp_path: Path, shape: Shap
     """Each broken shape is named by its requirement: an error, exit code 1, exactly where a verifier refuses it."""
     authority = StiCa.create(now())
     chain = authority.issue(shape).chain_pem
-    code, findings = inspected(tmp_path, chain)
+    code, findings = inspected(chain)
     assert (level, rule) in {(finding["level"], finding["rule"]) for finding in findings}
     assert code == (1 if level == "error" else 0)
     (tmp_path / "leaf.pem").write_bytes(chain)
@@ -235,7 +235,7 @@ def test_inspect_names_the_rule_a_certificate_breaks(tmp_path: Path, shape: Shap
 def test_inspect_of_a_good_chain_has_no_errors(directory: Path) -> None:
     """What the TEST authority issues breaks only what a TEST authority cannot have: a revocation list."""
     run("issue", str(directory), "--spc", "1234")
-    code, findings = inspected(directory, (directory / "leaf.pem").read_bytes())
+    code, findings = inspected((directory / "leaf.pem").read_bytes())
     assert code == 0
     assert {finding["rule"] for finding in findings} <= {"CRT-17"}
     shown = run("inspect", str(directory / "leaf.pem"))
@@ -244,48 +244,32 @@ def test_inspect_of_a_good_chain_has_no_errors(directory: Path) -> None:
 
 
 @pytest.mark.clause("CRT-09")
-def test_inspect_sees_a_chain_in_the_wrong_order(directory: Path) -> None:
+def test_inspect_sees_a_chain_in_the_wrong_order() -> None:
     """The root between leaf and intermediate is a warning: a verifier finds its path, others may not."""
     authority = StiCa.create(now())
     leaf = authority.issue()
     chain = pem(leaf.certificate, authority.root.certificate, authority.intermediate.certificate)
-    code, findings = inspected(directory, chain)
+    code, findings = inspected(chain)
     assert code == 0
     assert ("warning", "CRT-09") in {(finding["level"], finding["rule"]) for finding in findings}
-    assert inspected(directory, pem(authority.intermediate.certificate, leaf.certificate))[0] == 1
+    assert inspected(pem(authority.intermediate.certificate, leaf.certificate))[0] == 1
 
 
 @pytest.mark.clause("CRT-17")
 def test_inspect_shows_the_distribution_point_and_its_issuer() -> None:
     """An indirect CRL's URL and issuer are shown, and the profile has nothing to complain of."""
-    key, start = new_key(), now() - 60
-    name = x509.Name.from_rfc4514_string("CN=STI-PA CRL,O=STI-PA,C=US")
-    point = x509.DistributionPoint(
-        [x509.UniformResourceIdentifier("https://pa.example/crl")], None, None, [x509.DirectoryName(name)]
-    )
-    moment = datetime.datetime.fromtimestamp(start, datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name.from_rfc4514_string("CN=SHAKEN 1234,O=x,C=US"))
-        .issuer_name(x509.Name.from_rfc4514_string("CN=i,O=x,C=US"))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(moment)
-        .not_valid_after(moment + datetime.timedelta(days=1))
-        .add_extension(x509.CRLDistributionPoints([point]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    outcome = run("inspect", "--json", stdin=pem(certificate))
-    report = json.loads(outcome.out)[0]
+    administrator = x509.Name.from_rfc4514_string("CN=STI-PA CRL,O=STI-PA,C=US")
+    shape = Shape(crl_url="https://pa.example/crl", crl_issuer=administrator)
+    report = json.loads(run("inspect", "--json", stdin=StiCa.create(now()).issue(shape).chain_pem).out)[0]
     assert report["crl"] == ["https://pa.example/crl, signed by CN=STI-PA CRL,O=STI-PA,C=US"]
-    assert "CRT-17" not in {finding["rule"] for finding in report["findings"]}
+    assert report["findings"] == []
 
 
 @pytest.mark.clause("CRT-11")
-def test_an_rsa_key_is_an_error(tmp_path: Path) -> None:
+def test_an_rsa_key_is_an_error() -> None:
     """A signer's key that is not P-256 is refused by verifiers, so inspect says error."""
     chain = StiCa.create(now()).issue(key=rsa.generate_private_key(65537, 2048)).chain_pem
-    code, findings = inspected(tmp_path, chain)
+    code, findings = inspected(chain)
     assert code == 1
     assert ("error", "CRT-11") in {(finding["level"], finding["rule"]) for finding in findings}
 
@@ -295,3 +279,44 @@ def test_what_is_no_certificate_is_one_line(octets: bytes) -> None:
     """Anything else ends with exit code 1 and one line."""
     outcome = run("inspect", stdin=octets)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
+
+
+@pytest.mark.clause("CRT-08")
+def test_inspect_sees_a_delegate_beyond_its_parent(directory: Path) -> None:
+    """Numbers that the certificate above does not have are an error, of the chain and not of one certificate."""
+    words = ["--authority", "--name", "parent", "--range", "+12155550100-+12155550199"]
+    assert run("issue", str(directory), *words).code == 0
+    assert run("issue", str(directory), "--below", "parent", "--name", "good", "--tn", "+12155550150").code == 0
+    assert run("issue", str(directory), "--below", "parent", "--name", "bad", "--tn", "+12155550200").code == 0
+    code, findings = inspected((directory / "good.pem").read_bytes())
+    assert (code, {finding["rule"] for finding in findings} - {"CRT-17"}) == (0, set())
+    code, findings = inspected((directory / "bad.pem").read_bytes())
+    assert code == 1
+    assert ("error", "CRT-08") in {(finding["level"], finding["rule"]) for finding in findings}
+
+
+@pytest.mark.clause("CRT-21")
+def test_inspect_sees_a_chain_that_does_not_hold() -> None:
+    """A leaf under an intermediate of the same name that did not sign it is an error."""
+    one, other = StiCa.create(now()), StiCa.create(now())
+    code, findings = inspected(pem(one.issue().certificate, other.intermediate.certificate))
+    assert code == 1
+    assert ("error", "CRT-21") in {(finding["level"], finding["rule"]) for finding in findings}
+
+
+def with_extensions(*extensions: tuple[str, bytes]) -> bytes:
+    """A chain whose leaf has further extensions."""
+    return StiCa.create(now()).issue(Shape(extensions=extensions)).chain_pem
+
+
+@pytest.mark.clause("CRT-05", "CRT-06", "CRT-07")
+def test_inspect_explains_claim_constraints() -> None:
+    """What a token must and must not claim is said in words; both kinds of constraints together are an error."""
+    include = claim_constraints.encode(ClaimConstraints(must_include=("attest",)))
+    report = json.loads(run("inspect", "--json", stdin=with_extensions((claim_constraints.OID, include))).out)[0]
+    assert report["claim_constraints"] == ["a token must have the claim attest"]
+    exclude = claim_constraints.encode(ClaimConstraints(must_exclude=("rcd",)))
+    both = ((claim_constraints.OID, include), (claim_constraints.ENHANCED_OID, exclude))
+    code, findings = inspected(with_extensions(*both))
+    assert code == 1
+    assert "the certificate has both kinds of JWT claim constraints" in {finding["text"] for finding in findings}
