@@ -12,7 +12,7 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
 from sipguard.policy.finding import TrailEntry
-from sipguard.stir.verdict import Verdict
+from sipguard.stir.verdict import PriorityVerdict, Verdict
 
 VERSION = 1
 
@@ -71,6 +71,8 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
     identity_received: list[str] = []
     verstat: str | None = None
     verify_reason: str | None = None
+    priority: str | None = None
+    diversions: list[tuple[str, str]] = []
     traffic_class: str | None = None
     tags: list[str] = []
     routes: list[str] = []
@@ -222,6 +224,10 @@ def _findings(record: DecisionRecord, call: Call) -> None:
 def _verdict(record: DecisionRecord, verdict: Verdict) -> None:
     record.verstat = verdict.verstat.value
     record.verify_reason = verdict.reason.value if verdict.reason else None
+    if len(verdict.results) > 1 or verdict.best.ppt != "shaken":
+        if verdict.priority is not PriorityVerdict.NONE:
+            record.priority = verdict.priority.value
+        record.diversions = [(number, held.value) for number, held in verdict.diversions]
     best = verdict.best
     if best is not None:
         record.attest, record.origid, record.x5u, record.spc = best.attest, best.origid, best.x5u, best.spc

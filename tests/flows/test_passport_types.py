@@ -7,7 +7,7 @@ from sipguard.sip.date import format_date
 from sipguard.sip.message import Request
 from sipguard.stir import base64url
 from sipguard.stir.authentication import load_signer
-from sipguard.stir.passport_writer import sign_base, sign_div, sign_rcd
+from sipguard.stir.passport_writer import sign_base, sign_div, sign_rcd, sign_rph
 from sipguard.stir.unix_time import UnixTime
 from sipguard.testing.sample import CERTIFICATE_URL, OWNED, PROXY, WALL, changed, invite
 from tests.flows.stage import CERTIFICATE, Stage
@@ -23,7 +23,7 @@ def delivered(stage: Stage) -> Request:
     return stage.pbx.requests[0]
 
 
-@pytest.mark.clause("DIV-06", "DIV-07", "VS-17", "AS-14")
+@pytest.mark.clause("DIV-06", "DIV-07", "DIV-15", "VS-17", "AS-14")
 def test_a_retargeted_call_is_led_here_by_its_diversion() -> None:
     """To names the number first called; the div PASSporT leads to ours, and both Identity fields arrive untouched."""
     stage = Stage(trunks=STRICT)
@@ -37,7 +37,9 @@ def test_a_retargeted_call_is_led_here_by_its_diversion() -> None:
     request = delivered(stage)
     assert PASSED in request.required("from")
     assert [f"Identity: {value}" for value in request.values("identity")] == list(rows)
-    assert stage.record("decision")["attest"] == "A"
+    record = stage.record("decision")
+    assert record["attest"] == "A"
+    assert record["diversions"] == [[FIRST, PASSED]]
 
 
 @pytest.mark.clause("DIV-10", "VS-21")
@@ -85,6 +87,19 @@ def test_claims_that_nobody_vouches_for_do_not_reach_the_customer() -> None:
     assert request.value("call-info") == f"<{icon}>;purpose=icon"
     assert request.from_.display is None
     assert PASSED in request.required("from")
+
+
+@pytest.mark.clause("RPH-03", "RPH-09", "RPH-02")
+def test_a_priority_of_any_provider_is_not_authorised() -> None:
+    """A SHAKEN certificate authorises no priority: the record says so, and the call goes on as an ordinary one."""
+    stage = Stage(trunks=STRICT)
+    stage.sample.certificate_arrives()
+    value = sign_rph(stage.sample.signer, CALLER, [OWNED], ["ets.0"], UnixTime(WALL))
+    stage.arrives(headers=("Resource-Priority: ets.0", f"Identity: {value}", stage.identity()))
+    request = delivered(stage)
+    assert not request.has("resource-priority")
+    assert PASSED in request.required("from")
+    assert stage.record("decision")["priority"] == "RPH-Validation-Failed"
 
 
 @pytest.mark.clause("CRT-25")
