@@ -13,6 +13,7 @@ from sipguard.stir.claim_constraints import ClaimConstraints
 from sipguard.stir.passport_writer import sign_rcd
 from sipguard.stir.rich_call_data import digests
 from sipguard.stir.verdict import Reason, Verdict, Verstat
+from sipguard.testing.sti_ca import Shape
 from tests.stir.kit import (
     ABSENT,
     CLAIMS,
@@ -21,8 +22,10 @@ from tests.stir.kit import (
     NOW,
     ORIG,
     URL,
+    authority,
     changed,
     field,
+    filled_cache,
     forged,
     identity,
     judge,
@@ -165,11 +168,20 @@ def test_a_third_party_vouches_for_the_data_only() -> None:
     assert both.rich is not None
 
 
-@pytest.mark.clause("RCD-05", "CRT-06")
-def test_a_certificate_may_forbid_it() -> None:
-    """Constraints on claims hold for rcd as for any other."""
-    constraints = ClaimConstraints(must_exclude=("rcd",))
-    assert constraints.violation(BASE) is not None
+@pytest.mark.clause("RCD-05", "CRT-05", "CRT-06")
+def test_a_certificate_may_forbid_or_fix_it() -> None:
+    """A holder that must not claim rich call data does not; one with permitted names claims those only."""
+    name = json.dumps({"nam": "Q Branch"}, separators=(",", ":"))
+    for constraints, nam, reason in (
+        (ClaimConstraints(must_exclude=("rcd",)), "Q Branch", Reason.CLAIMS_NOT_PERMITTED),
+        (ClaimConstraints(permitted_values=(("rcd", frozenset((name,))),)), "Q Branch", None),
+        (ClaimConstraints(permitted_values=(("rcd", frozenset((name,))),)), "Your Bank", Reason.CLAIMS_NOT_PERMITTED),
+    ):
+        issued = authority().issue(Shape(constraints=constraints))
+        token = sign(changed(HEADER, {"ppt": "rcd"}), changed(BASE, {"rcd": {"nam": nam}}), issued.key)
+        verdict = judge([field(token, f";info=<{URL}>;ppt=rcd")], store=filled_cache(issued.chain_pem))
+        assert verdict.reason is reason
+        assert (verdict.rich is not None) is (reason is None)
 
 
 @pytest.mark.clause("RCD-01", "VS-14", "PPT-09")
