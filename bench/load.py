@@ -6,6 +6,7 @@ succeeded and nothing was retransmitted; otherwise the proxy was measured doing 
 
 import csv
 import subprocess
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -58,20 +59,30 @@ class Carrier(AbstractContextManager["Carrier"]):
         self._process.wait()
 
 
-def injection(directory: Path) -> Path:
-    """The file of caller and called numbers."""
+class Traffic(NamedTuple):
+    """What SIPp plays: a flow of ``scenarios/``, the file its fields come from, and its keys."""
+
+    flow: str
+    injection: Path
+    keys: Mapping[str, str]
+
+
+def originating(directory: Path, load: Load) -> Traffic:
+    """Unsigned calls from owned numbers to the rest of the world."""
     file = directory / "numbers.csv"
     pairs = (f"{OWNED[n % len(OWNED)]};{called};" for n, called in enumerate(CALLED))
     file.write_text("\n".join(("SEQUENTIAL", *pairs)) + "\n")
-    return file
+    return Traffic("load_uac", file, {"domain": DOMAIN})
 
 
-def place(load: Load, to: tuple[str, int], directory: Path) -> None:
+def place(load: Load, to: tuple[str, int], directory: Path, traffic: Callable[[Path, Load], Traffic]) -> None:
     """Make the calls. Raises BenchError unless every one of them went through without a retransmission."""
+    flow, injection, keys = traffic(directory, load)
     statistics = directory / "statistics.csv"
     statistics.unlink(missing_ok=True)
     command = [
-        "sipp", "-sf", str(FLOWS / "load_uac.xml"), "-inf", str(injection(directory)), "-key", "domain", DOMAIN,
+        "sipp", "-sf", str(FLOWS / f"{flow}.xml"), "-inf", str(injection),
+        *(word for key, value in keys.items() for word in ("-key", key, value)),
         "-i", CALLER, "-bind_local", "-p", str(free_port(CALLER)), f"{to[0]}:{to[1]}",
         "-nostdin", "-r", str(load.rate), "-m", str(load.calls), "-l", "20000", "-d", str(load.hold),
         "-recv_timeout", "5000", "-trace_stat", "-stf", str(statistics), "-fd", "1",

@@ -1,9 +1,10 @@
-"""Starts sipguard with everything on: a signing certificate, owned numbers, a do-not-originate list, the record log."""
+"""Starts sipguard with everything on: owned numbers, a do-not-originate list, the record log; it signs or verifies."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+from bench.far_carrier import FarCarrier
 from bench.load import CALLER, CARRIER, OWNED
 from bench.process import Program
 from scenarios.node import COMMAND, Node
@@ -11,13 +12,10 @@ from scenarios.node import COMMAND, Node
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-def start(directory: Path, carrier: str) -> tuple[Program, tuple[str, int]]:
-    """Start it, routing to ``carrier``, and say where it listens."""
-    certificates = directory / "certs"
-    make = [sys.executable, str(_ROOT / "certs" / "make.py"), str(certificates)]
-    subprocess.run(make, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+def start(directory: Path, carrier: str, far: FarCarrier | None = None) -> tuple[Program, tuple[str, int]]:
+    """Start it, routing to ``carrier``, and say where it listens: it signs, or verifies the calls of ``far``."""
     node = Node(directory)
-    node.configure(_configuration(certificates, carrier))
+    node.configure(_signing(directory / "certs", carrier) if far is None else _verifying(far, carrier))
     node.load("account", "name,state", ("load,active",))
     node.load("number", "number,account,kind", [f"{number},load,owned" for number in OWNED])
     node.load("list", "pattern,action,source", [f"+1999{n:03}XXXX,block,bench" for n in range(1000)])
@@ -30,7 +28,9 @@ def start(directory: Path, carrier: str) -> tuple[Program, tuple[str, int]]:
     return program, node.address
 
 
-def _configuration(certificates: Path, carrier: str) -> str:
+def _signing(certificates: Path, carrier: str) -> str:
+    make = [sys.executable, str(_ROOT / "certs" / "make.py"), str(certificates)]
+    subprocess.run(make, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
     return f"""
 [[trunk]]
 name = "pbx"
@@ -51,4 +51,28 @@ url = "https://certificates.example/leaf.pem"
 
 [stir.verify]
 anchors = "{certificates / "anchors.pem"}"
+"""
+
+
+def _verifying(far: FarCarrier, pbx: str) -> str:
+    return f"""
+[[trunk]]
+name = "carrier"
+side = "network"
+sources = ["{CALLER}"]
+on_failure = "reject"
+on_unavailable = "reject"
+require_identity = true
+
+[[trunk]]
+name = "pbx"
+side = "customer"
+account = "load"
+sources = ["{CARRIER}"]
+targets = ["{pbx}"]
+
+[stir.verify]
+anchors = "{far.anchors}"
+https_ca = "{far.https_ca}"
+allow_private_hosts = ["localhost"]
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bench.far_carrier import FarCarrier
 from bench.process import BenchError, Program
 from scenarios.driver import free_port
 
@@ -14,33 +15,41 @@ _CONFIGURATION = Path(__file__).with_name("kamailio.cfg")
 _HOST = "127.0.0.1"
 
 
-def start(directory: Path, carrier: str) -> tuple[Program, tuple[str, int]]:
-    """Start it, routing to ``carrier``, and say where it listens. Raises BenchError when it is not installed."""
+def start(directory: Path, carrier: str, far: FarCarrier | None = None) -> tuple[Program, tuple[str, int]]:
+    """Start it, routing to ``carrier``, and say where it listens: it signs, or verifies the calls of ``far``.
+
+    Raises BenchError when it is not installed.
+    """
     binary = shutil.which("kamailio") or shutil.which("/usr/sbin/kamailio")
     modules = next(iter(sorted(Path("/usr/lib").glob("**/kamailio/modules/secsipid.so"))), None)
     if binary is None or modules is None:
         raise BenchError("Kamailio and its secsipid module are not installed (make bench installs them)")
     port = free_port(_HOST)
-    values = {
-        "MODULES": f"{modules.parent}/",
-        "KEY": str(_key(directory)),
-        "URL": "https://certificates.example/leaf.pem",
-        "CARRIER": carrier,
-    }
+    values = {"MODULES": f"{modules.parent}/", "CARRIER": carrier} | _task(directory, far)
     substitutions = [part for name, value in values.items() for part in ("--substdef", f"!@{name}@!{value}!")]
-    program = Program(
-        [
-            binary, "-DD", "-E", "-f", str(_CONFIGURATION), "-l", f"udp:{_HOST}:{port}", "-m", "256", "-M", "16",
-            "-Y", str(directory), "-w", str(directory), "-P", str(directory / "kamailio.pid"), *substitutions,
-        ],
-        directory / "kamailio.log",
-    )  # fmt: skip
+    command = [
+        binary, "-DD", "-E", "-f", str(_CONFIGURATION), "-l", f"udp:{_HOST}:{port}", "-m", "256", "-M", "16",
+        "-Y", str(directory), "-w", str(directory), "-P", str(directory / "kamailio.pid"), *substitutions,
+    ]  # fmt: skip
+    if far is not None:
+        # Go takes the authorities of a repository's TLS from this file instead of the system's.
+        command = ["/usr/bin/env", f"SSL_CERT_FILE={far.https_ca}", *command, "-A", "VERIFY"]
+    program = Program(command, directory / "kamailio.log")
     try:
         program.until(lambda: _answers((_HOST, port)))
     except BaseException:
         program.__exit__(None, None, None)
         raise
     return program, (_HOST, port)
+
+
+def _task(directory: Path, far: FarCarrier | None) -> dict[str, str]:
+    """What the configuration needs to sign, or to verify."""
+    if far is None:
+        return {"KEY": str(_key(directory)), "URL": "https://certificates.example/leaf.pem"}
+    cache = directory / "certificates"
+    cache.mkdir()
+    return {"CACHE": str(cache), "ANCHORS": str(far.anchors)}
 
 
 def _key(directory: Path) -> Path:
