@@ -32,7 +32,7 @@ _REST = 5.0  # seconds
 
 
 class HardwareSigningKey:
-    """A ``SigningKey`` in a token."""
+    """A ``SigningKey`` in a token; two are equal when they are in the same place."""
 
     def __init__(
         self, place: HardwareKey, module: HardwareModule, clock: Clock | None = None, patience: float = _PATIENCE
@@ -45,6 +45,12 @@ class HardwareSigningKey:
         self._breaker = Breaker(_FAILURES, _REST)
         self._trouble = ""
         self._public_key: ec.EllipticCurvePublicKey | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HardwareSigningKey) and other._place == self._place
+
+    def __hash__(self) -> int:
+        return hash(self._place)
 
     def belongs_to(self, public_key: ec.EllipticCurvePublicKey) -> bool:
         """See ``SigningKey``."""

@@ -26,7 +26,7 @@ def load_generations(
     signers, problems = [], []
     for position, entry in enumerate(entries):
         try:
-            signers.append(_signer(name, entry))
+            signers.append(_signer(name, entry, previous))
         except SipguardError as error:
             place = f"[{position}]" if len(entries) > 1 else ""
             problems.append(Problem(f"stir.sign.certificates.{name}{place}", str(error)))
@@ -51,6 +51,12 @@ def shared_urls(generations: Generations) -> Iterator[str]:
         seen.add(signer.url)
 
 
-def _signer(name: str, entry: SigningCertificate) -> Signer:
-    key = read_secret_file(entry.key) if isinstance(entry.key, Path) else open_hardware_key(entry.key)
-    return load_generation(name, read_public_file(entry.certificate), key, entry.url)
+def _signer(name: str, entry: SigningCertificate, previous: Generations | None) -> Signer:
+    certificate = read_public_file(entry.certificate)
+    if isinstance(entry.key, Path):
+        return load_generation(name, certificate, read_secret_file(entry.key), entry.url)
+    key = open_hardware_key(entry.key)
+    for signer in previous.signers if previous is not None else ():
+        if signer.is_made_of(certificate, key, entry.url):
+            return signer  # key and certificate were proved to belong together, and the token may be away just now
+    return load_generation(name, certificate, key, entry.url)

@@ -76,6 +76,14 @@ class Signer:
         """The serial number of the certificate in hexadecimal: which generation this is."""
         return serial_of(self.chain[0])
 
+    def is_made_of(self, certificate_pem: bytes, key: SigningKey, url: str) -> bool:
+        """Whether these parts, as ``load_generation`` takes them, would make this very signer again."""
+        try:
+            chain = load_chain(certificate_pem)
+        except Fault:
+            return False
+        return chain == self.chain and key == self._key and url.replace(SERIAL, self.serial) == self.url
+
     def valid_at(self, moment: UnixTime) -> bool:
         """Whether every certificate of the chain is valid at a moment; outside that span nothing is signed (AS-05)."""
         return self.not_before <= moment <= self.not_after

@@ -15,7 +15,7 @@ from scenarios.topology import Certificates, World
 from sipguard.stir.unix_time import UnixTime
 from sipguard.testing.sti_ca import StiCa
 from tests.live.kit import keys
-from tests.runtime.softhsm import SoftToken
+from tests.runtime.softhsm import PIN, SoftToken
 
 pytestmark = [
     pytest.mark.live,
@@ -114,6 +114,7 @@ def test_a_key_in_a_token_signs_real_calls(token: SoftToken, world: World) -> No
     # Not faster: fifty short calls would be taken for a robo-dialer's and leave by another trunk.
     assert eventually(lambda: is_signed(call(world), leaf), pause=1.0)
     assert said(world, "signing.key-back")
+    assert PIN not in world.node.log.read_text()
 
 
 @pytest.mark.clause("AS-16", "RFC 8224 7.3")

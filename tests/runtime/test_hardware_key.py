@@ -134,6 +134,26 @@ def test_a_token_that_goes_and_comes_back(token: SoftToken) -> None:
     assert len(key.sign(b"x")) == 64
 
 
+@pytest.mark.clause("AS-28")
+def test_a_reload_while_the_token_is_away(token: SoftToken) -> None:
+    """The signer at hand is kept, since nothing about it changed; a new certificate has to wait for the token."""
+    authority = StiCa.create(NOW)
+    token.certificate(authority)
+    before = loaded(token)
+    token.lose()
+    with pytest.raises(CertificateError):
+        before.signers[0].sign_shaken(ORIG, [DEST], "A", "origid", NOW)
+    again, problems = load_generations("default", [entry(token)], NOW, before)
+    assert problems == []
+    assert again.signers[0] is before.signers[0]
+    (token.directory / "leaf.pem").write_bytes(authority.issue().chain_pem)
+    _, problems = load_generations("default", [entry(token)], NOW, before)
+    assert len(problems) == 1
+    (token.directory / "leaf.pem").write_text("garbage")
+    _, problems = load_generations("default", [entry(token)], NOW, before)
+    assert len(problems) == 1
+
+
 def test_another_key_in_the_same_place_does_not_sign(token: SoftToken) -> None:
     """A key that took the old one's label while the token was away signs nothing under the old certificate."""
     issued = token.certificate(StiCa.create(NOW))
