@@ -58,6 +58,7 @@ class Engine:
         """A connection closed, or sending on a flow failed."""
         self._station.wall = wall
         try:
+            self._station.streams.lost(flow, now)
             self._station.layer.lost(flow, now)
         except Exception as error:
             self._failed("lost", error)

@@ -249,6 +249,7 @@ class LimitsSection(Section):
     """``[limits]``: what one peer may make us hold."""
 
     max_message: int = Field(default=65535, ge=1300, le=1_048_576)
+    max_datagram: int = Field(default=1300, ge=576, le=65535)
     max_connections: int = Field(default=1000, ge=1, le=100_000)
     idle_timeout: float = Field(default=IDLE_TIMEOUT, ge=1, le=86_400)
 

@@ -49,6 +49,7 @@ class TrunkSection(Section):
     require_identity: bool | None = None
     certificate: str = DEFAULT_CERTIFICATE
     gateway: bool = False
+    udp_only: bool = False
 
     @field_validator("default_number")
     @classmethod
@@ -81,6 +82,7 @@ class TrunkSection(Section):
             require_identity=self.require_identity,
             certificate=self.certificate,
             gateway=self.gateway,
+            udp_only=self.udp_only,
         )
 
 

@@ -111,6 +111,7 @@ class Trunk:
     on_unavailable: str | None = None  # tag | reject; None: as the policy says
     require_identity: bool | None = None  # reject unsigned calls with 428; None: as the policy says
     certificate: str = "default"  # name of the signing certificate
+    udp_only: bool = False  # large requests leave over UDP all the same
     gateway: bool = False  # brings calls of others: what arrives unsigned is signed C, what is signed stays as it is
 
 

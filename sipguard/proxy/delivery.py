@@ -5,24 +5,20 @@ on a new branch; a 6xx or a caller that gave up ends it. Responses follow RFC 32
 """
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.call import Call
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
-from sipguard.proxy import forwarding, presentation, stir_reasons
+from sipguard.proxy import presentation, stir_reasons
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
+from sipguard.proxy.departure import Departure
 from sipguard.proxy.output import ERROR, WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, Attempt, ResponseContext
 from sipguard.proxy.station import Station
-from sipguard.proxy.validation import loop_digest
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request, Response
 from sipguard.sip.response import build_response
 from sipguard.sip.status import reason_phrase
-from sipguard.stir.telephone_number import TN
 from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.server import ServerTransaction
-
-SHORTEST_GLOBAL_NUMBER = 7  # digits; shorter numbers are service codes and stay as dialled
 
 
 class Delivery:
@@ -118,49 +114,15 @@ class Delivery:
         self._finish(context, now)
 
     def _send_to(self, context: ResponseContext, attempt: Attempt, place: Server, egress: Listener, now: float) -> None:
-        station = self._station
         try:
-            fork = self._prepare(context, attempt, egress)
-            branch = forwarding.push_via(fork, egress, self._entropy(attempt, fork))
+            leaving = Departure(self._station, context, attempt, place, egress, now)
         except Exception as error:
             self.fail(context.server, error, now)
             return
-        flow = Flow(egress.number, egress.transport, place.host, place.port)
-        context.client = station.layer.start_on_branch(fork, flow, now, context, branch)
+        flow = Flow(leaving.egress.number, leaving.egress.transport, place.host, place.port)
+        context.switched = leaving.switched
+        context.client = self._station.layer.start_on_branch(leaving.fork, flow, now, context, leaving.branch)
         self.watch(context, now)
-
-    def _entropy(self, attempt: Attempt, fork: Request) -> str:
-        """What makes a branch unique. Outside dialogs the digest of what is sent on is in it.
-
-        It tells a loop from a spiral when the request comes back (RFC 5393 §4.2).
-        """
-        entropy = self._station.random()
-        return entropy if attempt.route is None else f"{entropy}.{loop_digest(fork)}"
-
-    def _prepare(self, context: ResponseContext, attempt: Attempt, egress: Listener) -> Request:
-        """The request as this target gets it (RFC 3261 §16.6)."""
-        station = self._station
-        call = context.call
-        fork = context.base.fork()
-        if call is not None and attempt.route is not None:
-            trunk, target = attempt.route
-            request = context.server.request
-            context.route = trunk.name
-            fork.remove("route")  # where a screened request goes is our decision, not the caller's
-            fork.set_uri(forwarding.retargeted(call.request_uri, target, _number_to_send(call)))
-            if call.outbound:
-                presentation.originate(fork, call, trunk, egress.advertised_host)
-            else:
-                presentation.terminate(fork, call, trunk)
-            if request.method in forwarding.DIALOG_FORMING:
-                token = station.calls.token(call.identifier, request.call_id)
-                ingress = station.identity.arrived_on(context.server.flow)
-                forwarding.record_route(fork, ingress, egress, token)
-            context.original_from = _changed_from(request, fork)
-        forwarding.decrement_hops(fork)
-        if egress.transport != "udp":
-            forwarding.frame(fork)
-        return fork
 
     # --- responses
 
@@ -168,6 +130,9 @@ class Delivery:
         """A response from a target (RFC 3261 §16.7)."""
         context: ResponseContext = client.owner
         code = response.code
+        if context.switched:
+            context.switched = False
+            self._station.streams.took(client.flow.host, client.flow.port)
         if code == 100:
             return
         upstream = response.fork()
@@ -233,7 +198,13 @@ class Delivery:
     def unreachable(self, client: ClientTransaction, now: float) -> None:
         """The target can't be reached: as if it had said 503 (RFC 3261 §16.9)."""
         context: ResponseContext = client.owner
-        if not context.done and client is context.client:
+        if context.done or client is not context.client:
+            return
+        if context.switched and not context.cancelled:  # it would not have been TCP but for its size: UDP after all
+            self._station.streams.refused(client.flow.host, client.flow.port, now)
+            context.next_attempt -= 1
+            self._next_attempt(context, now)
+        else:
             self._failed_here(context, 503, now)
 
     def timer_c(self, context: ResponseContext, now: float) -> None:
@@ -307,26 +278,3 @@ class Delivery:
             self._call_log.withdrawn(context)
         self._station.answer(context.server, 487, now)
         self.close(context)
-
-
-def _number_to_send(call: Call) -> str | None:
-    """The called number in canonical form; None leaves the user part as it was received.
-
-    An emergency number leaves as the bare number it was recognised as, whatever was dialled around it.
-    """
-    if call.emergency is not None:
-        return call.emergency.number
-    try:
-        number: TN | None = call.request_tn
-    except MalformedValue:
-        return None
-    if number is None or not call.outbound:
-        return None
-    is_global = number.isdecimal() and len(number) >= SHORTEST_GLOBAL_NUMBER
-    return f"+{number}" if is_global else number
-
-
-def _changed_from(request: Request, fork: Request) -> str | None:
-    """The From row as received, when the fork has another."""
-    original = request.rows[request.names.index("from")]
-    return None if fork.rows[fork.names.index("from")] == original else original

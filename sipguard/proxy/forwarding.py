@@ -46,11 +46,16 @@ def retargeted(uri: Uri, target: Target, number: str | None) -> str:
     return f"{uri.scheme}:{user}@{place}{parameters}{transport}" if user else f"{uri.scheme}:{place}{transport}"
 
 
-def record_route(fork: Request, ingress: Listener, egress: Listener, token: str) -> None:
-    """Put ourselves on the route of the dialog; twice when the two sides use different listeners (PRX-08, PRX-09)."""
+def record_route(fork: Request, ingress: Listener, egress: Listener, token: str) -> int:
+    """Put ourselves on the route of the dialog; twice when the two sides use different listeners (PRX-08, PRX-09).
+
+    Returns how many values that took.
+    """
     fork.prepend("record-route", _route_value(ingress, token))
-    if egress is not ingress:
-        fork.prepend("record-route", _route_value(egress, token))
+    if egress is ingress:
+        return 1
+    fork.prepend("record-route", _route_value(egress, token))
+    return 2
 
 
 def _route_value(listener: Listener, token: str) -> str:

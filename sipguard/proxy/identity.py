@@ -50,6 +50,16 @@ class ProxyIdentity:
                 first = first or item
         return first
 
+    def stream_beside(self, datagrams: Listener) -> Listener | None:
+        """The TCP listener for what is too large for a UDP one: at the same address, else of the same family."""
+        first = None
+        for item in self.listeners:
+            if item.transport == "tcp" and item.ipv6 is datagrams.ipv6:
+                if item.host == datagrams.host:
+                    return item
+                first = first or item
+        return first
+
     def arrived_on(self, flow: Flow) -> Listener:
         """The listener a message came in on."""
         return self.listeners[flow.listener]

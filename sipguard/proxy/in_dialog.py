@@ -77,7 +77,7 @@ class InDialog:
         if passage is None:
             return
         if isinstance(passage.hop, Server):
-            self._send_ack(passage, passage.hop)
+            self._send_ack(passage, passage.hop, now)
         else:
             self._station.needs.park(passage.hop, passage, self, now + self._station.settings.need_timeout)
 
@@ -106,12 +106,12 @@ class InDialog:
         elif passage.record is not None:
             self._call_log.released_before_our_time(passage.record)
 
-    def resume(self, passage: Passage, _need: Need, answer: Answer | TargetAnswer, _now: float) -> None:
+    def resume(self, passage: Passage, _need: Need, answer: Answer | TargetAnswer, now: float) -> None:
         """The servers an ACK may go to are known, or there are none."""
         if isinstance(answer, TargetAnswer) and answer.servers:
-            self._send_ack(passage, answer.servers[0])
+            self._send_ack(passage, answer.servers[0], now)
 
-    def _send_ack(self, passage: Passage, server: Server) -> None:
+    def _send_ack(self, passage: Passage, server: Server, now: float) -> None:
         """No transaction and no answer: what is lost comes again when the 200 does."""
         station = self._station
         egress = station.identity.egress(server.transport, server.host, passage.listener.number)
@@ -119,7 +119,12 @@ class InDialog:
             return
         fork = passage.fork
         forwarding.decrement_hops(fork)
+        forwarding.push_via(fork, egress, station.random())
+        stream = None if egress.transport != "udp" else station.stream_for(fork.size, egress, server, now)
+        if stream is not None:
+            egress = stream
+            fork.remove_first("via")
+            forwarding.push_via(fork, egress, station.random())
         if egress.transport != "udp":
             forwarding.frame(fork)
-        forwarding.push_via(fork, egress, station.random())
         station.outputs.append(Send(Flow(egress.number, egress.transport, server.host, server.port), fork.encode()))

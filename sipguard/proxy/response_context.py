@@ -43,7 +43,8 @@ class ResponseContext:
     ``call`` and ``decision`` are None for in-dialog requests. ``base`` is the request that each target gets a fork of,
     ``leave_by`` the number of the listener it leaves from if that can reach the target. ``cancelled`` is whether no
     further target may be tried, ``expired`` whether Timer C was the reason. ``original_from`` is the From row as
-    received when we sent another one on, so that responses show the caller what it wrote.
+    received when we sent another one on, so that responses show the caller what it wrote. ``switched`` is whether the
+    request went over TCP only for its size, and nobody has answered yet.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class ResponseContext:
         "parked",
         "route",
         "server",
+        "switched",
         "timer_c",
     )
 
@@ -85,6 +87,7 @@ class ResponseContext:
         self.timer_c: Timer | None = None
         self.cancelled = False
         self.expired = False
+        self.switched = False
         self.done = False
 
     def consider(self, response: Response) -> None:

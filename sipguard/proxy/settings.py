@@ -11,12 +11,13 @@ class ProxySettings:
 
     ``ledger_on_failure`` is ``hold`` (a call without a durable record is refused with 503) or ``continue`` (it goes on,
     with an alarm). ``record_route_secret`` keys the dialog token in our Record-Route URIs, so that a dialog outlives
-    a restart but cannot be invented.
+    a restart but cannot be invented. A request of more than ``max_datagram`` octets goes to a UDP target over TCP.
     """
 
     node: str = "sipguard"
     need_timeout: float = 2.0
     ledger_on_failure: str = "hold"
     record_route_secret: bytes = b""
+    max_datagram: int = 1300  # RFC 3261 §18.1.1
     max_call_duration: float = 6 * 3600.0  # a call without re-INVITE or UPDATE for so long lost its BYE
     timers: TimerSettings = field(default_factory=TimerSettings)

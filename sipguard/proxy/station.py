@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from sipguard.policy.need import Need
+from sipguard.policy.need import Need, Server
 from sipguard.policy.record import Recorder
 from sipguard.policy.view import View
 from sipguard.proxy.active_calls import ActiveCalls
@@ -10,6 +10,7 @@ from sipguard.proxy.identity import ProxyIdentity
 from sipguard.proxy.need_desk import NeedDesk
 from sipguard.proxy.output import Ask, Event, Log, Output
 from sipguard.proxy.settings import ProxySettings
+from sipguard.proxy.stream_memory import StreamMemory
 from sipguard.sip.flow import Flow, Listener, Send
 from sipguard.sip.host import is_address
 from sipguard.sip.message import Request
@@ -41,6 +42,7 @@ class Station:
         self.layer = TransactionLayer(user, self.send, self.timers, settings.timers)
         self.needs = NeedDesk(self.timers, self.ask)
         self.calls = ActiveCalls(settings.record_route_secret)
+        self.streams = StreamMemory()
         self.recorder = Recorder(settings.node)
         self.counters: dict[tuple[str, ...], int] = {}
         self.pending = 0
@@ -106,6 +108,22 @@ class Station:
             return False
         trunk = self.view.directory.trunk_at(host)
         return trunk is not None and trunk.trusted
+
+    def stream_for(self, size: int, datagrams: Listener, server: Server, now: float) -> Listener | None:
+        """The TCP listener to send a request of this size from instead, when it is too large for a datagram.
+
+        None when it is not, when there is no such listener, or when the server refuses TCP as the trunk says or a try
+        has shown.
+        """
+        if size <= self.settings.max_datagram or not self.streams.takes(server.host, server.port, now):
+            return None
+        neighbour = self.view.directory.trunk_at(server.host)
+        if neighbour is not None and neighbour.udp_only:
+            return None
+        stream = self.identity.stream_beside(datagrams)
+        if stream is not None:
+            self.streams.tried(server.host, server.port)
+        return stream
 
     def loops_to_us(self, request: Request, host: str, port: int | None) -> bool:
         """Whether a next hop is this proxy itself."""

@@ -149,7 +149,13 @@ class _Composition:
         """The verification service; the previous one, with the signatures it has seen, when nothing changed for it."""
         verify = self.configuration.stir.verify
         hosts = frozenset(host.lower().strip("[]") for host in verify.allow_private_hosts)
-        settings = VerificationSettings(window=verify.window, x5u=X5uRules(allow_private_hosts=hosts))
+        authorities = {name.lower(): frozenset(codes) for name, codes in verify.priority_authorities.items()}
+        settings = VerificationSettings(
+            window=verify.window,
+            original_window=verify.original_window,
+            x5u=X5uRules(allow_private_hosts=hosts),
+            priority_authorities=authorities,
+        )
         if self.previous is not None and self.previous.trust_digest == trust.digest:
             kept = self.previous.view.verification
             if kept.settings == settings:
@@ -227,6 +233,7 @@ def proxy_settings(configuration: Configuration, record_route_secret: bytes) -> 
         need_timeout=max(configuration.stir.verify.fetch_timeout, configuration.dns.timeout) + _ANSWER_MARGIN,
         ledger_on_failure=configuration.ledger.on_failure,
         record_route_secret=record_route_secret,
+        max_datagram=configuration.limits.max_datagram,
         timers=TimerSettings(t1=timers.t1, t2=timers.t2, t4=timers.t4, timer_c=timers.timer_c),
     )
 

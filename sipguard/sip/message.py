@@ -213,6 +213,11 @@ class Message:
 
     # --- writing
 
+    @property
+    def size(self) -> int:
+        """How many octets ``encode`` gives."""
+        return len(self.start_line) + sum(map(len, self.rows)) + 2 * len(self.rows) + 4 + len(self.body)
+
     def encode(self) -> bytes:
         """The octets to send."""
         return "\r\n".join((self.start_line, *self.rows, "", "")).encode("latin-1") + self.body

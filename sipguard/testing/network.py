@@ -58,6 +58,7 @@ class Network:
         self.closed: list[Flow] = []
         self.sent: list[tuple[float, Send]] = []
         self.unreachable: set[Endpoint] = set()
+        self.no_streams: set[Endpoint] = set()  # refuse every connection
         self._hosts: dict[Endpoint, Host] = {}
         self._random = random.Random(seed)  # noqa: S311 - accidents, not secrets
         self._loss, self._duplication, self._reordering = loss, duplication, reordering
@@ -137,7 +138,7 @@ class Network:
         self.sent.append((self.now, output))
         endpoint = (output.flow.host, output.flow.port)
         host = self._hosts.get(endpoint)
-        if endpoint in self.unreachable:
+        if endpoint in self.unreachable or (output.flow.reliable and endpoint in self.no_streams):
             self.apply(self.engine.lost(output.flow, self.now, self.wall))
         elif host is not None:
             self._carry(host.receive, output.data, output.flow)

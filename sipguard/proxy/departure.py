@@ -1,0 +1,109 @@
+"""One request on its way to one server: the fork it gets, and the listener it leaves from (RFC 3261 §16.6, §18.1.1).
+
+A request too large for a datagram leaves over a stream where the server takes one; Record-Route and Via say what is
+true. Only that part is made anew then, for the size is known when it is finished.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.need import Server
+from sipguard.proxy import forwarding, presentation
+from sipguard.proxy.response_context import Attempt, ResponseContext
+from sipguard.proxy.station import Station
+from sipguard.proxy.validation import loop_digest
+from sipguard.sip.flow import Listener
+from sipguard.sip.message import Request
+from sipguard.stir.telephone_number import TN
+
+SHORTEST_GLOBAL_NUMBER = 7  # digits; shorter numbers are service codes and stay as dialled
+
+
+class Departure:
+    """``fork`` leaves from ``egress``, with our Via and ``branch`` on top. Raises MalformedValue.
+
+    ``switched`` is whether it leaves over TCP for its size only.
+    """
+
+    __slots__ = ("_attempt", "_context", "_station", "_token", "branch", "egress", "fork", "switched")
+
+    def __init__(
+        self, station: Station, context: ResponseContext, attempt: Attempt, server: Server, egress: Listener, now: float
+    ) -> None:
+        self._station = station
+        self._context = context
+        self._attempt = attempt
+        self._token: str | None = None
+        self.switched = False
+        self.egress = egress
+        self.fork = self._fork()
+        routes = self._put_us_on()
+        if egress.transport != "udp" or (attempt.route is not None and attempt.route[0].udp_only):
+            return
+        stream = station.stream_for(self.fork.size, egress, server, now)
+        if stream is not None:
+            self.switched = True
+            self.egress = stream
+            self.fork.remove_first("via")
+            for _ in range(routes):
+                self.fork.remove_first("record-route")
+            self._put_us_on()
+
+    def _fork(self) -> Request:
+        """What is the same over every transport: the Request-URI, who calls, one hop less."""
+        context = self._context
+        call, route = context.call, self._attempt.route
+        fork = context.base.fork()
+        if call is not None and route is not None:
+            trunk, target = route
+            request = context.server.request
+            context.route = trunk.name
+            fork.remove("route")  # where a screened request goes is our decision, not the caller's
+            fork.set_uri(forwarding.retargeted(call.request_uri, target, _number_to_send(call)))
+            if call.outbound:
+                presentation.originate(fork, call, trunk, self.egress.advertised_host)
+            else:
+                presentation.terminate(fork, call, trunk)
+            if request.method in forwarding.DIALOG_FORMING:
+                self._token = self._station.calls.token(call.identifier, request.call_id)
+            context.original_from = _changed_from(request, fork)
+        forwarding.decrement_hops(fork)
+        return fork
+
+    def _put_us_on(self) -> int:
+        """Record-Route, Content-Length for a stream, Via. Returns how many Record-Route values there are of ours."""
+        fork, egress, station = self.fork, self.egress, self._station
+        routes = 0
+        if self._token is not None:
+            ingress = station.identity.arrived_on(self._context.server.flow)
+            routes = forwarding.record_route(fork, ingress, egress, self._token)
+        if egress.transport != "udp":
+            forwarding.frame(fork)
+        entropy = station.random()
+        if self._attempt.route is not None:
+            # The digest of what is sent on tells a loop from a spiral when the request comes back (RFC 5393 §4.2).
+            entropy = f"{entropy}.{loop_digest(fork)}"
+        self.branch = forwarding.push_via(fork, egress, entropy)
+        return routes
+
+
+def _number_to_send(call: Call) -> str | None:
+    """The called number in canonical form; None leaves the user part as it was received.
+
+    An emergency number leaves as the bare number it was recognised as, whatever was dialled around it.
+    """
+    if call.emergency is not None:
+        return call.emergency.number
+    try:
+        number: TN | None = call.request_tn
+    except MalformedValue:
+        return None
+    if number is None or not call.outbound:
+        return None
+    is_global = number.isdecimal() and len(number) >= SHORTEST_GLOBAL_NUMBER
+    return f"+{number}" if is_global else number
+
+
+def _changed_from(request: Request, fork: Request) -> str | None:
+    """The From row as received, when the fork has another."""
+    original = request.rows[request.names.index("from")]
+    return None if fork.rows[fork.names.index("from")] == original else original
