@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from sipguard.stir.tn_auth_list import NumberRange, TnAuthList
 from sipguard.stir.unix_time import UnixTime
 from sipguard.testing.sti_ca import DAY, Shape, StiCa, pem
 from tests.cli.kit import CONFIGURATION, Outcome
+from tests.runtime.softhsm import SoftToken
 
 URL = "https://certificates.example.com/leaf.pem"
 
@@ -159,6 +162,32 @@ def test_check_of_the_configuration(directory: Path) -> None:
     assert run("check", "--config", str(config)).code == 1
     config.write_text(CONFIGURATION)
     assert "no stir.sign.certificates" in run("check", "--config", str(config)).err
+
+
+@pytest.mark.live
+def test_check_of_a_key_in_hardware(tmp_path: Path) -> None:
+    """A key in a token is held against the certificate, by a process of its own that sees the token."""
+    token = SoftToken.create(tmp_path)
+    authority = StiCa.create(now())
+    token.certificate(authority)
+    (tmp_path / "anchors.pem").write_bytes(authority.anchors_pem)
+    config = tmp_path / "sipguard.toml"
+    config.write_text(
+        f'{CONFIGURATION}[stir.verify]\nanchors = "anchors.pem"\n[stir.sign.certificates.default]\n'
+        f'certificate = "leaf.pem"\nkey = "{token.uri()}"\nurl = "{URL}"\n'
+    )
+
+    def check() -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "sipguard", "cert", "check", "--config", str(config)]
+        return subprocess.run(words, env=token.environment, capture_output=True, text=True, timeout=30, check=False)
+
+    good = check()
+    assert good.returncode == 0, good
+    assert "ok  default: key: belongs to the certificate" in good.stdout
+    (tmp_path / "leaf.pem").write_bytes(authority.issue().chain_pem)
+    bad = check()
+    assert bad.returncode == 1
+    assert "bad default: key: does not belong to the certificate" in bad.stdout
 
 
 @pytest.mark.clause("CRT-26")

@@ -128,8 +128,10 @@ def test_a_delegate_signs_for_its_numbers_only(desk: Desk) -> None:
     words = ["--below", "parent", "--range", "+12155550100-+12155550109", "--force"]
     assert run("cert", "issue", str(desk.directory), *words).code == 0
     assert desk.verify(desk.header()).code == 0
-    other = desk.sign("--orig", "+12155550110", "--dest", DEST).out
-    refused = desk.verify(other)
+    words = ["--below", "parent", "--range", "+12155550110-+12155550119", "--name", "other"]
+    assert run("cert", "issue", str(desk.directory), *words).code == 0
+    files = ("--anchors", desk.file("anchors.pem"), "--certificate", desk.file("other.pem"))
+    refused = run("passport", "verify", desk.header(), *files)
     assert refused.code == 1
     assert "certificate-scope (437)" in refused.out
 
