@@ -9,14 +9,23 @@ a derived nonce (AS-27) their tokens would be equal to the octet, and a verifier
 second call for a replay. So a signer remembers the latest claims it signed, and signs a repetition afresh.
 """
 
+import json
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
 
 from sipguard.errors import CertificateError
 from sipguard.stir import base64url
-from sipguard.stir.certificate import UNREADABLE, check_leaf, load_chain, read_tn_auth_list, validity
+from sipguard.stir.certificate import (
+    UNREADABLE,
+    check_leaf,
+    load_chain,
+    read_claim_constraints,
+    read_tn_auth_list,
+    validity,
+)
+from sipguard.stir.certification_path import check_delegation
 from sipguard.stir.media_key import Fingerprint, to_claim
 from sipguard.stir.passport import Fault
 from sipguard.stir.signing_key import SigningKey, read_key
@@ -41,6 +50,7 @@ class Signer:
         "_prefix",
         "_suffix",
         "chain",
+        "constraints",
         "issued",
         "name",
         "not_after",
@@ -55,6 +65,7 @@ class Signer:
         self.chain = chain
         self.url = url
         self.tn_auth_list: TnAuthList = read_tn_auth_list(chain[0])
+        self.constraints = read_claim_constraints(chain[0])
         spans = [validity(certificate) for certificate in chain]
         self.issued = spans[0][0]
         self.not_before = max(start for start, _ in spans)
@@ -101,20 +112,38 @@ class Signer:
 
         ``orig`` is the asserted number, ``dest`` the numbers of To (at least one), ``attest`` A, B or C, ``origid`` a
         UUID, ``iat`` the time of the Date header field or now, ``media_keys`` the SDP's (AS-13).
-        Raises whatever the key raises when it is out of reach.
+        Raises whatever the key raises when it is out of reach, and CertificateError for claims that the certificate
+        does not let its holder make.
         """
         numbers = dest[0] if len(dest) == 1 else '","'.join(sorted(dest))
         keys = f'"mky":{to_claim(media_keys)},' if media_keys else ""
         payload = _PAYLOAD % (attest, numbers, iat, keys, orig, origid)
+        if self.constraints is not None:
+            self._check(json.loads(payload))
         signing_input = self._prefix + base64url.encode(payload.encode("ascii"))
         repeated = self._is_repeated(payload)
         signature = base64url.encode(self._key.sign(signing_input.encode("ascii"), fresh=repeated))
         return f"{signing_input}.{signature}{self._suffix}"
 
     def signature(self, signing_input: str) -> str:
-        """The signature part of a token of any other kind, in base64url; ``signing_input`` is its first two parts."""
+        """The signature part of a token of any other kind, in base64url; ``signing_input`` is its first two parts.
+
+        Raises as ``sign_shaken`` does.
+        """
+        if self.constraints is not None:
+            self._check(json.loads(base64url.decode(signing_input.partition(".")[2])))
         repeated = self._is_repeated(signing_input)
         return base64url.encode(self._key.sign(signing_input.encode("ascii"), fresh=repeated))
+
+    def covers(self, tn: TN) -> bool:
+        """Whether the certificate lets its holder sign for a number: named, or none are named at all (CRT-03)."""
+        return not self.tn_auth_list.lists_numbers or self.tn_auth_list.covers(tn)
+
+    def _check(self, claims: dict[str, Any]) -> None:
+        """That the certificate lets its holder claim this (RFC 8226 §8)."""
+        violation = None if self.constraints is None else self.constraints.violation(claims)
+        if violation is not None:
+            raise CertificateError(violation)
 
     def _is_repeated(self, payload: str) -> bool:
         if payload in self._lately or payload in self._before:
@@ -143,8 +172,9 @@ def load_signer(name: str, certificate_pem: bytes, key: bytes | SigningKey, url:
 def load_generation(name: str, certificate_pem: bytes, key: bytes | SigningKey, url: str) -> Signer:
     """A signer of a PEM chain and a key: PEM octets, or one that lives elsewhere. Raises CertificateError in one line.
 
-    The certificate (leaf first, the chain after it) must hold a TNAuthList and a P-256 key, and match the key; the URL
-    must be one that verifiers accept. ``{serial}`` in the URL stands for the certificate's serial number.
+    The certificate (leaf first, the chain after it) must hold a TNAuthList and a P-256 key, match the key, and lie
+    within its parent where it is a delegate; the URL must be one that verifiers accept. ``{serial}`` in the URL stands
+    for the certificate's serial number.
     """
     where = f"certificate {name!r}"
     try:
@@ -156,6 +186,7 @@ def load_generation(name: str, certificate_pem: bytes, key: bytes | SigningKey, 
         signing_key = read_key(key) if isinstance(key, bytes) else key
         if not signing_key.belongs_to(check_leaf(chain[0])):
             raise CertificateError("the key does not belong to the certificate")
+        check_delegation(chain)
         return Signer(name, signing_key, chain, url)
     except (Fault, CertificateError) as problem:
         raise CertificateError(f"{where}: {problem}") from None

@@ -311,6 +311,9 @@ def test_a_signer_that_fails_mid_load_costs_no_call() -> None:
         def valid_at(self, moment: int) -> bool:
             return True
 
+        def covers(self, tn: object) -> bool:
+            return True
+
         def sign_shaken(self, *_: object) -> str:
             raise RuntimeError("the module is gone")
 

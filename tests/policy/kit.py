@@ -58,6 +58,7 @@ class FakeSigner:
     issued = 0
     url = "https://certificates.example/leaf.pem"
     spc = "1234"
+    numbers: tuple[object, ...] | None = None  # that its certificate lists
 
     def __init__(self, failure: Exception | None = None, not_after: int = NOW + 1000) -> None:
         self.failure = failure
@@ -66,6 +67,9 @@ class FakeSigner:
 
     def valid_at(self, moment: int) -> bool:
         return moment <= self.not_after
+
+    def covers(self, tn: object) -> bool:
+        return self.numbers is None or tn in self.numbers
 
     def sign_shaken(self, orig, dest, attest, origid, iat, media_keys=()) -> str:
         if self.failure is not None:

@@ -1,6 +1,7 @@
 """Signing (RFC 8224 §4, §6.1, RFC 8225 §9, RFC 8588)."""
 
 import json
+from typing import Any
 
 import jwt
 import pytest
@@ -10,8 +11,10 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from sipguard.errors import CertificateError
 from sipguard.stir import base64url
 from sipguard.stir.authentication import Signer, load_signer
+from sipguard.stir.claim_constraints import ClaimConstraints
 from sipguard.stir.identity_header import parse_identity
 from sipguard.stir.telephone_number import TN
+from sipguard.stir.tn_auth_list import TnAuthList
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Verdict
 from sipguard.stir.verification import VerificationService
@@ -28,6 +31,7 @@ from tests.stir.kit import (
     identity,
     judge,
     leaf,
+    segment,
     signalling,
     signer,
 )
@@ -157,3 +161,47 @@ def test_the_key_is_not_in_the_representation() -> None:
     """Printing a signer shows nothing of the key."""
     assert "PRIVATE" not in repr(signer())
     assert not hasattr(signer(), "key")
+
+
+def limited(**shape: Any) -> Signer:
+    """A signer whose certificate has this shape."""
+    issued = authority().issue(Shape(**shape))
+    return load_signer("limited", issued.chain_pem, issued.key_pem, URL, NOW)
+
+
+@pytest.mark.clause("CRT-05", "CRT-06", "RFC 8226 8")
+def test_a_signer_keeps_to_its_constraints() -> None:
+    """What a verifier would refuse is not signed: a value, a missing claim, a forbidden one; of other types as well."""
+    only_b = limited(constraints=ClaimConstraints((), (("attest", frozenset("BC")),)))
+    assert only_b.sign_shaken(ORIG, [DEST], "B", ORIGID, NOW)
+    with pytest.raises(CertificateError, match="does not permit this value"):
+        only_b.sign_shaken(ORIG, [DEST], "A", ORIGID, NOW)
+    demanding = limited(constraints=ClaimConstraints(("confidence",)))
+    with pytest.raises(CertificateError, match="demands the claim"):
+        demanding.sign_shaken(ORIG, [DEST], "A", ORIGID, NOW)
+    assert demanding.signature(f"e30.{segment({'confidence': 'high'})}")
+    with pytest.raises(CertificateError, match="demands the claim"):
+        demanding.signature(f"e30.{segment({'iat': NOW})}")
+
+
+@pytest.mark.clause("CRT-03", "CRT-10", "RFC 9060 5")
+def test_a_signer_knows_its_numbers() -> None:
+    """A certificate that lists numbers covers those; one with a provider code covers what its provider has."""
+    one = limited(entries=TnAuthList((), (), (ORIG,)))
+    assert one.covers(ORIG)
+    assert not one.covers(DEST)
+    assert limited().covers(DEST)
+
+
+@pytest.mark.clause("CRT-10", "RFC 9060 5")
+def test_a_delegate_outside_its_parent_signs_nothing() -> None:
+    """It is refused when it is loaded: every verifier would refuse its tokens."""
+    shape = Shape(entries=TnAuthList((), (), (ORIG,)), authority=True, digital_signature=False, cert_sign=True)
+    parent = authority().issue_below(authority().root, shape, common_name="SHAKEN parent")
+    for entries, good in ((TnAuthList((), (), (ORIG,)), True), (TnAuthList((), (), (ORIG, DEST)), False)):
+        issued = authority().issue_below(parent, Shape(entries=entries))
+        if good:
+            assert load_signer("delegate", issued.chain_pem, issued.key_pem, URL, NOW).url == URL
+        else:
+            with pytest.raises(CertificateError, match="reaches further than its parent"):
+                load_signer("delegate", issued.chain_pem, issued.key_pem, URL, NOW)

@@ -3,8 +3,8 @@
 ``dest`` comes from To, and from the Request-URI only when To names no number (AS-08). ``iat`` is the request's Date
 when that is fresh, our clock when there is none (AS-03, AS-06). A Date that is more than a minute off is never signed:
 the call gets a new one, leaves unsigned, or is refused, as the operator chose (AS-04). The newest certificate that is
-valid signs, an older one where its key is out of reach (AS-05). A signature that cannot be made never breaks the call:
-it leaves unsigned with an alarm, or is refused, as the operator chose (AS-28).
+valid signs, an older one where its key is out of reach (AS-05), none that lists other numbers only. A signature that
+cannot be made never breaks the call: it leaves unsigned with an alarm, or is refused, as the operator chose (AS-28).
 """
 
 from typing import NamedTuple
@@ -54,6 +54,9 @@ def _sign(
     keys = fingerprints(call.request.body)
     why = f"certificate {generations.name} is not valid now"
     for signer in generations.usable(issued.iat, call.received_at):
+        if not signer.covers(identity.effective):
+            why = f"certificate {generations.name} does not cover the calling number"
+            continue
         try:
             header = signer.sign_shaken(identity.effective, (dest,), level, attested.origid, issued.iat, keys)
         except Exception as failure:  # whatever a key store may raise must not cost the call

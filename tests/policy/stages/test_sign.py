@@ -172,3 +172,16 @@ def test_the_record_says_why_a_call_left_unsigned():
     call = attested_call()
     call.attested = Attested(None, why="signed by another provider")
     assert examine(call, view_of()) == Unsigned("signed by another provider")
+
+
+@pytest.mark.clause("CRT-03", "CRT-10", "RFC 9060 5")
+def test_a_number_that_the_certificate_does_not_list_is_not_signed_for():
+    """Every verifier would refuse the token: the call has no signature, and the alarm says why."""
+    signer = FakeSigner()
+    signer.numbers = ("12125550199",)
+    finding, asked = signed(signer=signer)
+    assert isinstance(finding, Unsigned)
+    assert "does not cover the calling number" in finding.why
+    assert asked == []
+    signer.numbers = (OWNED,)
+    assert isinstance(signed(signer=signer)[0], Signed)
