@@ -107,14 +107,18 @@ class SigningWatch:
                 continue
             known = before.get(name) or Generations(name, ())
             signers[name] = merged = loaded.after(known, now)
-            self._tell(merged, known)
+            self._tell(merged, known, now)
         if signers != dict(before):
             self._swap(signers)
 
-    def _tell(self, merged: Generations, known: Generations) -> None:
+    def _tell(self, merged: Generations, known: Generations, now: UnixTime) -> None:
         serials = {signer.serial for signer in known.signers}
         for signer in merged.signers:
-            if signer.serial not in serials:
+            if signer.serial not in serials and signer.not_after < now:
+                self._faults.alarm(
+                    "signing-rollover", certificate=merged.name, detail="the new certificate has expired"
+                )
+            elif signer.serial not in serials:
                 fields = {
                     "certificate": merged.name,
                     "serial": signer.serial,
