@@ -29,6 +29,7 @@ from sipguard.sip.message import Message, Request
 from sipguard.sip.parser import parse
 
 _DEFAULT_PORT = 5060
+_ANYWHERE = "192.0.2.0"  # an address of documentation (RFC 5737)
 
 
 def register(app: typer.Typer) -> None:
@@ -74,7 +75,7 @@ class Replay:
         """Receive the message as if it came from the trunk; the engine's needs are answered here."""
         clock = Clock()
         engine = Engine(self.node.listeners, self.node.settings, self.node.view, lambda: "0" * 16)
-        flow = Flow(0, "udp", _address(self.trunk), _DEFAULT_PORT)
+        flow = Flow(0, "udp", _address(self.trunk), _DEFAULT_PORT, 0, self.trunk.tls_names)
         pending: list[Output] = engine.receive(octets, flow, clock.monotonic(), clock.wall())
         while pending:
             output = pending.pop(0)
@@ -143,7 +144,9 @@ def _trunk(node: Node, name: str | None, octets: bytes) -> Trunk:
 
 
 def _address(trunk: Trunk) -> str:
-    """An address the trunk sends from."""
+    """An address the trunk sends from; any will do for one that is known by its certificate alone."""
+    if trunk.tls_names and not trunk.sources:
+        return _ANYWHERE
     if not trunk.sources:
         raise SipguardError(f"trunk {trunk.name} has no source addresses")
     network = ipaddress.ip_network(trunk.sources[0], strict=False)

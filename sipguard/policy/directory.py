@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from sipguard.policy.need import Server, TargetNeed
+from sipguard.sip.flow import Flow
 from sipguard.sip.host import is_address
+from sipguard.sip.uri import default_port
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 
@@ -79,16 +81,18 @@ class Target:
     """
 
     uri: str
-    transport: str | None  # udp | tcp
+    transport: str | None  # udp | tcp | tls
     host: str  # name or address, IPv6 without brackets
     port: int | None
+    names: tuple[str, ...] = ()  # over TLS to an address: the identities of which its certificate must carry one
     place: Server | TargetNeed = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Say once for all calls whether the host is an address."""
         transport, port = self.transport, self.port
         if is_address(self.host):
-            object.__setattr__(self, "place", Server(transport or "udp", self.host, port or 5060))
+            transport = transport or "udp"
+            object.__setattr__(self, "place", Server(transport, self.host, port or default_port(transport)))
         else:
             object.__setattr__(self, "place", TargetNeed(self.host, port, transport))
 
@@ -113,6 +117,8 @@ class Trunk:
     certificate: str = "default"  # name of the signing certificate
     udp_only: bool = False  # large requests leave over UDP all the same
     gateway: bool = False  # brings calls of others: what arrives unsigned is signed C, what is signed stays as it is
+    tls_names: tuple[str, ...] = ()  # in lower case; it is known by a certificate with one of these, and only by that
+    tls_ca: str | None = None  # file of the authorities its certificates are issued by; None: those of the node
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +195,12 @@ class Directory:
         self._by_address: dict[str, Trunk] = {}
         self._by_network: dict[str, Trunk | None] = {}  # addresses already looked for in the networks
         self._networks: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Trunk]] = []
+        self._by_name: dict[str, Trunk] = {}
+        self._names_at: dict[str, tuple[str, ...]] = {}
         for trunk in self.trunks.values():
+            if trunk.tls_names:
+                self._add_named(trunk)
+                continue
             for source in trunk.sources:
                 network = ipaddress.ip_network(source, strict=False)
                 if network.num_addresses == 1:
@@ -206,8 +217,32 @@ class Directory:
             for traffic_class in TrafficClass
         }
 
+    def _add_named(self, trunk: Trunk) -> None:
+        for name in trunk.tls_names:
+            self._by_name.setdefault(name, trunk)
+        for host in (*trunk.sources, *(target.host for target in trunk.targets)):
+            self._names_at.setdefault(host, trunk.tls_names)
+
+    def trunk_of(self, flow: Flow) -> Trunk | None:
+        """The trunk behind a flow: by what its certificate proved (RFC 5922 §7.4), else by its address.
+
+        A trunk with names *and* sources must come with one of the names, from one of the sources.
+        """
+        for name in flow.names:
+            trunk = self._by_name.get(name)
+            if trunk is not None and (not trunk.sources or _holds(trunk.sources, flow.host)):
+                return trunk
+        return self.trunk_at(flow.host)
+
+    def names_at(self, host: str) -> tuple[str, ...]:
+        """What a neighbour at this address must prove to be; nothing when no trunk with names is known there."""
+        return self._names_at.get(host, ())
+
     def trunk_at(self, host: str) -> Trunk | None:
-        """The trunk whose sources hold this address: an exact address first, then the longest prefix."""
+        """The trunk whose sources hold this address: an exact address first, then the longest prefix.
+
+        A trunk that is known by its certificate is never known by its address alone.
+        """
         trunk = self._by_address.get(host)
         if trunk is not None or not self._networks:
             return trunk
@@ -278,3 +313,10 @@ class Directory:
     def egress(self, traffic_class: TrafficClass) -> tuple[Trunk, ...]:
         """The network trunks that carry a traffic class, in order of configuration."""
         return self._egress[traffic_class]
+
+
+def _holds(sources: tuple[str, ...], host: str) -> bool:
+    """Whether an address is one of these addresses or in one of these networks."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    networks = (ipaddress.ip_network(source, strict=False) for source in sources)
+    return any(network.version == address.version and address in network for network in networks)

@@ -64,7 +64,7 @@ class Core:
 
     def _options(self, transaction: ServerTransaction, now: float) -> None:
         """A neighbour asks whether we live (PRX-35); a stranger learns nothing."""
-        if self.station.view.directory.trunk_at(transaction.flow.host) is None:
+        if self.station.view.directory.trunk_of(transaction.flow) is None:
             self.station.answer(transaction, 403, now)
             return
         headers = (("allow", ALLOW), ("accept", "application/sdp"), ("supported", ""))

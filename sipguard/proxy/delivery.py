@@ -12,7 +12,9 @@ from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.departure import Departure
 from sipguard.proxy.output import ERROR, WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, Attempt, ResponseContext
-from sipguard.proxy.station import Station
+from sipguard.proxy.routing import only_over_tls
+from sipguard.proxy.station import Station, identity_of
+from sipguard.proxy.validation import is_sips
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request, Response
 from sipguard.sip.response import build_response
@@ -62,8 +64,12 @@ class Delivery:
             return
         if call.routed is not None:  # None when the rule that found no route is not switched on
             context.attempts = [
-                Attempt((trunk, target), target.place) for trunk in call.routed.trunks for target in trunk.targets
+                Attempt((trunk, target), target.place, target.names)
+                for trunk in call.routed.trunks
+                for target in trunk.targets
             ]
+            if is_sips(call.request.uri) and call.emergency is None:
+                self._only_over_tls(context)
         if call.request.method == "INVITE":
             tag = call.request.from_.tag or ""
             counted = call.outbound and call.emergency is None  # emergency calls are no traffic statistics
@@ -73,13 +79,25 @@ class Delivery:
             self._call_log.attempted(context, now)
         self._next_attempt(context, now)
 
+    def _only_over_tls(self, context: ResponseContext) -> None:
+        """A sips URI is never sent but over TLS (RFC 5630 §5.3); an emergency call is (RFC 6881 §9.1)."""
+        attempts = []
+        for attempt in context.attempts:
+            place = only_over_tls(attempt.place)
+            if place is not None:
+                attempts.append(Attempt(attempt.route, place, attempt.names))
+        context.attempts = attempts
+        if not attempts:
+            warning = (("warning", self._station.sips_not_allowed()),)
+            context.consider(build_response(context.server.request, 480, None, self._station.random(), warning))
+
     def pass_on(
         self, context: ResponseContext, fork: Request, hop: Server | TargetNeed, leave_by: int, now: float
     ) -> None:
         """An in-dialog request goes to the hop its route set names."""
         context.base = fork
         context.leave_by = leave_by
-        context.attempts = [Attempt(None, hop)]
+        context.attempts = [Attempt(None, hop, self._station.names_at(hop))]
         self._next_attempt(context, now)
 
     def resume(self, context: ResponseContext, need: Need, answer: Answer | TargetAnswer, now: float) -> None:
@@ -89,7 +107,10 @@ class Delivery:
             return
         servers = answer.servers if isinstance(answer, TargetAnswer) else ()
         route = context.attempts[context.next_attempt - 1].route
-        context.attempts[context.next_attempt : context.next_attempt] = [Attempt(route, server) for server in servers]
+        names = identity_of(need) if isinstance(need, TargetNeed) else ()
+        context.attempts[context.next_attempt : context.next_attempt] = [
+            Attempt(route, server, names) for server in servers
+        ]
         if not servers and isinstance(need, TargetNeed):
             self._station.log(WARNING, "target.unresolved", target=need.host, detail=answer.detail)
         self._next_attempt(context, now)
@@ -119,7 +140,8 @@ class Delivery:
         except Exception as error:
             self.fail(context.server, error, now)
             return
-        flow = Flow(leaving.egress.number, leaving.egress.transport, place.host, place.port)
+        names = attempt.names if place.transport == "tls" else ()
+        flow = Flow(leaving.egress.number, leaving.egress.transport, place.host, place.port, 0, names)
         context.switched = leaving.switched
         context.client = self._station.layer.start_on_branch(leaving.fork, flow, now, context, leaving.branch)
         self.watch(context, now)

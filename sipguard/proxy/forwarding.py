@@ -4,10 +4,10 @@ Everything nobody had to change keeps its octets. The steps are the RFC's, each 
 """
 
 from sipguard.policy.directory import Target
-from sipguard.proxy.validation import MAX_MAX_FORWARDS
+from sipguard.proxy.validation import MAX_MAX_FORWARDS, is_sips
 from sipguard.sip.flow import Listener
 from sipguard.sip.message import Request
-from sipguard.sip.uri import SipUri, TelUri, Uri
+from sipguard.sip.uri import SIP_PORT, TLS_PORT, SipUri, TelUri, Uri
 
 DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 _OURS = frozenset(("transport", "maddr", "ttl", "method"))  # they belonged to the hop before (PRX-04, PRX-11)
@@ -26,11 +26,14 @@ def decrement_hops(fork: Request) -> None:
 def retargeted(uri: Uri, target: Target, number: str | None) -> str:
     """The Request-URI towards a target: the same user, or ``number`` in its place, at the target's host (§16.6 (2)).
 
-    Headers of the old URI are dropped, so they can never become header fields (MSG-15).
+    Headers of the old URI are dropped, so they can never become header fields (MSG-15). sip stays sip also over TLS,
+    and sips stays sips (TRN-11); ``delivery`` sends a sips URI elsewhere than over TLS in an emergency only.
     """
     host = f"[{target.host}]" if ":" in target.host else target.host
-    place = host if target.port in (None, 5060) else f"{host}:{target.port}"
-    transport = "" if target.transport in (None, "udp") else f";transport={target.transport}"
+    scheme = uri.scheme if isinstance(uri, SipUri) and target.transport in (None, "tls") else "sip"
+    default = TLS_PORT if scheme == "sips" else SIP_PORT
+    place = host if target.port in (None, default) else f"{host}:{target.port}"
+    transport = ";transport=tcp" if target.transport == "tcp" else ""  # never tls (RFC 5630 §5.3)
     if isinstance(uri, TelUri):
         return f"sip:{number or uri.number}@{place};user=phone{transport}"
     if not isinstance(uri, SipUri):
@@ -43,31 +46,42 @@ def retargeted(uri: Uri, target: Target, number: str | None) -> str:
         for name, value in uri.parameters.items()
         if name not in _OURS
     )
-    return f"{uri.scheme}:{user}@{place}{parameters}{transport}" if user else f"{uri.scheme}:{place}{transport}"
+    return f"{scheme}:{user}@{place}{parameters}{transport}" if user else f"{scheme}:{place}{transport}"
 
 
 def record_route(fork: Request, ingress: Listener, egress: Listener, token: str) -> int:
     """Put ourselves on the route of the dialog; twice when the two sides use different listeners (PRX-08, PRX-09).
 
-    Returns how many values that took.
+    The URI is sips when the Request-URI is (RFC 3261 §16.6 (4)), and only then. Returns how many values that took.
     """
-    fork.prepend("record-route", _route_value(ingress, token))
+    secure = is_sips(fork.uri)
+    fork.prepend("record-route", _route_value(ingress, token, secure))
     if egress is ingress:
         return 1
-    fork.prepend("record-route", _route_value(egress, token))
+    fork.prepend("record-route", _route_value(egress, token, secure))
     return 2
 
 
-def _route_value(listener: Listener, token: str) -> str:
-    transport = "" if listener.transport == "udp" else f";transport={listener.transport}"
-    return f"<sip:{listener.advertised_host}:{listener.advertised_port}{transport};lr;dialog={token}>"
+def _route_value(listener: Listener, token: str, secure: bool) -> str:
+    scheme = "sip"
+    transport = ""
+    if listener.transport == "tls":
+        if secure:
+            scheme = "sips"
+        elif listener.parameter:
+            transport = ";transport=tls"
+    elif listener.transport != "udp":
+        transport = f";transport={listener.transport}"
+    return f"<{scheme}:{listener.advertised_host}:{listener.advertised_port}{transport};lr;dialog={token}>"
 
 
 def push_via(fork: Request, egress: Listener, entropy: str) -> str:
     """Our Via on top, with a branch no other client transaction has; returns the branch (RFC 3261 §16.6 (8))."""
     branch = f"z9hG4bK{entropy}"
     place = f"{egress.advertised_host}:{egress.advertised_port}"
-    fork.prepend("via", f"SIP/2.0/{egress.transport.upper()} {place};branch={branch};rport")
+    # Over TLS, where both sides proved who they are, requests may come back on the connection (RFC 5923 §8.1).
+    alias = ";alias" if egress.transport == "tls" else ""
+    fork.prepend("via", f"SIP/2.0/{egress.transport.upper()} {place};branch={branch};rport{alias}")
     return branch
 
 

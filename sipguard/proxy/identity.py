@@ -28,16 +28,25 @@ class ProxyIdentity:
 
     def means_us(self, uri: SipUri) -> bool:
         """Whether a SIP URI names this proxy."""
-        return self.is_us(uri.host, uri.port)
+        host, port = uri.place
+        return self.is_us(host, port)
 
     def listener_of(self, uri: SipUri) -> Listener | None:
-        """The listener a URI of ours names: its address and its transport."""
-        transport = (uri.parameters.get("transport") or "udp").lower()
-        place = (uri.host, uri.port or 5060)
+        """The listener a URI of ours names: its address and its transport.
+
+        A sip URI without transport that has the port of a TLS listener means that one: RFC 5630 §5.3 leaves no other
+        way to write it. Where UDP has the same port, it is UDP.
+        """
+        transport = uri.transport
+        place = uri.place
+        by_port = None
         for item in self.listeners:
-            if item.transport == transport and place in _places(item):
-                return item
-        return None
+            if place in _places(item):
+                if item.transport == (transport or "udp"):
+                    return item
+                if transport is None and item.transport == "tls":
+                    by_port = item
+        return by_port
 
     def egress(self, transport: str, host: str, preferred: int) -> Listener | None:
         """The listener to send from: the preferred one where transport and address family fit, else the first one."""

@@ -12,9 +12,9 @@ from sipguard.proxy import forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
-from sipguard.proxy.routing import next_hop, preprocess
-from sipguard.proxy.station import Station
-from sipguard.proxy.validation import is_spent
+from sipguard.proxy.routing import next_hop, only_over_tls, preprocess
+from sipguard.proxy.station import Station, identity_of
+from sipguard.proxy.validation import is_sips, is_spent
 from sipguard.sip.flow import Flow, Listener, Send
 from sipguard.sip.message import Request
 from sipguard.transaction.server import ServerTransaction
@@ -27,13 +27,15 @@ class Passage:
     """One in-dialog request on its way to its next hop.
 
     ``record`` is the record our token in its route set names, ``active`` the call it belongs to while that is up.
+    ``hop`` is None when a sips request could only leave over something else than TLS.
     """
 
     __slots__ = ("active", "fork", "hop", "listener", "record")
 
     def __init__(
-        self, fork: Request, hop: Server | TargetNeed, listener: Listener, record: str | None, active: ActiveCall | None
-    ) -> None:
+        self, fork: Request, hop: Server | TargetNeed | None, listener: Listener, record: str | None,
+        active: ActiveCall | None,
+    ) -> None:  # fmt: skip
         self.fork = fork
         self.hop = hop
         self.listener = listener
@@ -59,6 +61,9 @@ class InDialog:
         if passage is None:
             self._station.answer(server, 481, now)
             return
+        if passage.hop is None:
+            self._station.answer(server, 480, now, None, (("warning", self._station.sips_not_allowed()),))
+            return
         context = self._delivery.open(server)
         if server.method == "BYE":
             self._bye(server.request, passage, now)
@@ -74,10 +79,10 @@ class InDialog:
             passage = self._passage(request, flow)
         except MalformedValue:
             return
-        if passage is None:
+        if passage is None or passage.hop is None:
             return
         if isinstance(passage.hop, Server):
-            self._send_ack(passage, passage.hop, now)
+            self._send_ack(passage, passage.hop, self._station.names_at(passage.hop), now)
         else:
             self._station.needs.park(passage.hop, passage, self, now + self._station.settings.need_timeout)
 
@@ -94,11 +99,15 @@ class InDialog:
             record is None or not (request.method in _MAY_FOLLOW_THE_END or station.is_from_before(record))
         ):
             return None
-        hop = next_hop(fork)
+        # A side of the dialog that is on TLS stays there, though its URIs may not say so (RFC 5630 §3.1.3, §3.1.4).
+        listener = preprocessed.listener
+        hop = next_hop(fork, "tls" if listener is not None and listener.transport == "tls" else None)
         if station.loops_to_us(fork, hop.host, hop.port):
             return None
         presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop.host))
-        return Passage(fork, hop, preprocessed.listener or station.identity.arrived_on(flow), record, active)
+        listener = listener or station.identity.arrived_on(flow)
+        allowed = only_over_tls(hop) if is_sips(fork.uri) else hop
+        return Passage(fork, allowed, listener, record, active)
 
     def _bye(self, request: Request, passage: Passage, now: float) -> None:
         if passage.active is not None:
@@ -106,12 +115,13 @@ class InDialog:
         elif passage.record is not None:
             self._call_log.released_before_our_time(passage.record)
 
-    def resume(self, passage: Passage, _need: Need, answer: Answer | TargetAnswer, now: float) -> None:
+    def resume(self, passage: Passage, need: Need, answer: Answer | TargetAnswer, now: float) -> None:
         """The servers an ACK may go to are known, or there are none."""
         if isinstance(answer, TargetAnswer) and answer.servers:
-            self._send_ack(passage, answer.servers[0], now)
+            names = identity_of(need) if isinstance(need, TargetNeed) else ()
+            self._send_ack(passage, answer.servers[0], names, now)
 
-    def _send_ack(self, passage: Passage, server: Server, now: float) -> None:
+    def _send_ack(self, passage: Passage, server: Server, names: tuple[str, ...], now: float) -> None:
         """No transaction and no answer: what is lost comes again when the 200 does."""
         station = self._station
         egress = station.identity.egress(server.transport, server.host, passage.listener.number)
@@ -127,4 +137,6 @@ class InDialog:
             forwarding.push_via(fork, egress, station.random())
         if egress.transport != "udp":
             forwarding.frame(fork)
-        station.outputs.append(Send(Flow(egress.number, egress.transport, server.host, server.port), fork.encode()))
+        names = names if server.transport == "tls" else ()
+        flow = Flow(egress.number, egress.transport, server.host, server.port, 0, names)
+        station.outputs.append(Send(flow, fork.encode()))

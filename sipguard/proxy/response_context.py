@@ -27,14 +27,18 @@ class ContextKeeper(Protocol):
 class Attempt:
     """One place a request may go: a server, or a name whose servers are to be asked for.
 
-    ``route`` is None for an in-dialog request, which goes where its route set says.
+    ``names`` are whom a server must prove to be over TLS. ``route`` is None for an in-dialog request, which goes where
+    its route set says.
     """
 
-    __slots__ = ("place", "route")
+    __slots__ = ("names", "place", "route")
 
-    def __init__(self, route: tuple[Trunk, Target] | None, place: Server | TargetNeed) -> None:
+    def __init__(
+        self, route: tuple[Trunk, Target] | None, place: Server | TargetNeed, names: tuple[str, ...] = ()
+    ) -> None:
         self.route = route
         self.place = place
+        self.names = names
 
 
 class ResponseContext:

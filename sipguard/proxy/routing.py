@@ -11,9 +11,7 @@ from sipguard.sip.address import parse_address
 from sipguard.sip.flow import Listener
 from sipguard.sip.host import is_address
 from sipguard.sip.message import Request
-from sipguard.sip.uri import SipUri, Uri, parse_uri
-
-DEFAULT_PORT, SECURE_PORT = 5060, 5061
+from sipguard.sip.uri import SIP_PORT, SipUri, Uri, default_port, parse_uri
 
 
 class Preprocessed(NamedTuple):
@@ -55,41 +53,50 @@ def _undo_strict_router(fork: Request, identity: ProxyIdentity) -> None:
     _set_routes(fork, [f"<{uri.text}>", *routes[:-1]])
 
 
-def next_hop(fork: Request) -> Server | TargetNeed:
+def next_hop(fork: Request, unsaid: str | None = None) -> Server | TargetNeed:
     """Where a request with a route set goes: the top Route value, or its Request-URI. Raises MalformedValue.
+
+    ``unsaid`` is the transport of a URI that says none.
 
     A top Route without ``lr`` is a strict router: it becomes the Request-URI, which moves to the end (§16.6 (6)).
     """
     if not fork.has("route"):
-        return hop_of(parse_uri(fork.uri))
+        return hop_of(parse_uri(fork.uri), unsaid)
     routes = fork.listed("route")
     uri = parse_uri(parse_address(routes[0]).uri)
-    hop = hop_of(uri)
+    hop = hop_of(uri, unsaid)
     if isinstance(uri, SipUri) and "lr" not in uri.parameters:
         _set_routes(fork, [*routes[1:], f"<{fork.uri}>"])
         fork.set_uri(uri.text)
     return hop
 
 
-def hop_of(uri: Uri) -> Server | TargetNeed:
+def hop_of(uri: Uri, unsaid: str | None = None) -> Server | TargetNeed:
     """The hop a SIP URI names: maddr before host (RFC 3263 §4). Raises MalformedValue.
 
     An address has what the URI says, or UDP and 5060, TLS and 5061 of a SIPS URI; a name has to be asked for.
+    ``unsaid`` is the transport of a URI that says none, nor port 5060.
     """
     if not isinstance(uri, SipUri):
         raise MalformedValue("the next hop is not a SIP URI")
     host = (uri.parameters.get("maddr") or uri.host).strip("[]")
-    transport = (uri.parameters.get("transport") or "").lower() or None
+    said = (uri.parameters.get("transport") or "").lower() or (unsaid if uri.port != SIP_PORT else None)
     secure = uri.scheme == "sips"
     if not is_address(host):
-        return TargetNeed(host, uri.port, transport, secure)
+        return TargetNeed(host, uri.port, said, secure)
     try:
         _check_address(host)
     except ValueError:
         raise MalformedValue("the next hop is not an address") from None
-    if secure:
-        transport = "tls"
-    return Server(transport or "udp", host, uri.port or (SECURE_PORT if transport == "tls" else DEFAULT_PORT))
+    transport = "tls" if secure else said or "udp"
+    return Server(transport, host, uri.port or default_port(transport))
+
+
+def only_over_tls(hop: Server | TargetNeed | None) -> Server | TargetNeed | None:
+    """The hop for a sips Request-URI, which nothing but TLS may carry (RFC 5630 §5.3); None where that cannot be."""
+    if isinstance(hop, TargetNeed) and hop.transport is None:
+        return hop._replace(sips=True)
+    return hop if hop is not None and hop.transport == "tls" else None
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.output import ERROR, INFO, WARNING
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
+from sipguard.sip.flow import Flow
 from sipguard.sip.header import quote
 from sipguard.stir.unix_time import UnixTime
 from sipguard.transaction.server import ServerTransaction
@@ -30,7 +31,7 @@ class Screening:
         """A new out-of-dialog request that passed validation."""
         station = self._station
         directory = station.view.directory
-        trunk = directory.trunk_at(server.flow.host)
+        trunk = directory.trunk_of(server.flow)
         account = directory.account(trunk.account) if trunk is not None and trunk.account is not None else None
         context = self._delivery.open(server)
         context.call = call = Call(
@@ -41,7 +42,7 @@ class Screening:
             trunk or UNKNOWN_TRUNK,
             account,
         )
-        refusal = _source_refusal(trunk, server.flow.host)
+        refusal = _source_refusal(trunk, server.flow)
         if refusal is None:
             self._advance(context, call, now)
         else:
@@ -187,8 +188,9 @@ class Screening:
         self._delivery.close(context)
 
 
-def _source_refusal(trunk: Trunk | None, host: str) -> Refusal | None:
+def _source_refusal(trunk: Trunk | None, flow: Flow) -> Refusal | None:
     """Why a source may not call at all."""
     if trunk is None:
-        return Refusal("source.unknown", f"no trunk at {host}")
+        proved = f" with a certificate of {', '.join(flow.names)}" if flow.names else ""
+        return Refusal("source.unknown", f"no trunk at {flow.host}{proved}")
     return None

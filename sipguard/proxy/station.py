@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from sipguard.policy.need import Need, Server
+from sipguard.policy.need import Need, Server, TargetNeed
 from sipguard.policy.record import Recorder
 from sipguard.policy.view import View
 from sipguard.proxy.active_calls import ActiveCalls
@@ -97,9 +97,13 @@ class Station:
         tag = None if code == 100 else self.random()
         self.layer.respond(server, build_response(server.request, code, phrase, tag, headers), now)
 
+    def sips_not_allowed(self) -> str:
+        """The Warning value of an answer to a sips request that cannot stay on TLS (RFC 5630 §5.3)."""
+        return f'380 {self.settings.node} "SIPS Not Allowed"'
+
     def is_trusted(self, request_flow: Flow) -> bool:
         """Whether the neighbour behind a flow is inside the trust domain (RFC 3325)."""
-        trunk = self.view.directory.trunk_at(request_flow.host)
+        trunk = self.view.directory.trunk_of(request_flow)
         return trunk is not None and trunk.trusted
 
     def is_trusted_at(self, host: str) -> bool:
@@ -125,7 +129,19 @@ class Station:
             self.streams.tried(server.host, server.port)
         return stream
 
+    def names_at(self, hop: Server | TargetNeed) -> tuple[str, ...]:
+        """Whom a next hop must prove to be over TLS: the host of its URI (RFC 5922 §7.3), or who is at its address.
+
+        Nothing for an address nobody is known at: then only a connection that is up will do.
+        """
+        return self.view.directory.names_at(hop.host) if isinstance(hop, Server) else identity_of(hop)
+
     def loops_to_us(self, request: Request, host: str, port: int | None) -> bool:
         """Whether a next hop is this proxy itself."""
         bracketed = f"[{host}]" if ":" in host else host
         return self.identity.is_us(bracketed, port) and not request.has("route")
+
+
+def identity_of(need: TargetNeed) -> tuple[str, ...]:
+    """Whom the servers of a name must prove to be over TLS: that name, whatever names DNS led to (RFC 5922 §7.3)."""
+    return (need.host.rstrip(".").lower(),)

@@ -49,6 +49,11 @@ def is_service_urn(uri: str) -> bool:
     return lowered == "urn:service:sos" or lowered.startswith("urn:service:sos.")
 
 
+def is_sips(uri: str) -> bool:
+    """Whether a URI wants TLS on every hop (RFC 3261 §26.2.2)."""
+    return uri[:5].lower() == "sips:"
+
+
 def loop_digest(request: Request) -> str:
     """What must have changed for a request to pass here again: a spiral, not a loop (RFC 3261 §16.6(8), RFC 5393 §4.2).
 

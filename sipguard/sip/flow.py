@@ -1,6 +1,7 @@
 """Where a message came from and where it goes: the engine's only notion of a network.
 
-A ``Flow`` is a listener of ours plus a remote address; the runtime turns it into sockets.
+A ``Flow`` is a listener of ours plus a remote address, and over TLS whom that address has proved, or must prove, to be;
+the runtime turns it into sockets.
 """
 
 from typing import NamedTuple
@@ -15,6 +16,7 @@ class Listener(NamedTuple):
     port: int
     advertised_host: str  # what Via and Record-Route say, IPv6 in brackets
     advertised_port: int
+    parameter: bool = False  # a TLS listener whose neighbours need to be told transport=tls (RFC 5630 §5.3 forbids it)
 
     @property
     def ipv6(self) -> bool:
@@ -26,7 +28,9 @@ class Flow(NamedTuple):
     """One direction-less path: listener number, transport, remote address, and the stream's number.
 
     ``connection`` is 0 for datagrams, and for a stream that is to be found or opened by its remote address.
-    IPv4-mapped IPv6 addresses are given in IPv4 form (TRN-20), IPv6 without brackets.
+    IPv4-mapped IPv6 addresses are given in IPv4 form (TRN-20), IPv6 without brackets. ``names`` are SIP domain
+    identities in lower case (RFC 5922 §7): those the peer of a TLS connection has proved, or, where a connection is
+    still to be found or opened, those of which it must prove one.
     """
 
     listener: int
@@ -34,6 +38,7 @@ class Flow(NamedTuple):
     host: str
     port: int
     connection: int = 0
+    names: tuple[str, ...] = ()
 
     @property
     def reliable(self) -> bool:

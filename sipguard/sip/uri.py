@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from sipguard.errors import MalformedValue
 
+SIP_PORT, TLS_PORT = 5060, 5061
 _CACHED_LENGTH = 256
 
 # "#" is not allowed unescaped in a user part, but telephones send it and it cannot be misread.
@@ -79,6 +80,19 @@ class SipUri:
         """The host as a socket address wants it: IPv6 without brackets."""
         return self.host[1:-1] if self.host[0] == "[" else self.host
 
+    @property
+    def transport(self) -> str | None:
+        """What carries requests to it; always tls for sips (RFC 3261 §26.2.2). None when unsaid."""
+        if self.scheme == "sips":
+            return "tls"
+        said = self.parameters.get("transport")
+        return said.lower() if said else None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host, and port or its default (RFC 3261 §19.1.2)."""
+        return self.host, self.port or default_port(self.transport)
+
 
 @dataclass(frozen=True, slots=True)
 class TelUri:
@@ -99,6 +113,11 @@ class OtherUri:
 
 
 Uri = SipUri | TelUri | OtherUri
+
+
+def default_port(transport: str | None) -> int:
+    """The port of a transport that none is written for."""
+    return TLS_PORT if transport == "tls" else SIP_PORT
 
 
 def parse_uri(text: str) -> Uri:

@@ -56,6 +56,7 @@ LISTENERS = (
     Listener(0, "udp", "192.0.2.1", 5060, "192.0.2.1", 5060),
     Listener(1, "tcp", "192.0.2.1", 5060, "192.0.2.1", 5060),
 )
+TLS_LISTENER = Listener(2, "tls", "192.0.2.1", 5061, "192.0.2.1", 5061)
 
 
 def target(endpoint: Endpoint, transport: str = "udp") -> Target:
@@ -109,6 +110,7 @@ class Sample:
     directory: Directory = field(default_factory=directory)
     policy: PolicySettings = field(default_factory=PolicySettings)
     settings: ProxySettings = field(default_factory=lambda: ProxySettings(node="edge-1", record_route_secret=b"sample"))
+    listeners: tuple[Listener, ...] = LISTENERS
 
     def __post_init__(self) -> None:
         """Make the certificates and the engine."""
@@ -127,11 +129,11 @@ class Sample:
             certificates=self.certificates,
             traffic=TrafficBook(Profile()),
         )
-        self.engine = Engine(LISTENERS, self.settings, self.view, counting_random())
+        self.engine = Engine(self.listeners, self.settings, self.view, counting_random())
 
     def restarted(self) -> Engine:
         """Another engine with the same settings, as after a restart."""
-        return Engine(LISTENERS, self.settings, self.view, counting_random())
+        return Engine(self.listeners, self.settings, self.view, counting_random())
 
     def certificate_arrives(self, now: int = WALL) -> None:
         """The sample certificate is in the cache from now on."""

@@ -71,6 +71,8 @@ class UserAgent:
     transport: str = "udp"
     name: str = "agent"
     listener: int = 0
+    names: tuple[str, ...] = ()  # what its certificate proved over TLS
+    sips: bool = False  # whether its Contact is a sips URI
 
     def __post_init__(self) -> None:
         """Go on the network."""
@@ -112,7 +114,7 @@ class UserAgent:
         return self.timers.deadline()
 
     def _send(self, _flow: Flow, data: bytes) -> None:
-        self.network.send_to_engine(data, Flow(self.listener, self.transport, *self.endpoint))
+        self.network.send_to_engine(data, Flow(self.listener, self.transport, *self.endpoint, 0, self.names))
 
     # --- calling
 
@@ -245,8 +247,8 @@ class UserAgent:
 
     @property
     def _contact(self) -> str:
-        transport = "" if self.transport == "udp" else f";transport={self.transport}"
-        return f"<sip:{self.endpoint[0]}:{self.endpoint[1]}{transport}>"
+        transport = ";transport=tcp" if self.transport == "tcp" else ""
+        return f"<{'sips' if self.sips else 'sip'}:{self.endpoint[0]}:{self.endpoint[1]}{transport}>"
 
     @property
     def codes(self) -> list[int]:

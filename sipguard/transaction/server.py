@@ -172,7 +172,7 @@ class ServerTransaction:
 def _via_flow(request: Request, flow: Flow) -> Flow:
     """The source address with the port of the top Via, or the transport's default port (RFC 3261 §18.2.2)."""
     port = request.via.port or (5061 if flow.transport == "tls" else 5060)
-    return Flow(flow.listener, flow.transport, flow.host, port)
+    return Flow(flow.listener, flow.transport, flow.host, port, 0, flow.names)
 
 
 _PERFORMERS: dict[Action, Performer[ServerTransaction]] = {

@@ -7,6 +7,7 @@ from sipguard.engine import ERROR, Engine
 from sipguard.policy.need import CertificateNeed
 from sipguard.policy.settings import PolicySettings
 from sipguard.proxy.settings import ProxySettings
+from sipguard.sip.flow import Listener
 from sipguard.sip.message import Request
 from sipguard.sip.parser import parse
 from sipguard.stir.telephone_number import TN
@@ -18,6 +19,7 @@ from sipguard.testing.sample import (
     CARRIER_A_SPARE,
     CARRIER_B,
     CERTIFICATE_URL,
+    LISTENERS,
     OWNED,
     PROXY,
     RESCUE,
@@ -42,11 +44,12 @@ class Stage:
     settings: ProxySettings = SETTINGS
     scripts: dict[str, Script] = field(default_factory=dict)
     accidents: dict[str, float] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = LISTENERS
 
     def __post_init__(self) -> None:
         """Raise the curtain."""
         self.directory = directory() if self.trunks is None else directory(self.trunks)
-        self.sample = Sample(self.directory, self.policy, self.settings)
+        self.sample = Sample(self.directory, self.policy, self.settings, self.listeners)
         self.network = Network(self.sample.engine, wall=float(WALL), **self.accidents)  # type: ignore[arg-type]
         self.pbx = self.agent(ACME_PBX, "acme-pbx")
         self.carrier = self.agent(CARRIER_A, "carrier-a")

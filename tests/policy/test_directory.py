@@ -13,6 +13,7 @@ from sipguard.policy.directory import (
     TrafficClass,
     Trunk,
 )
+from sipguard.sip.flow import Flow
 
 NOW = 1_764_000_000
 TN = "14155550100"
@@ -118,3 +119,25 @@ def test_only_network_trunks_with_targets_carry_a_class():
     directory = Directory(trunks=(customer("pbx", "acme"), Trunk("dry", Side.NETWORK), carrier))
     assert directory.egress(TrafficClass.CONVERSATIONAL) == (carrier,)
     assert directory.egress(TrafficClass.DIALER) == ()
+
+
+@pytest.mark.clause("RFC 5922 7.4", "RFC 5922 7.2")
+def test_a_certificate_leads_to_its_trunk_and_an_address_does_not():
+    """A trunk with names is found by one of them, in its sources where it has some; never by its address alone."""
+    named = Trunk("named", Side.NETWORK, tls_names=("sip.example", "sip2.example"), targets=(TARGET,))
+    both = Trunk("both", Side.NETWORK, tls_names=("both.example",), sources=("192.0.2.0/28", "2001:db8::1"))
+    plain = Trunk("plain", Side.NETWORK, sources=("192.0.2.1",))
+    directory = Directory(trunks=(named, both, plain))
+    found = {
+        ("198.51.100.1", ("x.example", "sip2.example")): named,
+        ("198.51.100.1", ("both.example",)): None,
+        ("192.0.2.2", ("both.example",)): both,
+        ("fe80::1%2", ("both.example",)): None,
+        ("192.0.2.1", ("x.example",)): plain,
+        ("192.0.2.2", ()): None,
+    }
+    for (host, names), trunk in found.items():
+        assert directory.trunk_of(Flow(0, "tls", host, 40000, 1, names)) is trunk
+    assert directory.names_at("2001:db8::1") == ("both.example",)
+    assert directory.names_at("pbx") == ("sip.example", "sip2.example")
+    assert directory.names_at("192.0.2.1") == ()

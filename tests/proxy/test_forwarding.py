@@ -10,6 +10,7 @@ from tests.sip.messages import request
 
 UDP = Listener(0, "udp", "192.0.2.1", 5060, "edge.example.com", 5060)
 TCP = Listener(1, "tcp", "192.0.2.1", 5060, "edge.example.com", 5061)
+TLS = Listener(2, "tls", "192.0.2.1", 5061, "edge.example.com", 5061)
 
 
 @pytest.mark.clause("MSG-18", "MSG-19", "RFC 3261 16.6 (3)")
@@ -21,7 +22,7 @@ def test_max_forwards(before: str | None, after: str) -> None:
     assert fork.values("max-forwards") == [after]
 
 
-@pytest.mark.clause("PRX-11", "PRX-04", "PRX-28", "MSG-15", "EMG-02", "PRV-16")
+@pytest.mark.clause("PRX-11", "PRX-04", "PRX-28", "TRN-11", "TRN-12", "MSG-15", "EMG-02", "PRV-16")
 @pytest.mark.parametrize(
     ("uri", "host", "port", "transport", "number", "expected"),
     [
@@ -29,7 +30,11 @@ def test_max_forwards(before: str | None, after: str) -> None:
         ("sip:1-212@old", "10.0.0.9", 5070, "tcp", "+1212", "sip:+1212@10.0.0.9:5070;transport=tcp"),
         ("sip:1212;npdi;rn=+1@old", "h.example", 5060, "udp", "+1212", "sip:+1212;npdi;rn=+1@h.example"),
         ("sip:a@old;gr=urn:uuid:1;ob;maddr=x", "h.example", 5060, "udp", None, "sip:a@h.example;gr=urn:uuid:1;ob"),
-        ("sips:a@old", "2001:db8::1", 5060, "udp", None, "sips:a@[2001:db8::1]"),
+        ("sips:a@old", "2001:db8::1", 5060, "udp", None, "sip:a@[2001:db8::1]"),
+        ("sips:a@old", "h.example", 5061, "tls", None, "sips:a@h.example"),
+        ("sips:a@old;transport=tls", "h.example", 5071, "tls", None, "sips:a@h.example:5071"),
+        ("sip:a@old;transport=tls", "h.example", 5061, "tls", None, "sip:a@h.example:5061"),
+        ("tel:+1-212", "h.example", 5061, "tls", None, "sip:+1-212@h.example:5061;user=phone"),
         ("tel:+1-212;ext=5", "h.example", 5060, "udp", "+1212", "sip:+1212@h.example;user=phone"),
         ("tel:911;phone-context=+1", "h.example", 5060, "udp", None, "sip:911@h.example;user=phone"),
         ("sip:old", "h.example", 5060, "udp", None, "sip:h.example"),
@@ -54,6 +59,42 @@ def test_record_route() -> None:
         "<sip:edge.example.com:5061;transport=tcp;lr;dialog=t>",
         "<sip:edge.example.com:5060;lr;dialog=t>",
     ]
+
+
+@pytest.mark.clause("TRN-11", "TRN-12", "RFC 3261 16.6 (4)", "RFC 5630 5.3")
+@pytest.mark.parametrize(
+    ("uri", "told", "expected"),
+    [
+        ("sip:b@h", False, "<sip:edge.example.com:5061;lr;dialog=t>"),
+        ("tel:+1212", False, "<sip:edge.example.com:5061;lr;dialog=t>"),
+        ("SIPS:b@h", False, "<sips:edge.example.com:5061;lr;dialog=t>"),
+        ("sips:b@h", True, "<sips:edge.example.com:5061;lr;dialog=t>"),
+        ("sip:b@h", True, "<sip:edge.example.com:5061;transport=tls;lr;dialog=t>"),
+    ],
+)
+def test_record_route_over_tls(uri: str, told: bool, expected: str) -> None:
+    """sips exactly when the Request-URI is; transport=tls only where the operator says the neighbours need it."""
+    fork = request(uri=uri).fork()
+    listener = TLS._replace(parameter=told)
+    forwarding.record_route(fork, listener, listener, "t")
+    assert fork.listed("record-route") == [expected]
+
+
+@pytest.mark.clause("TRN-11", "RFC 3261 16.6 (4)")
+def test_a_side_without_tls_is_never_recorded_as_sips() -> None:
+    """What came over UDP can only come back over UDP, whatever the Request-URI wished."""
+    fork = request(uri="sips:b@h").fork()
+    forwarding.record_route(fork, UDP, TLS, "t")
+    assert fork.listed("record-route")[1] == "<sip:edge.example.com:5060;lr;dialog=t>"
+
+
+@pytest.mark.clause("RFC 5923 8.1")
+def test_our_via_over_tls() -> None:
+    """Over TLS the Via says so, and offers the connection for requests in the other direction."""
+    fork = request().fork()
+    forwarding.push_via(fork, TLS, "00ff")
+    assert fork.listed("via")[0].startswith("SIP/2.0/TLS edge.example.com:5061;branch=z9hG4bK00ff")
+    assert "alias" in fork.via.parameters
 
 
 @pytest.mark.clause("PRX-01", "RFC 3261 16.6 (8)")

@@ -10,7 +10,8 @@ UDP = Listener(0, "udp", "10.0.0.1", 5060, "edge.example.com", 5070)
 OTHER = Listener(1, "udp", "10.0.0.2", 5060, "10.0.0.2", 5060)
 TCP = Listener(2, "tcp", "10.0.0.1", 5060, "edge.example.com", 5070)
 SIX = Listener(3, "udp", "2001:db8::1", 5060, "[2001:db8::1]", 5060)
-US = ProxyIdentity((UDP, OTHER, TCP, SIX))
+TLS = Listener(4, "tls", "10.0.0.1", 5061, "edge.example.com", 5061)
+US = ProxyIdentity((UDP, OTHER, TCP, SIX, TLS))
 
 
 def sip(text: str) -> SipUri:
@@ -25,7 +26,9 @@ def sip(text: str) -> SipUri:
     ("text", "ours"),
     [
         ("sip:10.0.0.1", True), ("sip:10.0.0.1:5060", True), ("sip:EDGE.example.com:5070", True),
-        ("sip:x@[2001:DB8::1]", True), ("sip:edge.example.com", False), ("sip:10.0.0.1:5061", False),
+        ("sip:x@[2001:DB8::1]", True), ("sip:edge.example.com", False), ("sip:10.0.0.1:5062", False),
+        ("sips:x@10.0.0.1", True), ("sips:10.0.0.1:5062", False),
+        ("sip:edge.example.com;transport=TLS", True), ("sip:edge.example.com:5061", True),
         ("sip:10.0.0.11", False),
     ],
 )  # fmt: skip
@@ -39,7 +42,9 @@ def test_what_means_us(text: str, ours: bool) -> None:
     ("text", "listener"),
     [
         ("sip:10.0.0.1", UDP), ("sip:edge.example.com:5070;transport=TCP", TCP), ("sip:10.0.0.2", OTHER),
-        ("sip:[2001:db8::1]:5060", SIX), ("sip:10.0.0.2;transport=tcp", None), ("sip:10.0.0.1;transport=tls", None),
+        ("sip:[2001:db8::1]:5060", SIX), ("sip:10.0.0.2;transport=tcp", None), ("sip:10.0.0.2;transport=tls", None),
+        ("sip:10.0.0.1;transport=tls", TLS), ("sips:edge.example.com", TLS), ("sip:edge.example.com:5061;lr", TLS),
+        ("sips:10.0.0.1;transport=tcp", TLS), ("sip:10.0.0.1:5061;transport=udp", None),
     ],
 )  # fmt: skip
 def test_which_listener_a_uri_names(text: str, listener: Listener | None) -> None:
@@ -55,10 +60,12 @@ def test_which_listener_sends() -> None:
     assert US.egress("tcp", "192.0.2.1", 1) is TCP
     assert US.egress("udp", "2001:db8::9", 0) is SIX
     assert US.egress("tcp", "2001:db8::9", 0) is None
-    assert US.egress("tls", "192.0.2.1", 0) is None
+    assert US.egress("tls", "192.0.2.1", 0) is TLS
+    assert US.egress("tls", "2001:db8::9", 0) is None
 
 
 def test_where_a_message_arrived() -> None:
     """A flow names its listener."""
     assert US.arrived_on(Flow(2, "tcp", "192.0.2.9", 40000, 5)) is TCP
-    assert US.sent_by == ("edge.example.com:5070", "10.0.0.2:5060", "edge.example.com:5070", "[2001:db8::1]:5060")
+    assert US.sent_by == ("edge.example.com:5070", "10.0.0.2:5060", "edge.example.com:5070", "[2001:db8::1]:5060",
+                          "edge.example.com:5061")  # fmt: skip
