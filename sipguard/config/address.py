@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.directory import Target
-from sipguard.sip.uri import SipUri, parse_uri
+from sipguard.sip.uri import SipUri, default_port, parse_uri
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?", re.ASCII)
 _SOCKET_ADDRESS = re.compile(r"(\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(:(?P<port>[0-9]{1,5}))?", re.ASCII)
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls")
 
 
 class SocketAddress(NamedTuple):
@@ -78,9 +78,9 @@ def parse_source(text: str) -> str:
 
 
 def parse_target(text: str) -> Target:
-    """Read a next hop, ``sip:host:port;transport=udp``. Raises ValueError.
+    """Read a next hop, ``sip:host:port;transport=udp`` or ``sips:host``. Raises ValueError.
 
-    What the URI leaves open is UDP and 5060 of an address, and for DNS to say of a name.
+    What the URI leaves open is UDP and 5060 of an address, TLS and 5061 with sips, and for DNS to say of a name.
     """
     try:
         uri = parse_uri(text)
@@ -89,11 +89,10 @@ def parse_target(text: str) -> Target:
     if not isinstance(uri, SipUri):
         raise ValueError(f'"{text}" is not a SIP URI like sip:192.0.2.20:5060;transport=udp')
     literal = is_address(uri.address_host)
-    transport = (uri.parameters.get("transport") or "").lower() or ("udp" if literal else None)
-    if uri.scheme == "sips" or transport == "tls":
-        raise ValueError(f'"{text}" asks for TLS, which this version does not offer; use udp or tcp')
+    transport = uri.transport or ("udp" if literal else None)
     if transport is not None and transport not in TRANSPORTS:
-        raise ValueError(f'"{text}" has transport "{transport}"; use udp or tcp')
+        raise ValueError(f'"{text}" has transport "{transport}"; use udp, tcp or tls')
     if not (literal or is_host_name(uri.address_host)):
         raise ValueError(f'"{uri.address_host}" is not an IP address or host name')
-    return Target(uri=text, transport=transport, host=uri.address_host, port=uri.port or (5060 if literal else None))
+    port = uri.port or (default_port(transport) if literal else None)
+    return Target(uri=text, transport=transport, host=uri.address_host, port=port)

@@ -8,12 +8,14 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
-from sipguard.config.address import is_address, parse_socket_address, parse_target
+from sipguard.config.address import SocketAddress, is_address, parse_socket_address, parse_target
 from sipguard.config.model import IDLE_TIMEOUT, TIMER_C
 from sipguard.config.suggestion import suggestion
+from sipguard.config.tls_checks import claimed_names, listener_problems, trunk_tls_problems
 from sipguard.config.trunk import DEFAULT_CERTIFICATE, trunk_problems
 from sipguard.errors import Problem
 from sipguard.policy.directory import Target, Trunk
+from sipguard.sip.uri import default_port
 
 Raw = Mapping[str, object]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,12 +27,17 @@ def cross_checks(raw: Raw) -> Iterator[Problem]:
     if raw.get("listener") == []:
         yield Problem("listener", "is empty; calls must arrive somewhere")
     yield from _listeners(listeners)
+    yield from listener_problems(listeners)
     yield from _duplicate_names(trunks)
     yield from _idle_timeout(raw)
     for position, trunk in enumerate(trunks):
         yield from _trunk(label(trunk, position), trunk, listeners)
         yield from _certificate(label(trunk, position), trunk, _certificates(raw))
+        yield from trunk_tls_problems(label(trunk, position), trunk, listeners, _has_authorities(raw))
     yield from _overlaps([(label(trunk, position), _networks(trunk)) for position, trunk in enumerate(trunks)])
+    yield from claimed_names(
+        (label(trunk, position), _texts(trunk, "tls_names")) for position, trunk in enumerate(trunks)
+    )
 
 
 def label(table: Raw, position: int) -> str:
@@ -41,7 +48,17 @@ def label(table: Raw, position: int) -> str:
 
 def overlapping(trunks: Iterable[Trunk]) -> Iterator[Problem]:
     """The sources that two finished trunks both claim."""
-    return _overlaps([(f"trunk.{trunk.name}", _networks({"sources": list(trunk.sources)})) for trunk in trunks])
+    return _overlaps(
+        [
+            (f"trunk.{trunk.name}", _networks({"sources": list(trunk.sources), "tls_names": trunk.tls_names}))
+            for trunk in trunks
+        ]
+    )
+
+
+def _has_authorities(raw: Raw) -> bool:
+    tls = raw.get("tls")
+    return isinstance(tls, dict) and bool(tls.get("ca"))
 
 
 def _tables(raw: Raw, section: str) -> list[Raw]:
@@ -55,15 +72,16 @@ def _texts(table: Raw, key: str) -> list[str]:
 
 
 def _listeners(listeners: list[Raw]) -> Iterator[Problem]:
-    seen: set[tuple[object, str]] = set()
+    seen: set[tuple[bool, str]] = set()
     for position, listener in enumerate(listeners):
         try:
-            address = parse_socket_address(str(listener.get("bind")), 5060)
+            address = _bound(listener)
         except ValueError:
             continue
-        if (listener.get("transport"), str(address)) in seen:
+        place = (listener.get("transport") == "udp", str(address))
+        if place in seen:
             yield Problem(f"listener[{position}].bind", f"an earlier listener has {address} already")
-        seen.add((listener.get("transport"), str(address)))
+        seen.add(place)
         if address.wildcard and not listener.get("advertise"):
             yield Problem(f"listener[{position}].advertise", f"is required: others cannot answer to {address}")
 
@@ -123,14 +141,22 @@ def _reaches(listener: Raw, target: Target) -> bool:
     if target.transport is not None and listener.get("transport") != target.transport:
         return False
     try:
-        local = ipaddress.ip_address(parse_socket_address(str(listener.get("bind")), 5060).host)
+        local = ipaddress.ip_address(_bound(listener).host)
     except ValueError:
         return True  # reported by its own section
     return not is_address(target.host) or ipaddress.ip_address(target.host).version == local.version
 
 
+def _bound(listener: Raw) -> SocketAddress:
+    """The address to bind. Raises ValueError."""
+    return parse_socket_address(str(listener.get("bind")), default_port(str(listener.get("transport"))))
+
+
 def _networks(trunk: Raw) -> list[Network]:
-    networks = []
+    """What a trunk claims by its sources; one that is known by its certificate claims nothing."""
+    networks: list[Network] = []
+    if trunk.get("tls_names"):
+        return networks
     for text in _texts(trunk, "sources"):
         try:
             networks.append(ipaddress.ip_network(text, strict=False))

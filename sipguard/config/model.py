@@ -12,28 +12,17 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from sipguard.config.address import SocketAddress, parse_socket_address
 from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
-from sipguard.config.section import ConfiguredPath, Section, resolve
+from sipguard.config.section import Authorities, ConfiguredPath, Section, resolve
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
 from sipguard.policy.rules import RULES, Mode
+from sipguard.sip.uri import default_port
 from sipguard.stir.authentication import SERIAL
 from sipguard.stir.x5u import locate
 
-SIP_PORT = 5060
 DNS_PORT = 53
 TIMER_C = 181.0
 IDLE_TIMEOUT = 300.0
-
-
-def _bind(text: str) -> str:
-    return str(parse_socket_address(text, SIP_PORT))
-
-
-def _advertise(text: str) -> str:
-    address = parse_socket_address(text, SIP_PORT, names=True)
-    if address.wildcard:
-        raise ValueError(f'others cannot reach "{text}"')
-    return str(address)
 
 
 def _admin(text: str) -> str:
@@ -63,16 +52,28 @@ class NodeSection(Section):
 class ListenerSection(Section):
     """One ``[[listener]]``: an address calls arrive on."""
 
-    transport: Literal["udp", "tcp"]
-    bind: Annotated[str, AfterValidator(_bind)]
-    advertise: Annotated[str, AfterValidator(_advertise)] | None = None
+    transport: Literal["udp", "tcp", "tls"]
+    bind: str
+    advertise: str | None = None
+    certificate: ConfiguredPath | None = None
+    key: ConfiguredPath | None = None
+    client_ca: ConfiguredPath | None = None
+    transport_parameter: bool = False
 
-    @field_validator("transport", mode="before")
+    @field_validator("bind")
     @classmethod
-    def _not_tls(cls, transport: object) -> object:
-        if transport == "tls":
-            raise ValueError("TLS listeners are not offered in this version; use udp or tcp")
-        return transport
+    def _bound(cls, text: str, info: ValidationInfo) -> str:
+        return str(parse_socket_address(text, default_port(info.data.get("transport"))))
+
+    @field_validator("advertise")
+    @classmethod
+    def _reachable(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is None:
+            return None
+        address = parse_socket_address(text, default_port(info.data.get("transport")), names=True)
+        if address.wildcard:
+            raise ValueError(f'others cannot reach "{text}"')
+        return str(address)
 
     @property
     def address(self) -> SocketAddress:
@@ -83,6 +84,14 @@ class ListenerSection(Section):
     def advertised(self) -> SocketAddress:
         """The address Via and Record-Route say."""
         return self.address if self.advertise is None else parse_socket_address(self.advertise, names=True)
+
+
+class TlsSection(Section):
+    """``[tls]``: TLS towards neighbours, and what a handshake may take."""
+
+    ca: Authorities | None = None
+    handshake_timeout: float = Field(default=5.0, gt=0, le=60)
+    max_handshakes: int = Field(default=100, ge=1, le=10_000)
 
 
 class RegistrySection(Section):
@@ -251,7 +260,13 @@ class LimitsSection(Section):
     max_message: int = Field(default=65535, ge=1300, le=1_048_576)
     max_datagram: int = Field(default=1300, ge=576, le=65535)
     max_connections: int = Field(default=1000, ge=1, le=100_000)
+    max_per_address: int = Field(default=250, ge=1, le=100_000)
+    max_unwritten: int = Field(default=1_048_576, ge=65_536, le=67_108_864)
+    message_timeout: float = Field(default=20.0, gt=0, le=300)
     idle_timeout: float = Field(default=IDLE_TIMEOUT, ge=1, le=86_400)
+    connect_timeout: float = Field(default=4.0, gt=0, le=60)
+    ping_interval: float = Field(default=0.0, ge=0, le=86_400)
+    pong_timeout: float = Field(default=10.0, gt=0, le=300)
 
 
 class AdminSection(Section):
@@ -277,6 +292,7 @@ class Configuration(Section):
 
     node: NodeSection
     listener: tuple[ListenerSection, ...]
+    tls: TlsSection = TlsSection()
     registry: RegistrySection = RegistrySection()
     ledger: LedgerSection = LedgerSection()
     trunk: tuple[TrunkSection, ...] = ()

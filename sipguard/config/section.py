@@ -21,4 +21,10 @@ def resolve(path: Path, info: ValidationInfo) -> Path:
     return directory / path
 
 
+def _authorities(text: str, info: ValidationInfo) -> str:
+    return text if text == SYSTEM_AUTHORITIES else str(resolve(Path(text), info))
+
+
+SYSTEM_AUTHORITIES = "system"  # those of the operating system, and only when they are asked for
+Authorities = Annotated[str, AfterValidator(_authorities)]
 ConfiguredPath = Annotated[Path, AfterValidator(resolve)]

@@ -1,15 +1,17 @@
 """A trunk as the operator writes it, in the configuration file or (same rules) in the registry."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import phonenumbers
 from pydantic import AfterValidator, Field, field_validator
 
-from sipguard.config.address import parse_source, parse_target
+from sipguard.config.address import is_address, is_host_name, parse_source, parse_target
 from sipguard.config.dial_plan import dial_plan
-from sipguard.config.section import Section
-from sipguard.policy.directory import OnMismatch, Side, TrafficClass, Trunk
+from sipguard.config.section import Authorities, Section
+from sipguard.policy.directory import OnMismatch, Side, Target, TrafficClass, Trunk
 from sipguard.stir.telephone_number import TN
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
@@ -26,6 +28,13 @@ def _country(text: str) -> str:
     return dial_plan(text).country
 
 
+def _domain(text: str) -> str:
+    if not is_host_name(text):
+        raise ValueError(f'"{text}" is not a domain name as certificates have it')
+    return text.lower().rstrip(".")
+
+
+DomainName = Annotated[str, AfterValidator(_domain)]
 Country = Annotated[str, AfterValidator(_country)]
 Source = Annotated[str, AfterValidator(parse_source)]
 TargetUri = Annotated[str, AfterValidator(_target)]
@@ -50,6 +59,8 @@ class TrunkSection(Section):
     certificate: str = DEFAULT_CERTIFICATE
     gateway: bool = False
     udp_only: bool = False
+    tls_names: tuple[DomainName, ...] = ()
+    tls_ca: Authorities | None = None
 
     @field_validator("default_number")
     @classmethod
@@ -71,7 +82,7 @@ class TrunkSection(Section):
             side=self.side,
             account=self.account,
             sources=self.sources,
-            targets=tuple(parse_target(uri) for uri in self.targets),
+            targets=tuple(self._identified(parse_target(uri)) for uri in self.targets),
             classes=self.classes,
             trusted=self.trusted,
             on_mismatch=self.on_mismatch,
@@ -83,19 +94,40 @@ class TrunkSection(Section):
             certificate=self.certificate,
             gateway=self.gateway,
             udp_only=self.udp_only,
+            tls_names=self.tls_names,
+            tls_ca=self.tls_ca,
         )
+
+    def _identified(self, target: Target) -> Target:
+        """Over TLS, who must be there: the host of the URI (RFC 5922 §7.3); at a mere address, who the trunk says."""
+        return replace(target, names=self.tls_names) if _nameless(target) else target
+
+
+def _targets(values: object) -> Iterator[Target]:
+    """Those of the written targets that can be read."""
+    for text in values if isinstance(values, list | tuple) else ():
+        with contextlib.suppress(ValueError):
+            yield parse_target(str(text))
+
+
+def _nameless(target: Target) -> bool:
+    """Whether a target is reached over TLS and does not say at whose name."""
+    return target.transport == "tls" and is_address(target.host)
 
 
 def trunk_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """What is wrong between the keys of one trunk, written but not necessarily valid: (key, sentence)."""
     side = values.get("side")
-    if side == "customer" and not values.get("sources"):
-        yield "sources", "a customer trunk needs the addresses its calls come from"
+    names = values.get("tls_names")
+    if side == "customer" and not values.get("sources") and not names:
+        yield "sources", "a customer trunk needs the addresses its calls come from, or tls_names"
     if side == "customer" and not values.get("account"):
         yield "account", "a customer trunk needs the account its calls belong to"
-    if side == "network" and not values.get("targets") and not values.get("sources"):
-        yield "targets", "a network trunk needs targets to send to, sources to receive from, or both"
+    if side == "network" and not values.get("targets") and not values.get("sources") and not names:
+        yield "targets", "a network trunk needs targets to send to, sources or tls_names to receive from, or both"
     if side == "network" and values.get("gateway"):
         yield "gateway", "is for customer trunks: calls from the network side are verified, not signed"
     if values.get("on_mismatch") == "replace" and not values.get("default_number"):
         yield "default_number", 'is required by on_mismatch = "replace"'
+    if not names and any(_nameless(target) for target in _targets(values.get("targets"))):
+        yield "tls_names", "is required by a TLS target that is an address: nobody could tell who is there"

@@ -5,7 +5,7 @@ learnt (fetched certificates, seen signatures, call statistics) is handed on fro
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -25,6 +25,7 @@ from sipguard.runtime.disk_cache import DiskCache
 from sipguard.runtime.revocations import MOST_SOURCES
 from sipguard.runtime.secret_files import persistent_secret, read_public_file
 from sipguard.runtime.signing import load_generations
+from sipguard.runtime.tls import TlsContexts, make_contexts
 from sipguard.runtime.trust import Trust, make_trust, read_administrators, read_anchors
 from sipguard.sip.flow import Listener
 from sipguard.stir.attestation import OriginationIdentifiers
@@ -50,6 +51,7 @@ class Node:
     view: View
     trust_digest: bytes
     trust_sequence: int
+    tls: TlsContexts = field(default_factory=TlsContexts)
 
 
 def build(configuration: Configuration, previous: Node | None = None) -> Node:
@@ -80,6 +82,7 @@ class _Composition:
         directory = self.part("registry.url", self.directory)
         signers = self.signers()
         trust = self.trust()
+        tls = self.tls(directory)
         self.part("stir.verify.https_ca", self.https_ca)
         if self.problems or directory is None or secrets is None or trust is None:
             raise ConfigurationError(list(dict.fromkeys(self.problems)))
@@ -93,7 +96,7 @@ class _Composition:
             traffic=self.traffic(),
         )
         settings = proxy_settings(configuration, secrets.record_route)
-        return Node(listeners(configuration), settings, view, trust.digest, trust.sequence)
+        return Node(listeners(configuration), settings, view, trust.digest, trust.sequence, tls)
 
     def part(self, key: str, make: Callable[[], _T]) -> _T | None:
         """One part, or None and a problem under this key."""
@@ -119,6 +122,14 @@ class _Composition:
             signers[name], problems = load_generations(name, entries, self.now, known.get(name))
             self.problems += problems
         return signers
+
+    def tls(self, directory: Directory | None) -> TlsContexts:
+        """The TLS contexts of the listeners."""
+        trunks = () if directory is None else directory.trunks.values()
+        configuration = self.configuration
+        contexts, problems = make_contexts(configuration.listener, trunks, configuration.tls.ca, self.now)
+        self.problems += problems
+        return contexts
 
     def trust(self) -> Trust | None:
         """Whom the node trusts; without anchors no certificate is trusted."""
@@ -199,6 +210,7 @@ def listeners(configuration: Configuration) -> tuple[Listener, ...]:
             section.address.port,
             section.advertised.bracketed,
             section.advertised.port,
+            section.transport_parameter,
         )
         for number, section in enumerate(configuration.listener)
     )

@@ -1,6 +1,7 @@
-"""One TCP connection: octets in, framed messages out, and how long it has been silent.
+"""One TCP or TLS connection: octets in, framed messages out, and how long it has been silent.
 
-It exists before the network has it (an outgoing one that is still being opened): what is written meanwhile waits.
+It exists before the network has it (an outgoing one that is still being opened): what is written meanwhile waits until
+it is up, and over TLS until the peer has proved to be the one it is meant for.
 """
 
 import asyncio
@@ -9,17 +10,19 @@ from typing import Protocol, cast
 
 from sipguard.errors import MalformedMessage
 from sipguard.runtime.addressing import plain_host
+from sipguard.runtime.domain_certificate import peer_identities
 from sipguard.sip.flow import Flow
-from sipguard.sip.framing import StreamFramer
+from sipguard.sip.framing import KEEP_ALIVE, StreamFramer
 
 _PART_OF_KEEP_ALIVE = 3  # octets; some peers end every message with one CRLF too many
+_PONG = b"\r\n"
 
 
 class Keeper(Protocol):
     """Whoever holds the connections of a listener."""
 
     def opened(self, connection: "Connection", address: tuple[str, int]) -> bool:
-        """A connection is up. False: it must go at once."""
+        """A connection is up, and ``flow`` says with whom. False: it must go at once."""
 
     def received_on(self, connection: "Connection", items: list[bytes]) -> None:
         """Messages and keep-alives arrived."""
@@ -32,37 +35,56 @@ class Keeper(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One stream. ``target`` is the address we opened it to, None for one a peer opened."""
+    """One stream.
+
+    ``asked`` is the flow we opened it for, None for one a peer opened; ``carried`` are other flows whose requests it
+    took. ``alias`` is the address whose requests it may take because the peer has proved who it is.
+    """
 
     __slots__ = (
-        "_began", "_clock", "_framer", "_keeper", "_listener", "_refused", "_spoke", "_transport", "_waiting",
-        "_waiting_size", "address", "closing", "flow", "heard", "number", "target",
+        "_began", "_clock", "_framer", "_keeper", "_pinged", "_spoke", "_transport", "_waiting", "_waiting_size",
+        "_wrote", "address", "alias", "asked", "carried", "closing", "flow", "heard", "number", "refused",
     )  # fmt: skip
 
     def __init__(
-        self, keeper: Keeper, listener: int, number: int, target: tuple[str, int] | None, max_message: int,
-        clock: Callable[[], float],
-    ) -> None:  # fmt: skip
+        self, keeper: Keeper, number: int, flow: Flow, asked: Flow | None, max_message: int, clock: Callable[[], float]
+    ) -> None:
+        """``flow`` has the listener and the transport; the rest of it is known when the connection is up."""
         self.number = number
-        self.target = target
+        self.asked = asked
+        self.carried: set[Flow] = set()
+        self.alias: tuple[str, int] | None = None
         self.address: tuple[str, int] | None = None  # the remote one, once the connection is up
-        self.flow = Flow(listener, "tcp", *(target or ("", 0)), number)
+        self.flow = flow._replace(connection=number)
         self.heard = clock()  # when octets last came
         self.closing = False
+        self.refused = False  # by the keeper, when it came up
         self._keeper = keeper
-        self._listener = listener
         self._clock = clock
         self._framer = StreamFramer(max_message)
         self._transport: asyncio.Transport | None = None
         self._waiting: list[bytes] = []
         self._waiting_size = 0
-        self._spoke = target is not None  # whether a whole message came; one we opened need not speak first
+        self._spoke = asked is not None  # whether a whole message came; one we opened need not speak first
         self._began: float = self.heard  # when the unfinished message began
-        self._refused = False
+        self._wrote: float = self.heard
+        self._pinged: float | None = None  # when a pong was asked for that has not come
 
     def overdue(self, now: float, limit: float) -> bool:
         """Whether an unfinished message, or the first one, has taken longer than ``limit`` seconds."""
         return (self._framer.pending > _PART_OF_KEEP_ALIVE or not self._spoke) and now - self._began > limit
+
+    def keep_alive(self, now: float, interval: float, limit: float) -> bool:
+        """Ping the peer of a connection we opened after ``interval`` silent seconds (RFC 5626 §4.4.1).
+
+        False when a ping has been without its pong for ``limit`` seconds.
+        """
+        if self._pinged is not None:
+            return now - self._pinged <= limit
+        if self.asked is not None and self._transport is not None and now - max(self.heard, self._wrote) >= interval:
+            self._pinged = self._wrote = now
+            self._transport.write(KEEP_ALIVE)
+        return True
 
     def write(self, data: bytes, most_unwritten: int) -> bool:
         """Write, or keep until the connection is up. False when the peer leaves too much unread."""
@@ -74,6 +96,7 @@ class Connection(asyncio.Protocol):
             return True  # its end is told by ``closed``
         if self._transport.get_write_buffer_size() + len(data) > most_unwritten:
             return False
+        self._wrote = self._clock()
         self._transport.write(data)
         return True
 
@@ -95,17 +118,18 @@ class Connection(asyncio.Protocol):
         transport = cast(asyncio.Transport, made)  # uvloop's is one in all but class
         peer = transport.get_extra_info("peername")
         if not peer:
-            self._refused = True
+            self.refused = True
             transport.abort()
             return
         address = (plain_host(peer), peer[1])
         self._transport = transport
+        names = peer_identities(transport.get_extra_info("ssl_object")) if self.flow.transport == "tls" else ()
+        self.flow = self.flow._replace(host=address[0], port=address[1], names=names)
         if not self._keeper.opened(self, address):
-            self._refused = True
+            self.refused = True
             transport.abort()
             return
         self.address = address
-        self.flow = Flow(self._listener, "tcp", *address, self.number)
         self.heard = self._began = self._clock()
         for data in self._waiting:
             transport.write(data)
@@ -117,6 +141,10 @@ class Connection(asyncio.Protocol):
         if self.closing:
             return
         self.heard = self._clock()
+        if self._pinged is not None:
+            self._pinged = None
+            if not self._framer.pending and data[:2] == _PONG and data[:4] != KEEP_ALIVE:
+                data = data[2:]  # two pongs in a row are no ping
         if not self._framer.pending:
             self._began = self.heard
         try:
@@ -141,5 +169,5 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.closing = True
-        if not self._refused:
+        if not self.refused:
             self._keeper.closed(self)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from sipguard.config import Configuration, TrunkSection
 from sipguard.config.checks import certificate_problem, overlapping
 from sipguard.config.suggestion import suggestion
+from sipguard.config.tls_checks import claimed_names
 from sipguard.errors import Problem
 from sipguard.policy.directory import Directory, Side
 
@@ -35,7 +36,10 @@ def directory_problems(
         for target in trunk.targets:
             if target.transport is not None and target.transport not in transports:
                 yield Problem(f"{key}.targets", f'no {target.transport} listener can send to "{target.uri}"')
+            if target.transport == "tls" and trunk.tls_ca is None and configuration.tls.ca is None:
+                yield Problem(f"{key}.tls_ca", "or tls.ca is required by a TLS target: whose certificates are believed")
     yield from overlapping(directory.trunks.values())
+    yield from claimed_names((f"trunk.{trunk.name}", trunk.tls_names) for trunk in directory.trunks.values())
     for name in number_trunks:
         if name not in directory.trunks:
             near = suggestion(name, directory.trunks)

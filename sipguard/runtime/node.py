@@ -13,6 +13,7 @@ from random import SystemRandom
 
 from sipguard.config import Configuration
 from sipguard.engine import Engine
+from sipguard.errors import Problem
 from sipguard.ledger.log import AttestationLog
 from sipguard.ledger.segment import log_directory
 from sipguard.policy.need import CertificateNeed, TargetNeed
@@ -33,6 +34,8 @@ from sipguard.runtime.journal import Journal
 from sipguard.runtime.revocations import RevocationKeeper
 from sipguard.runtime.stream import StreamLimits, StreamTransport
 from sipguard.runtime.targets import TargetBook
+from sipguard.runtime.tls import Side, TlsContexts, make_contexts
+from sipguard.runtime.tls_watch import TlsWatch
 from sipguard.runtime.udp import UdpTransport
 from sipguard.runtime.vitals import Vitals
 from sipguard.runtime.watchdog import Watchdog
@@ -49,6 +52,9 @@ class RunningNode:
         self.node = node
         self.reload_failure = ""
         self._configuration = configuration
+        self._contexts = node.tls
+        self._sections = configuration.listener
+        self._authorities = configuration.tls.ca
         self._clock = clock
         self._faults = faults
         self._started = clock.monotonic()
@@ -87,6 +93,9 @@ class RunningNode:
         self._watchdog.start()
         loop = asyncio.get_running_loop()
         self._keepers = [loop.create_task(self._fetcher.keep()), loop.create_task(self._revocations.keep())]
+        if self._contexts.files:
+            watch = TlsWatch(lambda: self._contexts, self._make_contexts, self._use_contexts, self._faults)
+            self._keepers.append(loop.create_task(watch.keep()))
 
     async def close(self) -> None:
         """Stop receiving, let the journal finish, close everything."""
@@ -105,6 +114,10 @@ class RunningNode:
     def reconfigure(self, configuration: Configuration, node: Node) -> None:
         """Swap to a newly built node between two messages. Raises StartupError before anything is changed."""
         context = tls_context(configuration.stir.verify.https_ca)
+        if _places(configuration) == _places(self._configuration):  # else the listeners need a restart
+            self._sections = configuration.listener
+            self._contexts = node.tls
+        self._authorities = configuration.tls.ca
         self.node = node
         self.engine.reconfigure(node.view)
         self._downloader.context = context
@@ -145,12 +158,12 @@ class RunningNode:
 
     def _messages(self) -> Counter[tuple[str, str]]:
         messages: Counter[tuple[str, str]] = Counter()
-        for name, transports in (("udp", self._datagrams), ("tcp", self._streams)):
-            for transport in transports:
-                messages[name, "received"] += transport.received
-                messages[name, "sent"] += transport.sent
-                messages[name, "dropped"] += transport.dropped
-                messages[name, "failed"] += transport.failed
+        transports: list[UdpTransport | StreamTransport] = [*self._datagrams, *self._streams]
+        for transport in transports:
+            messages[transport.name, "received"] += transport.received
+            messages[transport.name, "sent"] += transport.sent
+            messages[transport.name, "dropped"] += transport.dropped
+            messages[transport.name, "failed"] += transport.failed
         return messages
 
     def _make_downloader(self, configuration: Configuration, loop: asyncio.AbstractEventLoop) -> Downloader:
@@ -162,6 +175,14 @@ class RunningNode:
         self._revocations.learn(credential)
         asyncio.get_running_loop().run_in_executor(None, self._chains.put, stored)
 
+    def _make_contexts(self) -> tuple[TlsContexts, list[Problem]]:
+        """In a thread: read the files of the contexts in force again."""
+        trunks = self.node.view.directory.trunks.values()
+        return make_contexts(self._sections, trunks, self._authorities, self._clock.unix_time())
+
+    def _use_contexts(self, contexts: TlsContexts) -> None:
+        self._contexts = contexts
+
     def _view(self) -> View:
         return self.node.view
 
@@ -171,14 +192,9 @@ class RunningNode:
             self._datagrams.append(datagrams)
             self._driver.transports[listener.number] = datagrams
             return
-        limits = self._configuration.limits
-        settings = StreamLimits(
-            max_connections=limits.max_connections,
-            max_per_address=max(1, limits.max_connections // 4),
-            max_message=limits.max_message,
-            idle_timeout=limits.idle_timeout,
-        )
-        stream = StreamTransport(listener, bound, self._driver, loop, self._clock, settings)
+        side = Side(listener.number, lambda: self._contexts) if listener.transport == "tls" else None
+        limits = stream_limits(self._configuration)
+        stream = StreamTransport(listener, bound, self._driver, loop, self._clock, limits, side)
         self._streams.append(stream)
         self._driver.transports[listener.number] = stream
 
@@ -188,6 +204,28 @@ def _target_book(configuration: Configuration, node: Node, clock: Clock) -> Targ
     dns = configuration.dns
     client = Resolver(dns.addresses, dns.timeout / 2)  # so that one question nobody answers leaves time for others
     return TargetBook(client, HostsFile(), reach, SystemRandom().random, clock, dns.timeout)
+
+
+def _places(configuration: Configuration) -> list[tuple[str, str]]:
+    return [(section.transport, section.bind) for section in configuration.listener]
+
+
+def stream_limits(configuration: Configuration) -> StreamLimits:
+    """What a stream listener lets its peers make it hold."""
+    limits, tls = configuration.limits, configuration.tls
+    return StreamLimits(
+        max_connections=limits.max_connections,
+        max_per_address=limits.max_per_address,
+        max_message=limits.max_message,
+        max_unwritten=limits.max_unwritten,
+        message_timeout=limits.message_timeout,
+        idle_timeout=limits.idle_timeout,
+        connect_timeout=limits.connect_timeout,
+        ping_interval=limits.ping_interval,
+        pong_timeout=limits.pong_timeout,
+        handshake_timeout=tls.handshake_timeout,
+        max_handshakes=tls.max_handshakes,
+    )
 
 
 def _bind(listener: Listener, undo: contextlib.ExitStack) -> socket.socket:

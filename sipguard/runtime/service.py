@@ -231,8 +231,19 @@ class _Service:
 
 def _only_by_restart(old: Configuration, new: Configuration) -> list[str]:
     """The sections that changed and are read only at the start."""
-    fixed = ("node", "listener", "ledger", "timers", "limits", "dns", "admin")
-    return [name for name in fixed if getattr(old, name) != getattr(new, name)]
+    fixed = ("node", "ledger", "timers", "limits", "dns", "admin")
+    changed = [name for name in fixed if getattr(old, name) != getattr(new, name)]
+    if _fixed_of_listeners(old) != _fixed_of_listeners(new):
+        changed.append("listener")
+    if old.tls.model_copy(update={"ca": new.tls.ca}) != new.tls:
+        changed.append("tls")
+    return changed
+
+
+def _fixed_of_listeners(configuration: Configuration) -> list[object]:
+    """The listeners without their certificates, which a reload reads."""
+    read_again = {"certificate": None, "key": None, "client_ca": None}
+    return [section.model_copy(update=read_again) for section in configuration.listener]
 
 
 def _bracketed(host: str) -> str:

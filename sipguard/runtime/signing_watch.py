@@ -10,12 +10,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from sipguard.config.model import SignSection
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.faults import Faults
+from sipguard.runtime.file_stamp import Stamp, stamp
 from sipguard.runtime.signing import load_generations, shared_urls
 from sipguard.stir.generations import Generations
 from sipguard.stir.unix_time import UnixTime
@@ -28,7 +28,6 @@ _DAY = 86_400
 _WARNINGS = ((30 * _DAY, 1 / 3), (7 * _DAY, 7 / 90), (_DAY, 1 / 90))
 
 Signers = Mapping[str, Generations]
-Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class _Rollover(NamedTuple):
@@ -85,12 +84,12 @@ class SigningWatch:
     def _changes(self, sign: SignSection, before: Signers, now: UnixTime) -> list[_Rollover]:
         rollovers = []
         for name, entries in sign.certificates.items():
-            stamp = _stamp(sign, name)
-            settled = stamp == self._seen.get(name)
-            self._seen[name] = stamp
-            if stamp == self._loaded.get(name) or not settled:
+            found = _stamp(sign, name)
+            settled = found == self._seen.get(name)
+            self._seen[name] = found
+            if found == self._loaded.get(name) or not settled:
                 continue
-            self._loaded[name] = stamp
+            self._loaded[name] = found
             generations, problems = load_generations(name, entries, now, before.get(name))
             texts = tuple(problem.message for problem in problems)
             rollovers.append(_Rollover(name, None if problems else generations, texts))
@@ -159,17 +158,9 @@ def urgency(not_before: UnixTime, not_after: UnixTime, now: UnixTime) -> int:
 
 
 def _stamp(sign: SignSection, name: str) -> Stamp:
-    """What changes when a file of this name is replaced; None for one that is not there."""
+    """What changes when a file of this name is replaced."""
     paths = [path for entry in sign.certificates[name] for path in (entry.certificate, entry.key_file) if path]
-    return tuple(_stamp_of(path) for path in paths)
-
-
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return stamp(paths)
 
 
 def _at(moment: UnixTime) -> str:

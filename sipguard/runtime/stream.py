@@ -1,12 +1,12 @@
-"""TCP: connections that carry framed messages (RFC 3261 §18, RFC 5923).
+"""TCP and TLS: connections that carry framed messages (RFC 3261 §18, RFC 5923).
 
-A response goes back on the connection its request came by, found by its number. A request opens a connection of its own
-or uses one that we opened before; a connection a peer opened carries no requests of ours (TRN-06: it proves nothing
-about who listens at that address). Only a response whose connection is gone may use any connection from its address.
+A response goes back on the connection its request came by, found by its number; what else may use which connection is
+for ``connection_table`` to say. Over TLS the listener shows its certificate, and a connection that we open is only used
+when the peer has proved to be who the flow asks for (RFC 5922 §7.3).
 
-Everything a peer could make us hold is bounded: connections in all and per address, the octets of an unfinished
-message, the time it may take, the time a connection may be silent, and what waits to be written. Limits of time are
-enforced by one sweep a second over all connections instead of timers of their own.
+Everything a peer could make us hold is bounded: connections in all and per address, handshakes, the octets of an
+unfinished message, the time it may take, the time a connection may be silent, and what waits to be written. Limits of
+time are enforced by one sweep a second over all connections instead of timers of their own.
 """
 
 import asyncio
@@ -14,25 +14,31 @@ import itertools
 import logging
 import secrets
 import socket
+import ssl
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from sipguard.errors import MalformedMessage
+from sipguard.errors import MalformedMessage, MalformedValue
 from sipguard.runtime.addressing import is_mapped, socket_address
 from sipguard.runtime.binding import BACKLOG
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.connection import Connection
+from sipguard.runtime.connection_table import ConnectionTable
+from sipguard.runtime.domain_certificate import matches
 from sipguard.runtime.driver import Driver
+from sipguard.runtime.tls_acceptor import SHUTDOWN, TlsAcceptor, reason
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.framing import KEEP_ALIVE
 from sipguard.sip.message import Request
+from sipguard.sip.parser import parse
 from sipguard.sip.response import build_response, stamp_received
+from sipguard.sip.uri import TLS_PORT
 
 logger = logging.getLogger(__name__)
 
 _SWEEP = 1.0  # seconds
 _FAREWELL = 1.0  # seconds for what was sent before the end to leave
 _POLL = 0.01
-_RESPONSE = b"SIP/"
 _numbers = itertools.count(1)  # connection numbers are never used twice
 
 
@@ -46,42 +52,75 @@ class StreamLimits:
     max_connections: int = 1000
     max_per_address: int = 250
     max_message: int = 65_535
+    max_unwritten: int = 1024 * 1024
     message_timeout: float = 20.0  # from the first octet of a message to its last; also for a first message
     idle_timeout: float = 300.0
     connect_timeout: float = 4.0
-    max_unwritten: int = 1024 * 1024
+    ping_interval: float = 0.0  # of silence on a connection we opened until it is pinged; 0: never
+    pong_timeout: float = 10.0
+    handshake_timeout: float = 5.0
+    max_handshakes: int = 100
+
+
+class TlsSide(Protocol):
+    """The TLS contexts in force for one listener."""
+
+    def accepting(self) -> ssl.SSLContext:
+        """For a peer that connects."""
+
+    def opening(self, names: tuple[str, ...]) -> ssl.SSLContext | None:
+        """For a connection to who must prove one of these names; None when nobody could vouch for it."""
 
 
 class StreamTransport:
-    """One TCP listener and the connections opened from it."""
+    """One TCP or TLS listener and the connections opened from it."""
 
     def __init__(
         self, listener: Listener, bound: socket.socket, driver: Driver, loop: asyncio.AbstractEventLoop, clock: Clock,
-        limits: StreamLimits,
+        limits: StreamLimits, tls: TlsSide | None = None,
     ) -> None:  # fmt: skip
-        self.received = self.sent = self.dropped = self.failed = 0
+        self.name = listener.transport
+        self.received = self.sent = self.dropped = self._failed = 0
         self._listener = listener
         self._bound = bound
         self._driver = driver
         self._loop = loop
         self._clock = clock
         self._limits = limits
-        self._connections: dict[int, Connection] = {}
-        self._opened: dict[tuple[str, int], Connection] = {}  # by us, by remote address
-        self._accepted: dict[tuple[str, int], Connection] = {}  # by remote address
-        self._per_address: dict[str, int] = {}
+        self._tls = tls
+        self._here = Flow(listener.number, listener.transport, "", 0)
+        self._table = ConnectionTable(limits.max_connections, limits.max_per_address)
         self._connecting: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._acceptor: TlsAcceptor | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return len(self._connections)
+        return len(self._table)
+
+    @property
+    def failed(self) -> int:
+        """Messages that could not be sent, connections that could not be opened, handshakes that failed."""
+        return self._failed + (0 if self._acceptor is None else self._acceptor.failed)
+
+    @property
+    def handshakes(self) -> int:
+        """TLS handshakes under way with peers that connected."""
+        return 0 if self._acceptor is None else self._acceptor.handshakes
 
     async def start(self) -> None:
         """Begin to accept."""
-        self._server = await self._loop.create_server(lambda: self._connection(None), sock=self._bound, backlog=BACKLOG)
+        if self._tls is None:
+            self._server = await self._loop.create_server(self._accepted, sock=self._bound, backlog=BACKLOG)
+        else:
+            limits = self._limits
+            self._acceptor = TlsAcceptor(
+                self._bound, self._tls.accepting, self._accepted, self._table.admits, limits.handshake_timeout,
+                limits.max_handshakes,
+            )  # fmt: skip
+            self._acceptor.start()
         self._sweeper = self._loop.call_later(_SWEEP, self._sweep)
 
     async def close(self) -> None:
@@ -94,21 +133,23 @@ class StreamTransport:
             await asyncio.wait(self._connecting)
         if self._server is not None:
             self._server.close()
-        for connection in list(self._connections.values()):
+        if self._acceptor is not None:
+            await self._acceptor.close()
+        for connection in self._table.all():
             connection.close()
         end = self._clock.monotonic() + _FAREWELL
-        while self._connections and self._clock.monotonic() < end:
+        while self._table and self._clock.monotonic() < end:
             await asyncio.sleep(_POLL)
-        for connection in list(self._connections.values()):
+        for connection in self._table.all():
             connection.abort()
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send one message; a connection is opened for it when there is none to use. Failures go to the driver."""
-        connection = self._connections.get(flow.connection) if flow.connection else self._by_address(flow, data)
+        connection = self._table.numbered(flow.connection) if flow.connection else self._table.find(flow, data)
         if connection is None and not flow.connection:
             connection = self._open(flow)
         if connection is None:
-            self.failed += 1
+            self._failed += 1
             self._driver.lost(flow)
         elif connection.write(data, self._limits.max_unwritten):
             self.sent += 1
@@ -118,22 +159,21 @@ class StreamTransport:
 
     def disconnect(self, flow: Flow) -> None:
         """Close the flow's connection after what was sent."""
-        connection = self._connections.get(flow.connection)
+        connection = self._table.numbered(flow.connection)
         if connection is not None:
             connection.close()
 
     # --- told by connections
 
     def opened(self, connection: Connection, address: tuple[str, int]) -> bool:
-        """A connection is up. False: there are too many, it must go."""
-        if connection.target is None:
-            held = self._per_address.get(address[0], 0)
-            if len(self._connections) >= self._limits.max_connections or held >= self._limits.max_per_address:
-                self.dropped += 1
-                return False
-            self._connections[connection.number] = connection
-            self._accepted[address] = connection
-        self._per_address[address[0]] = self._per_address.get(address[0], 0) + 1
+        """A connection is up. False: there are too many, or over TLS it is not who was asked for; it must go."""
+        asked = connection.asked
+        if asked is None and not self._table.admits(address[0]):
+            self.dropped += 1
+            return False
+        if asked is not None and asked.names and not matches(asked.names, connection.flow.names):
+            return False
+        self._table.up(connection, address)
         return True
 
     def received_on(self, connection: Connection, items: list[bytes]) -> None:
@@ -144,6 +184,8 @@ class StreamTransport:
                 connection.write(b"\r\n", self._limits.max_unwritten)  # RFC 5626 §4.4.1
             else:
                 self.received += 1
+                if flow.names and connection.alias is None:
+                    self._alias(connection, item)
                 self._driver.receive(item, flow)
         self._driver.settle()
 
@@ -158,74 +200,94 @@ class StreamTransport:
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone, or could not be opened."""
-        if self._connections.pop(connection.number, None) is None:
+        lost = self._table.gone(connection)
+        if lost is None:
             return
-        address = connection.address
-        if address is not None:
-            if self._accepted.get(address) is connection:
-                del self._accepted[address]
-            held = self._per_address.get(address[0], 0) - 1
-            if held > 0:
-                self._per_address[address[0]] = held
-            else:
-                self._per_address.pop(address[0], None)
-            self._driver.lost(connection.flow)
-        target = connection.target
-        if target is not None and self._opened.get(target) is connection:
-            del self._opened[target]
-            self._driver.lost(Flow(self._listener.number, "tcp", *target))
+        for flow in lost:
+            self._driver.lost(flow)
         self._driver.settle()
 
     # --- inside
 
-    def _connection(self, target: tuple[str, int] | None) -> Connection:
-        number = next(_numbers)
-        return Connection(self, self._listener.number, number, target, self._limits.max_message, self._clock.monotonic)
+    def _accepted(self) -> Connection:
+        return self._connection(None)
 
-    def _by_address(self, flow: Flow, data: bytes) -> Connection | None:
-        address = (flow.host, flow.port)
-        connection = self._opened.get(address)
-        if connection is None and data[:4] == _RESPONSE:
-            connection = self._accepted.get(address)
-        return None if connection is None or connection.closing else connection
+    def _connection(self, asked: Flow | None) -> Connection:
+        flow = self._here if asked is None else asked
+        return Connection(self, next(_numbers), flow, asked, self._limits.max_message, self._clock.monotonic)
+
+    def _alias(self, connection: Connection, item: bytes) -> None:
+        """Remember that the peer takes requests on its connection, when the top Via of this one says so (RFC 5923)."""
+        try:
+            message = parse(item)
+            via = message.via
+        except (MalformedMessage, MalformedValue):
+            return
+        if isinstance(message, Request) and "alias" in via.parameters:
+            self._table.alias(connection, via.port or TLS_PORT)
 
     def _open(self, flow: Flow) -> Connection | None:
-        """A connection that is being opened: what is written to it waits."""
-        if len(self._connections) >= self._limits.max_connections:
+        """A connection that is being opened: what is written to it waits. None when there may be none."""
+        context = None
+        if self._tls is not None:
+            context = self._tls.opening(flow.names) if flow.names else None
+            if context is None:
+                fields = {
+                    "target": [flow.host, flow.port],
+                    "detail": "nothing to verify the peer's certificate against",
+                }
+                logger.warning("stream.unverifiable", extra={"fields": fields})
+                return None
+        if self._table.full:
             return None
-        target = (flow.host, flow.port)
-        connection = self._connection(target)
-        self._connections[connection.number] = connection
-        self._opened[target] = connection
-        task = self._loop.create_task(self._connect(connection, target))
+        connection = self._connection(flow)
+        self._table.opening(connection)
+        task = self._loop.create_task(self._connect(connection, flow, context))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
         return connection
 
-    async def _connect(self, connection: Connection, target: tuple[str, int]) -> None:
+    async def _connect(self, connection: Connection, flow: Flow, context: ssl.SSLContext | None) -> None:
         family = socket.AF_INET6 if ":" in self._listener.host else socket.AF_INET
         mapped = is_mapped(self._listener.host)
         outgoing = socket.socket(family, socket.SOCK_STREAM)
         outgoing.setblocking(False)
+        tls: dict[str, Any] = {}
+        if context is not None:  # the name is sent along (SNI) for peers that serve several domains (RFC 5922 §7.8)
+            tls = {"ssl": context, "server_hostname": flow.names[0], "ssl_shutdown_timeout": SHUTDOWN}
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
                 outgoing.bind(socket_address(self._listener.host, 0))
-                await self._loop.sock_connect(outgoing, socket_address(*target, mapped=mapped))
-                await self._loop.create_connection(lambda: connection, sock=outgoing)
-        except (OSError, ValueError, OverflowError) as error:  # TimeoutError is an OSError
+                await self._loop.sock_connect(outgoing, socket_address(flow.host, flow.port, mapped=mapped))
+                await self._loop.create_connection(lambda: connection, sock=outgoing, **tls)
+            if connection.refused:
+                raise ConnectionRefusedError(_stranger(connection))
+        except (OSError, ValueError, OverflowError) as error:  # TimeoutError and SSLError are OSErrors
             outgoing.close()
-            self.failed += 1
-            logger.info("stream.unreachable", extra={"fields": {"target": list(target), "detail": str(error)}})
+            self._failed += 1
+            fields = {"target": [flow.host, flow.port], "detail": reason(error)}
+            logger.info("stream.unreachable", extra={"fields": fields})
             self.closed(connection)
         except asyncio.CancelledError:
             outgoing.close()
             raise
 
     def _sweep(self) -> None:
-        """Close what is silent or slow for too long."""
+        """Close what is silent or slow for too long, and ping what may be gone."""
         now = self._clock.monotonic()
         limits = self._limits
-        for connection in list(self._connections.values()):
-            if connection.overdue(now, limits.message_timeout) or now - connection.heard > limits.idle_timeout:
+        for connection in self._table.all():
+            if (
+                connection.overdue(now, limits.message_timeout)
+                or now - connection.heard > limits.idle_timeout
+                or (limits.ping_interval and not connection.keep_alive(now, limits.ping_interval, limits.pong_timeout))
+            ):
                 connection.abort()
         self._sweeper = self._loop.call_later(_SWEEP, self._sweep)
+
+
+def _stranger(connection: Connection) -> str:
+    """Who is there in place of whom."""
+    asked = connection.asked
+    wanted = ", ".join(asked.names) if asked is not None else ""
+    return f"the certificate is for {', '.join(connection.flow.names) or 'nobody SIP knows'}, not for {wanted}"

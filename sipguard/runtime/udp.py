@@ -34,6 +34,7 @@ class UdpTransport:
     def __init__(
         self, listener: Listener, bound: socket.socket, driver: Driver, loop: asyncio.AbstractEventLoop
     ) -> None:
+        self.name = "udp"
         self.received = self.sent = self.dropped = self.failed = 0
         self._listener = listener
         self._socket = bound

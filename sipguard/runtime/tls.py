@@ -1,0 +1,166 @@
+"""TLS contexts: what our listeners show, whom they ask for a certificate, and whose certificates we believe in.
+
+TLS 1.2 and 1.3, cipher suites that are AEAD with forward secrecy, no renegotiation, no tickets: a SIP connection lives
+for hours, and a session that is resumed would outlive a certificate or an authority that was taken away (RFC 9325).
+Names are not OpenSSL's to check, SIP has rules of its own: ``domain_certificate`` does.
+
+Contexts are made from files, as one frozen value; a new value replaces it and connections that are up keep theirs.
+"""
+
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+
+from sipguard.config.model import ListenerSection
+from sipguard.config.section import SYSTEM_AUTHORITIES
+from sipguard.errors import CertificateError, Problem, SipguardError, StartupError
+from sipguard.policy.directory import Trunk
+from sipguard.runtime.file_stamp import Stamp, stamp
+from sipguard.runtime.secret_files import read_public_file, read_secret_file
+from sipguard.stir.unix_time import UnixTime
+
+_SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of TLS 1.3 are all AEAD
+
+
+@dataclass(frozen=True, slots=True)
+class TlsContexts:
+    """Every context of a node. ``accepting`` is by listener, ``opening`` by listener and authorities."""
+
+    accepting: Mapping[int, ssl.SSLContext] = field(default_factory=dict)
+    opening: Mapping[tuple[int, str | None], ssl.SSLContext] = field(default_factory=dict)
+    authorities: Mapping[str, str] = field(default_factory=dict)  # by identity, of trunks that have their own
+    files: tuple[Path, ...] = ()  # all that was read
+    stamp: Stamp = ()  # of the files, before they were read
+
+    def to(self, listener: int, names: tuple[str, ...]) -> ssl.SSLContext | None:
+        """The context for a connection to who must prove one of these names; None when no authority could vouch."""
+        authority = next((self.authorities[name] for name in names if name in self.authorities), None)
+        return self.opening.get((listener, authority))
+
+
+class Side:
+    """One listener's part of the contexts, whichever are in force."""
+
+    def __init__(self, listener: int, contexts: Callable[[], TlsContexts]) -> None:
+        self._listener = listener
+        self._contexts = contexts
+
+    def accepting(self) -> ssl.SSLContext:
+        """For a peer that connects."""
+        return self._contexts().accepting[self._listener]
+
+    def opening(self, names: tuple[str, ...]) -> ssl.SSLContext | None:
+        """For a connection to who must prove one of these names."""
+        return self._contexts().to(self._listener, names)
+
+
+def make_contexts(
+    listeners: Iterable[ListenerSection], trunks: Iterable[Trunk], authorities: str | None, now: UnixTime
+) -> tuple[TlsContexts, list[Problem]]:
+    """The contexts of a node, and what is wrong with its files. ``authorities``: those for trunks without their own."""
+    own = [trunk for trunk in trunks if trunk.tls_ca is not None]
+    wanted: dict[str | None, _Authority] = {
+        trunk.tls_ca: _Authority(f"trunk.{trunk.name}.tls_ca", trunk.tls_ca or "") for trunk in own
+    }
+    if authorities is not None:
+        wanted[None] = _Authority("tls.ca", authorities)
+    secure = {number: section for number, section in enumerate(listeners) if section.transport == "tls"}
+    files = _files(secure.values(), wanted.values())
+    seen = stamp(files)
+    problems: list[Problem] = []
+    accepting: dict[int, ssl.SSLContext] = {}
+    opening: dict[tuple[int, str | None], ssl.SSLContext] = {}
+    for number, section in secure.items():
+        try:
+            accepting[number] = _accepting(section, now)
+        except SipguardError as error:
+            problems.append(Problem(f"listener[{number}]", str(error)))
+            continue
+        for name, authority in wanted.items():
+            try:
+                opening[number, name] = _opening(section, authority.place)
+            except SipguardError as error:
+                problems.append(Problem(authority.key, str(error)))
+    return TlsContexts(accepting, opening, _by_name(own), files, seen), list(dict.fromkeys(problems))
+
+
+class _Authority(NamedTuple):
+    """Authorities, and the key that names them."""
+
+    key: str
+    place: str  # a file, or "system"
+
+
+def _files(sections: Iterable[ListenerSection], authorities: Iterable[_Authority]) -> tuple[Path, ...]:
+    paths = [path for section in sections for path in (section.certificate, section.key, section.client_ca)]
+    paths += [Path(authority.place) for authority in authorities if authority.place != SYSTEM_AUTHORITIES]
+    return tuple(dict.fromkeys(path for path in paths if path is not None))
+
+
+def _by_name(trunks: Iterable[Trunk]) -> dict[str, str]:
+    """The authorities of a trunk's own, by the names of the trunk and of its targets."""
+    found = {}
+    for trunk in trunks:
+        for name in (*trunk.tls_names, *(target.host for target in trunk.targets)):
+            if trunk.tls_ca is not None:
+                found[name] = trunk.tls_ca
+    return found
+
+
+def _accepting(section: ListenerSection, now: UnixTime) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.num_tickets = 0
+    _harden(context)
+    _show(context, section, now)
+    if section.client_ca is not None:
+        _believe(context, str(section.client_ca))
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _opening(section: ListenerSection, authorities: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # ``domain_certificate`` does, by the rules of SIP
+    context.verify_mode = ssl.CERT_REQUIRED
+    _harden(context)
+    _show(context, section, None)
+    if authorities == SYSTEM_AUTHORITIES:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    else:
+        _believe(context, authorities)
+    return context
+
+
+def _harden(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_SUITES)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
+
+
+def _show(context: ssl.SSLContext, section: ListenerSection, now: UnixTime | None) -> None:
+    """Load the listener's own certificate; one that is not valid ``now`` is a mistake. Raises SipguardError."""
+    if section.certificate is None or section.key is None:
+        raise StartupError("a TLS listener needs a certificate and its key")
+    read_secret_file(section.key)  # says so when others can read it
+    try:
+        chain = x509.load_pem_x509_certificates(read_public_file(section.certificate))
+        context.load_cert_chain(section.certificate, section.key, password=lambda: "")
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        why = getattr(error, "reason", None) or str(error) or "cannot be read"
+        raise CertificateError(f"{section.certificate} with {section.key}: {why}") from None
+    moment = None if now is None else datetime.fromtimestamp(now, UTC)
+    if moment is not None and not chain[0].not_valid_before_utc <= moment <= chain[0].not_valid_after_utc:
+        raise CertificateError(f"{section.certificate} is expired, or not valid yet")
+
+
+def _believe(context: ssl.SSLContext, authorities: str) -> None:
+    """Trust the authorities in a file. Raises SipguardError."""
+    try:
+        context.load_verify_locations(cadata=read_public_file(Path(authorities)).decode("ascii"))
+    except (ssl.SSLError, ValueError):
+        raise CertificateError(f"{authorities} holds no PEM certificates") from None
