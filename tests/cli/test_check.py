@@ -22,7 +22,7 @@ def test_good(tmp_path: Path) -> None:
 
 def test_configuration_errors(tmp_path: Path) -> None:
     """Every mistake in the file is a line with its key, and the exit code is 2."""
-    shell = Shell(tmp_path, CONFIGURATION.replace("sources", "soures").replace("udp", "tls"))
+    shell = Shell(tmp_path, CONFIGURATION.replace("sources", "soures").replace("udp", "sctp"))
     outcome = shell.run("check")
     assert (outcome.code, outcome.out) == (2, "")
     lines = outcome.err.splitlines()

@@ -53,7 +53,7 @@ def test_all_at_once() -> None:
         [node]
         nam = "edge"
         [[listener]]
-        transport = "tls"
+        transport = "sctp"
         bind = "0.0.0.0:99999"
         [[listener]]
         transport = "udp"
@@ -82,11 +82,11 @@ def test_all_at_once() -> None:
         "drain_timeuot": 'unknown key (did you mean "drain_timeout"?)',
         "node.name": "is required",
         "node.nam": 'unknown key (did you mean "name"?)',
-        "listener[0].transport": "TLS listeners are not offered in this version; use udp or tcp",
+        "listener[0].transport": "should be 'udp', 'tcp' or 'tls'",
         "listener[0].bind": 'the port of "0.0.0.0:99999" is not between 1 and 65535',
         "listener[1].advertise": "is required: others cannot answer to 0.0.0.0:5060",
         "trunk.pbx.soures": 'unknown key (did you mean "sources"?)',
-        "trunk.pbx.sources": "a customer trunk needs the addresses its calls come from",
+        "trunk.pbx.sources": "a customer trunk needs the addresses its calls come from, or tls_names",
         "trunk.pbx.account": "a customer trunk needs the account its calls belong to",
         "trunk.carrier.targets[1]": '"http:x" is not a SIP URI like sip:192.0.2.20:5060;transport=udp',
         "trunk.carrier.targets[0]": 'no tcp listener can send to "sip:192.0.2.4;transport=tcp"',
