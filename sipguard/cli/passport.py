@@ -91,6 +91,8 @@ def sign(
         signing = _configured(config, signer)
     else:
         signing = load_signer(str(certificate), read_public_file(certificate), read_secret_file(key), url, now)
+    if signing.tn_auth_list.lists_numbers and not signing.tn_auth_list.covers(caller):
+        say(f"note: the certificate does not name +{caller}, so verifiers refuse this token")
     identifier = str(origid or uuid.uuid4())
     value = signing.sign_shaken(caller, numbers_called, attest.value, identifier, UnixTime(iat or now))
     if as_json:

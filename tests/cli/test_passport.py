@@ -130,6 +130,7 @@ def test_a_delegate_signs_for_its_numbers_only(desk: Desk) -> None:
     assert desk.verify(desk.header()).code == 0
     words = ["--below", "parent", "--range", "+12155550110-+12155550119", "--name", "other"]
     assert run("cert", "issue", str(desk.directory), *words).code == 0
+    assert "does not name +12155550199" in desk.sign("--orig", "+12155550199", "--dest", DEST).err
     files = ("--anchors", desk.file("anchors.pem"), "--certificate", desk.file("other.pem"))
     refused = run("passport", "verify", desk.header(), *files)
     assert refused.code == 1
