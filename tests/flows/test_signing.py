@@ -4,14 +4,17 @@ import json
 import uuid
 from dataclasses import replace
 
+import jwt
 import pytest
 
 from sipguard.policy.settings import PolicySettings
 from sipguard.sip.date import format_date
 from sipguard.sip.message import Request
 from sipguard.stir import base64url
+from sipguard.stir.authentication import load_signer
 from sipguard.stir.generations import Generations
-from sipguard.testing.sample import CARRIER_A, FORGED, OWNED, TRUNKS, WALL, changed
+from sipguard.stir.unix_time import UnixTime
+from sipguard.testing.sample import CARRIER_A, CERTIFICATE_URL, FORGED, OWNED, TRUNKS, WALL, changed
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, refusing
 
@@ -326,6 +329,30 @@ def test_a_signer_that_fails_mid_load_costs_no_call() -> None:
     first, second = stage.requests_to(CARRIER_A, "INVITE")[:2]
     assert (len(first.values("identity")), len(second.values("identity"))) == (1, 0)
     assert stage.engine.counters["alarms", "signing"] == 1
+
+
+@pytest.mark.clause("AS-16", "RFC 8224 7.3")
+def test_a_rollover_under_load_costs_no_call() -> None:
+    """Calls are set up while the certificate changes: all answered, each verifies with the chain its own x5u names."""
+    stage = Stage()
+    renewed = stage.sample.ca.issue()
+    url = "https://certificates.example.org/renewed.pem"
+    signer = load_signer("default", renewed.chain_pem, renewed.key_pem, url, UnixTime(WALL))
+    for number in range(40):
+        if number == 20:
+            both = Generations("default", [signer, stage.sample.signer])
+            stage.engine.reconfigure(replace(stage.sample.view, signers={"default": both}))
+        stage.call(seconds=0.02, call_id=f"{number}@sample")
+    stage.network.run(3.0)
+    assert stage.pbx.codes.count(200) >= 40
+    keys = {CERTIFICATE_URL: stage.sample.signer.chain[0].public_key(), url: renewed.certificate.public_key()}
+    tokens = {call.required("identity").partition(";")[0] for call in stage.requests_to(CARRIER_A, "INVITE")}
+    used = []
+    for token in tokens:
+        address = jwt.get_unverified_header(token)["x5u"]
+        jwt.decode(token, keys[address], algorithms=["ES256"], options={"verify_iat": False})
+        used.append(address)
+    assert (used.count(CERTIFICATE_URL), used.count(url)) == (20, 20)
 
 
 # --- privacy
