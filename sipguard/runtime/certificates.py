@@ -121,4 +121,5 @@ def restore(cache: CertificateCache, disk: DiskCache, anchors: TrustAnchors, now
         url, octets, fetched, expires = stored
         current = fetched <= now < expires
         if not current or isinstance(cache.store(url, octets, expires, now, anchors), CertificateFailure):
+            cache.forget(url)  # the next call asks the repository: it may have another chain by now
             disk.remove(url)

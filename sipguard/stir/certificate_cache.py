@@ -130,6 +130,11 @@ class CertificateCache:
         """Remember until then that a URL could not be fetched, and why."""
         self._put_failure(url, CertificateFailure(Reason.CERTIFICATE_UNAVAILABLE, reason), until)
 
+    def forget(self, url: str) -> None:
+        """Know nothing about a URL any more."""
+        self._entries.pop(url, None)
+        self._failures.pop(url, None)
+
     def __len__(self) -> int:
         """How many URLs are remembered."""
         return len(self._entries.keys() | self._failures.keys())

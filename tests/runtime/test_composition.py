@@ -14,10 +14,13 @@ from sipguard.registry import Registry
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.numbers import NumberEntry
 from sipguard.registry.trunks import trunk_of
-from sipguard.runtime.composition import Node, build
+from sipguard.runtime.composition import Node, build, chains_on_disk
+from sipguard.runtime.disk_cache import Stored
 from sipguard.sip.flow import Listener
+from sipguard.stir.certificate import Credential
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
+from sipguard.testing.policy_administrator import issue_trust_list, make_administrator
 from sipguard.testing.sti_ca import DAY, Shape, StiCa
 
 NOW = UnixTime(int(time.time()))
@@ -146,6 +149,37 @@ def test_reload_with_other_anchors(tmp_path: Path) -> None:
     assert after.view.certificates is not before.view.certificates
     assert after.view.verification is not before.view.verification
     assert after.view.traffic is before.view.traffic
+
+
+@pytest.mark.clause("CRT-20")
+def test_reload_with_an_older_list_of_authorities(tmp_path: Path) -> None:
+    """The policy administrator's list goes forward only; a reload without a new one is none of its business."""
+    authority = files(tmp_path)
+    administrator = make_administrator(NOW)
+    (tmp_path / "administrator.pem").write_bytes(administrator.certificate_pem)
+    text = TEXT.replace('"anchors.pem"', '"list.jwt"\npolicy_administrator = "administrator.pem"')
+    node = None
+    for sequence, good in ((5, True), (5, True), (6, True), (5, False)):
+        token = issue_trust_list(administrator, [authority.root.certificate], sequence=sequence, expires=NOW + DAY)
+        (tmp_path / "list.jwt").write_bytes(token)
+        if good:
+            node = build(configured(tmp_path, text), node)
+            assert node.trust_sequence == sequence
+        else:
+            assert problems(tmp_path, text, node) == {
+                "stir.verify.anchors": "the trust list is older than the one in use"
+            }
+
+
+@pytest.mark.clause("VS-32")
+def test_a_new_node_has_the_certificates_of_the_old_one(tmp_path: Path) -> None:
+    """What was fetched before the restart is in the cache, as long as the anchors vouch for it."""
+    leaf = files(tmp_path).issue()
+    url = "https://certificates.example/leaf.pem"
+    chains_on_disk(configured(tmp_path)).put(Stored(url, leaf.chain_pem, NOW, UnixTime(NOW + DAY)))
+    assert isinstance(build(configured(tmp_path)).view.certificates.get(url, NOW), Credential)
+    files(tmp_path)
+    assert build(configured(tmp_path)).view.certificates.get(url, NOW) is None
 
 
 def test_reload_that_fails(tmp_path: Path) -> None:
