@@ -3,7 +3,8 @@
 Certificates between the signer's and the anchor may come in any order, with the root or without. Where an issuer is
 itself limited by a TN Authorization List, what it issues is a *delegate*: then the list served must be the path itself,
 signer first, every pair joined by key identifiers (RFC 9060 §7), and no certificate reaches further than the one
-above it. The number of signature checks is bounded, so that a bundle of look-alikes does not cost seconds.
+above it. Paths are sought from the anchors down and the number of signature checks is bounded: strangers choose what is
+in a bundle, but neither the keys that check it nor how long that takes.
 """
 
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Reason
 
 _MOST_SIGNATURE_CHECKS = 24
+_MOST_CERTIFICATES = 10  # in a path
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
@@ -42,7 +44,7 @@ class TrustAnchors:
         self._by_subject: dict[x509.Name, list[x509.Certificate]] = {}
         for certificate in certificates:
             try:
-                check_authority(certificate, below=0)
+                check_authority(certificate)
             except Fault as fault:
                 raise CertificateError(f"trust anchor {certificate.subject.rfc4514_string()}: {fault}") from None
             self._by_subject.setdefault(certificate.subject, []).append(certificate)
@@ -64,17 +66,12 @@ def find_path(chain: tuple[x509.Certificate, ...], anchors: TrustAnchors, now: U
     return _Search(chain, anchors, now).best()
 
 
-def check_authority(certificate: x509.Certificate, below: int) -> None:
-    """A certificate that issues others, with ``below`` intermediates between it and the leaf (RFC 5280 §6.1.4).
-
-    Raises Fault.
-    """
+def check_authority(certificate: x509.Certificate) -> None:
+    """A certificate that may issue others (RFC 5280 §6.1.4 (k), (n)); raises Fault."""
     check_critical(certificate)
     constraints = extension(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
         raise Fault(Reason.CERTIFICATE_UNTRUSTED, "an issuer is not an authority")
-    if constraints.path_length is not None and below > constraints.path_length:
-        raise Fault(Reason.CERTIFICATE_UNTRUSTED, "the path is longer than an authority allows")
     usage = extension(certificate, x509.KeyUsage)
     if usage is not None and not usage.key_cert_sign:
         raise Fault(Reason.CERTIFICATE_UNTRUSTED, "an issuer's key must not sign certificates")
@@ -135,7 +132,7 @@ def _keys_match(certificate: x509.Certificate, issuer: x509.Certificate) -> bool
 
 
 class _Search:
-    """Depth first through the certificates that came along, up to the anchors."""
+    """Depth first from the anchors down, so that no signature is checked but with a key that is trusted already."""
 
     def __init__(self, chain: tuple[x509.Certificate, ...], anchors: TrustAnchors, now: UnixTime) -> None:
         self._chain = chain
@@ -147,35 +144,40 @@ class _Search:
 
     def best(self) -> Path:
         """The best path; raises Fault."""
-        leaf = self._chain[0]
-        self._follow(Path((leaf,), *validity(leaf)), below=0, delegated=False)
+        for name in dict.fromkeys(certificate.issuer for certificate in self._chain):
+            for anchor in self._anchors.named(name):
+                self._descend(Path((anchor,), *validity(anchor)), _room(anchor, _MOST_CERTIFICATES), delegated=False)
         if self._best is None:
             raise self._fault
         return self._best
 
-    def _follow(self, path: Path, below: int, delegated: bool) -> None:
-        """Try every issuer of a path's last certificate, which has ``below`` intermediates under it."""
-        certificate = path.certificates[-1]
-        for anchor in self._anchors.named(certificate.issuer):
-            step = self._step(certificate, anchor, below)
-            if step is not None:
-                self._offer(_longer(path, anchor), delegated or step)
-        for issuer in self._chain[1:]:
-            if issuer.subject != certificate.issuer or issuer in path.certificates:
+    def _descend(self, path: Path, room: int, delegated: bool) -> None:
+        """Try everything a path's lowest certificate may have issued; ``room`` intermediates may follow it."""
+        issuer = path.certificates[0]
+        for certificate in self._chain:
+            if certificate.issuer != issuer.subject or certificate in path.certificates:
                 continue
-            step = self._step(certificate, issuer, below)
-            if step is not None:
-                deeper = below if issuer.issuer == issuer.subject else below + 1
-                self._follow(_longer(path, issuer), deeper, delegated or step)
+            step = self._step(certificate, issuer, room)
+            if step is None:
+                continue
+            first, last = validity(certificate)
+            longer = Path((certificate, *path.certificates), max(path.not_before, first), min(path.not_after, last))
+            if certificate is self._chain[0]:
+                self._offer(longer, delegated or step)
+            else:
+                self._descend(longer, _room(certificate, room), delegated or step)
 
-    def _step(self, certificate: x509.Certificate, issuer: x509.Certificate, below: int) -> bool | None:
-        """None when this is not the issuer; else whether it delegated."""
+    def _step(self, certificate: x509.Certificate, issuer: x509.Certificate, room: int) -> bool | None:
+        """None when one did not issue the other, or not what it must be; else whether it delegated."""
         if self._checks_left == 0 or not _keys_match(certificate, issuer):
             return None
         self._checks_left -= 1
         try:
-            check_authority(issuer, below)
             check_issued(certificate, issuer)
+            if certificate is not self._chain[0]:
+                check_authority(certificate)
+                if room == 0 and not _self_issued(certificate):
+                    raise Fault(Reason.CERTIFICATE_UNTRUSTED, "the path is longer than an authority allows")
             if not is_delegate(certificate, issuer):
                 return False
             _check_pair(certificate, issuer)
@@ -199,6 +201,13 @@ class _Search:
         return path.not_before <= self._now <= path.not_after, path.not_after
 
 
-def _longer(path: Path, issuer: x509.Certificate) -> Path:
-    first, last = validity(issuer)
-    return Path((*path.certificates, issuer), max(path.not_before, first), min(path.not_after, last))
+def _room(certificate: x509.Certificate, room: int) -> int:
+    """How many intermediates may follow an authority that had room itself (RFC 5280 §6.1.4 (l), (m))."""
+    left = room if _self_issued(certificate) else room - 1
+    constraints = extension(certificate, x509.BasicConstraints)
+    length = None if constraints is None else constraints.path_length
+    return left if length is None else min(left, length)
+
+
+def _self_issued(certificate: x509.Certificate) -> bool:
+    return certificate.issuer == certificate.subject
