@@ -360,3 +360,64 @@ def test_a_message_larger_than_the_limit_ends_the_connection(tmp_path: Path, loo
             writer.close()
 
     run(main(), loop)
+
+
+@pytest.mark.clause("TRN-17", "RFC 5626 4.4.1")
+def test_a_silent_target_is_pinged(tmp_path: Path, loop: LoopFactory) -> None:
+    """After the interval a target gets a ping; with its pong the connection stays, without it goes in ten seconds."""
+
+    async def main() -> None:
+        clock = HandClock()
+        limits = StreamLimits(ping_interval=30)
+        connected = asyncio.Event()
+        pings: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readexactly(len(message()))
+            connected.set()
+            while await reader.read(4) == b"\r\n\r\n":
+                await pings.put(writer)
+            writer.close()
+
+        async with serving(tmp_path, limits, clock) as site:
+            server = await asyncio.start_server(answer, "127.0.0.1", 0)
+            flow = Flow(0, "tcp", *server.sockets[0].getsockname())
+            site.transport.send(flow, message())
+            await connected.wait()
+            for count in (1, 2):
+                clock.now += 31
+                writer = await pings.get()
+                writer.write(b"\r\n")
+                await writer.drain()
+                writer.write(message(str(count)))
+                await site.engine.until(lambda count=count: len(site.engine.received) == count)
+            clock.now += 31
+            await pings.get()
+            clock.now += 9
+            await asyncio.sleep(1.2)
+            assert site.transport.connections == 1
+            clock.now += 2
+            await site.engine.until(lambda: flow in site.engine.lost_flows)
+            assert pings.empty()
+            server.close()
+
+    run(main(), loop)
+
+
+@pytest.mark.clause("RFC 5626 4.4.1")
+def test_peers_that_connected_are_not_pinged(tmp_path: Path, loop: LoopFactory) -> None:
+    """Keeping a connection alive is for who opened it."""
+
+    async def main() -> None:
+        clock = HandClock()
+        async with serving(tmp_path, StreamLimits(ping_interval=30), clock) as site:
+            site.engine.on_receive = lambda data, flow: [Send(flow, b"SIP/2.0 200 OK")]
+            reader, writer = await site.connect()
+            writer.write(message())
+            assert await reader.readexactly(14) == b"SIP/2.0 200 OK"
+            clock.now += 60
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 1.2)
+            writer.close()
+
+    run(main(), loop)
