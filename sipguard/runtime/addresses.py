@@ -2,7 +2,7 @@
 
 The system's resolver blocks, so each lookup has a thread of its own, a daemon one: a name server that never answers
 must not hold the process at its end. Their number is bounded; equal lookups are one; answers are kept a short while,
-"no such name" a shorter one.
+"no such name" a shorter one. When there is no room for a lookup an answer that was good before is good enough.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ _ABSENCE_KEPT = 5.0
 _CAPACITY = 1024
 _MOST_LOOKUPS = 32
 _LONGEST_NAME = 253
+NO_ROOM = "too many lookups"
 
 
 class AddressAnswer(NamedTuple):
@@ -77,13 +78,14 @@ class AddressBook:
             return flight
         flight = self._loop.create_future()
         if len(self._flights) >= _MOST_LOOKUPS:
-            flight.set_result(AddressAnswer((), "too many lookups"))
+            before, _ = self._known.get(host, (AddressAnswer(()), 0.0))
+            flight.set_result(before if before.addresses else AddressAnswer((), NO_ROOM))
             return flight
         self._flights[host] = flight
         try:
             threading.Thread(target=self._run, args=(host,), name="resolver", daemon=True).start()
         except RuntimeError:  # no more threads
-            self._land(host, AddressAnswer((), "too many lookups"))
+            self._land(host, AddressAnswer((), NO_ROOM))
         return flight
 
     def _run(self, host: str) -> None:

@@ -12,7 +12,7 @@ from sipguard.policy.need import Answer, CertificateNeed
 from sipguard.policy.view import View
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.disk_cache import DiskCache, Stored
-from sipguard.runtime.download import Downloader, host_of
+from sipguard.runtime.download import Downloader, NoRoomError, host_of
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.flights import Flights
 from sipguard.runtime.http_lifetime import lifetime
@@ -95,6 +95,8 @@ class CertificateFetcher:
                 fetched = await self._downloader.get(url, rules, LARGEST)
         except TimeoutError:
             return self._failed(url, f"no answer within {self.timeout:g} s")
+        except NoRoomError as error:
+            return Answer(False, str(error))
         except FetchError as error:
             return self._failed(url, str(error))
         view = self._view()

@@ -9,11 +9,15 @@ import ssl
 from pathlib import Path
 
 from sipguard.errors import StartupError
-from sipguard.runtime.addresses import AddressBook
+from sipguard.runtime.addresses import NO_ROOM, AddressBook
 from sipguard.runtime.https import Fetched, FetchError, get
 from sipguard.stir.x5u import Location, X5uRules, is_public, locate, problem
 
 _MOST_ADDRESSES = 3  # tried one after the other within the time limit
+
+
+class NoRoomError(FetchError):
+    """Nothing was found out about the URL: we have too much to do."""
 
 
 class Downloader:
@@ -31,6 +35,8 @@ class Downloader:
             raise FetchError(str(refusal))
         found = await self._addresses.find(location.host)
         addresses = found.addresses
+        if not addresses and found.detail == NO_ROOM:
+            raise NoRoomError(NO_ROOM)
         if location.host not in rules.allow_private_hosts:
             addresses = tuple(address for address in addresses if is_public(ipaddress.ip_address(address)))
         if not addresses:

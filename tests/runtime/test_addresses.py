@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sipguard.runtime.addresses import AddressAnswer, AddressBook, system_lookup
+from sipguard.runtime.addresses import NO_ROOM, AddressAnswer, AddressBook, system_lookup
 from sipguard.runtime.clock import Clock
 from tests.runtime.kit import run
 
@@ -153,3 +153,23 @@ def test_the_system_knows_localhost() -> None:
     found = system_lookup("localhost")
     assert {"127.0.0.1", "::1"} & set(found)
     assert len(found) == len(set(found))
+
+
+def test_without_room_an_old_answer_is_good_enough() -> None:
+    """Names that strangers choose and that never resolve take nothing from a host that was known."""
+
+    async def main() -> None:
+        names, clock = Names(), HandClock()
+        book = clock.book(names)
+        known = await book.find("a.test")
+        assert known.addresses
+        clock.now += 31
+        names.go.clear()
+        asked = [asyncio.create_task(book.find(f"{number}.test")) for number in range(32)]
+        await asyncio.sleep(0)
+        assert await book.find("a.test") == known
+        assert (await book.find("new.test")).detail == NO_ROOM
+        names.go.set()
+        await asyncio.gather(*asked)
+
+    run(main())

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sipguard.errors import StartupError
 from sipguard.policy.need import Answer, CertificateNeed
 from sipguard.policy.view import View
-from sipguard.runtime.addresses import AddressAnswer, AddressBook
+from sipguard.runtime.addresses import NO_ROOM, AddressAnswer, AddressBook
 from sipguard.runtime.certificates import CertificateFetcher, restore
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.disk_cache import DiskCache, Stored
@@ -286,6 +286,23 @@ def test_a_repository_that_hangs_delays_nobody_else(tmp_path: Path) -> None:
             assert made.fetcher.fetches == 4 + 2
             for task in asked:
                 task.cancel()
+
+    run(main())
+
+
+@pytest.mark.clause("VS-33")
+def test_without_room_for_a_lookup_nothing_is_held_against_the_url(tmp_path: Path) -> None:
+    """The failure is ours: the next call tries again."""
+
+    async def main() -> None:
+        async with bench(tmp_path) as (made, repository):
+
+            async def crowded(host: str) -> AddressAnswer:
+                return AddressAnswer((), NO_ROOM)
+
+            made.book.find = crowded  # type: ignore[method-assign]
+            assert await made.fetch(repository.url()) == Answer(False, NO_ROOM)
+            assert made.known(repository.url()) is None
 
     run(main())
 
