@@ -61,8 +61,9 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
 
 def terminate(fork: Request, call: Call, egress: Trunk) -> None:
     """Present a call from the network to a customer: our verdict in place of anybody else's (VS-25..28)."""
+    if not (call.trunk.trusted and egress.trusted):
+        strip_untrusted(fork)  # neither believed from outside the trust domain nor shown to it
     if not call.trunk.trusted:
-        strip_untrusted(fork)
         fork.remove(ASSERTED)
     unverified.strip_from_network(fork, call)
     fork.remove("p-preferred-identity")  # for the first proxy only (RFC 3325 §9.2)
@@ -81,8 +82,9 @@ def terminate(fork: Request, call: Call, egress: Trunk) -> None:
 
 def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
     """What the trust boundary takes off a response or an in-dialog request (RFC 3325 §5, RFC 5876)."""
-    if not from_trusted:
+    if not (from_trusted and to_trusted):
         strip_untrusted(message)
+    if not from_trusted:
         unverified.strip_in_dialog(message)
         message.remove(ASSERTED)
     elif not to_trusted and wants_privacy(message):

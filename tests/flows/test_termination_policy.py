@@ -1,5 +1,7 @@
 """Calls from the network: what verification finds, what the customer sees of it, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from sipguard.policy.rules import Mode
@@ -207,3 +209,14 @@ def test_calls_of_two_carriers_may_share_a_branch() -> None:
     stage.spare.start(invite(calling="12125550124", called="14155550100", source=stage.spare.endpoint))
     stage.network.run(2)
     assert stage.events.count("decision") == 2
+
+
+@pytest.mark.clause("EXT-07", "RFC 7315")
+@pytest.mark.parametrize("trusted", [False, True])
+def test_what_a_trusted_carrier_says_in_confidence_reaches_trusted_customers_only(trusted: bool) -> None:
+    """P-Charging-Vector and its like are dropped before a customer outside the trust domain."""
+    carrier = changed("carrier-a", trusted=True)
+    trunks = tuple(replace(trunk, trusted=trusted) if trunk.name == "acme-pbx" else trunk for trunk in carrier)
+    stage = Stage(trunks=trunks)
+    stage.arrives(headers=("P-Charging-Vector: icid-value=1",))
+    assert stage.pbx.requests[0].has("p-charging-vector") is trusted
