@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 _EVERY = 60.0  # seconds between two looks at what is due
 _TIMEOUT = 30.0  # seconds for one list
 MOST_SOURCES = 256
+_AT_ONCE = 8
 _MOST_ISSUERS = 16  # authorities whose certificates name one source
 _FIRST_PAUSE, _LONGEST_PAUSE = 60, 3600
 _LONGEST_KEPT = 24 * 3600  # a list is asked for at least this often, whatever its nextUpdate
@@ -80,13 +81,14 @@ class RevocationKeeper:
                 continue
 
     async def refresh(self) -> None:
-        """Ask for every list that is due, one after the other."""
+        """Ask for every list that is due, a few at a time: one that hangs must not keep the others waiting for long."""
         register = self._view().certificates.revocations
         if register is not self._register:
             self._begin(register)
-        for source in list(self._sources):
-            if self._sources[source].due <= self._clock.unix_time():
-                await self._update(register, source)
+        now = self._clock.unix_time()
+        due = [source for source, wanted in self._sources.items() if wanted.due <= now]
+        for first in range(0, len(due), _AT_ONCE):
+            await asyncio.gather(*(self._update(register, source) for source in due[first : first + _AT_ONCE]))
 
     def _begin(self, register: RevocationRegister) -> None:
         """A register that is new to us: it knows nothing of what is wanted."""
@@ -112,7 +114,7 @@ class RevocationKeeper:
         return news
 
     async def _update(self, register: RevocationRegister, source: str) -> None:
-        wanted = self._sources[source]
+        wanted = self._sources.get(source, _Source())
         now = self._clock.unix_time()
         if register.find(source) is None:
             await self._restore(register, source, wanted)

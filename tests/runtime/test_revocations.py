@@ -142,6 +142,27 @@ def test_an_attempt_in_vain_is_repeated_with_growing_pauses(tmp_path: Path) -> N
     run(main())
 
 
+@pytest.mark.clause("CRT-19")
+def test_a_list_that_hangs_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """Lists are asked for side by side."""
+
+    async def hang(_path: str, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3600)
+
+    async def main() -> None:
+        async with bench(tmp_path) as made:
+            revoked = made.leaf("/good")
+            made.repository.pages.update({"/hangs": hang, "/good": response(pa_list(revoked))})
+            made.store(made.leaf("/hangs"), f"{URL}/hangs")
+            made.store(revoked)
+            refreshing = asyncio.create_task(made.keeper.refresh())
+            while made.good():
+                await asyncio.sleep(0.001)
+            refreshing.cancel()
+
+    run(main())
+
+
 @pytest.mark.clause("CRT-18", "CRT-19")
 @pytest.mark.parametrize("page", [b"<html>", b"", issue_list(make_administrator(NOW), [Revoked(1)], NOW)])
 def test_a_list_that_must_not_be_used_changes_nothing(tmp_path: Path, page: bytes) -> None:
