@@ -1,5 +1,6 @@
 """``sipguard trunk``: SIP neighbours, those of the configuration file and those of the registry."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, JsonOption, noun, open_registry
 from sipguard.cli.output import done, show
 from sipguard.config import TrunkSection, load
+from sipguard.config.section import SYSTEM_AUTHORITIES
 from sipguard.policy.directory import OnMismatch, Side, TrafficClass
 from sipguard.registry import Registry
 from sipguard.registry.trunks import trunk_of
@@ -44,6 +46,12 @@ def add(
     ] = None,
     certificate: Annotated[str, typer.Option(help="The certificate its calls are signed with.")] = "default",
     gateway: Annotated[bool, typer.Option("--gateway", help="It brings calls of others, signed C if at all.")] = False,
+    tls_name: Annotated[
+        list[str] | None, typer.Option(help="A name in its certificate, by which its TLS connections are known.")
+    ] = None,
+    tls_ca: Annotated[
+        str | None, typer.Option(help="File of the authorities of its TLS targets, or system.", metavar="FILE")
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -52,7 +60,8 @@ def add(
         "name": name, "side": side, "account": account, "sources": source, "targets": target, "classes": traffic_class,
         "trusted": trusted or None, "on_mismatch": on_mismatch, "default_number": default_number, "country": country,
         "on_failure": on_failure, "on_unavailable": on_unavailable, "require_identity": require_identity,
-        "certificate": certificate, "gateway": gateway or None,
+        "certificate": certificate, "gateway": gateway or None, "tls_names": tls_name,
+        "tls_ca": _absolute(tls_ca),
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
     open_registry(config).trunks.add(trunk)
@@ -79,3 +88,10 @@ def _record(trunk: TrunkSection, kept_in: str) -> dict[str, object]:
     record = trunk.model_dump(mode="json")
     record["classes"] = sorted(record["classes"])
     return record | {"kept_in": kept_in}
+
+
+def _absolute(authorities: str | None) -> str | None:
+    """The registry is read from any directory."""
+    if authorities is None or authorities == SYSTEM_AUTHORITIES:
+        return authorities
+    return str(Path(authorities).absolute())

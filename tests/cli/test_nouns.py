@@ -75,6 +75,16 @@ def test_trunks(shell: Shell) -> None:
     assert shell.run("trunk", "remove", "branch").code == 0
 
 
+def test_a_tls_trunk(shell: Shell, tmp_path: Path) -> None:
+    """Its names and authorities are kept, a file by its whole path; without a TLS listener the check says so."""
+    ca = str(tmp_path / "ca.pem")
+    shell.run("trunk", "add", "secure", "--side", "network", "--target", "sips:sip.example",
+              "--tls-name", "SIP.example", "--tls-ca", ca)  # fmt: skip
+    (kept,) = [trunk for trunk in shell.data("trunk", "list") if trunk["name"] == "secure"]
+    assert (kept["tls_names"], kept["tls_ca"]) == (["sip.example"], ca)
+    assert "no tls listener can send" in shell.run("check").err
+
+
 def test_emergency(shell: Shell, tmp_path: Path) -> None:
     """Registrations are added, listed, imported and ended."""
     shell.run("emergency", "add", "4155550100", "--account", "acme", "--location", "1 Main St")
