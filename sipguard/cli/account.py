@@ -31,6 +31,10 @@ Emergency = Annotated[
     str | None,
     typer.Option(help="An emergency call from an unregistered number: reject, route, or none (as the policy says)."),
 ]
+Certificate = Annotated[
+    str | None,
+    typer.Option(help="The signing certificate of its calls, as the configuration names it, or none (the trunk's)."),
+]
 State = Annotated[AccountState | None, typer.Option(help="The account's state.")]
 
 
@@ -41,6 +45,7 @@ def add(
     parent: Parent = None,
     attest_cap: Cap = None,
     emergency_unprovisioned: Emergency = None,
+    certificate: Certificate = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -48,7 +53,7 @@ def add(
     with checked():
         entry = AccountEntry(
             account_name(name), kind, parent, attest_cap=_cap(attest_cap),
-            emergency_unprovisioned=_emergency(emergency_unprovisioned),
+            emergency_unprovisioned=_emergency(emergency_unprovisioned), certificate=_certificate(certificate),
         )  # fmt: skip
     open_registry(config).accounts.add(entry)
     done(f"account {name} added", entry._asdict(), as_json)
@@ -61,6 +66,7 @@ def change(
     parent: Parent = None,
     attest_cap: Cap = None,
     emergency_unprovisioned: Emergency = None,
+    certificate: Certificate = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -75,6 +81,8 @@ def change(
             values["attest_cap"] = _cap(attest_cap)
         if emergency_unprovisioned is not None:
             values["emergency_unprovisioned"] = _emergency(emergency_unprovisioned)
+        if certificate is not None:
+            values["certificate"] = _certificate(certificate)
         if not values:
             raise ValueError("name at least one thing to change")
     open_registry(config).accounts.change(name, **values)
@@ -119,7 +127,7 @@ def import_csv(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Import accounts: column name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned."""
+    """Import accounts: name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned, certificate."""
     import_file(open_registry(config), AccountsFormat(), file, validate_only=validate_only, as_json=as_json)
 
 
@@ -138,6 +146,10 @@ def _cap(text: str | None) -> str | None:
 
 def _emergency(text: str | None) -> str | None:
     return None if text is None else _none(choice("emergency-unprovisioned", text, ("reject", "route", "none")))
+
+
+def _certificate(text: str | None) -> str | None:
+    return None if text is None else _none(text)
 
 
 def _none(text: str) -> str | None:

@@ -70,11 +70,14 @@ class Account:
     path: tuple[str, ...] = ()
     attest_cap: str | None = None  # "B" or "C": never attest higher
     emergency_unprovisioned: str | None = None  # overrides the policy's setting: reject | route
+    certificate: str | None = None  # name of the signing certificate; None: the trunk's
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """One next hop of a trunk: where requests go and over what.
+
+    Targets of one ``priority`` share the calls by ``weight``; those without come last, in turn. ``uri`` is as written.
 
     Of a name, ``transport`` and ``port`` may be None: its DNS records say (RFC 3263 §4). ``place`` is where to send to,
     or what to ask first.
@@ -85,6 +88,8 @@ class Target:
     host: str  # name or address, IPv6 without brackets
     port: int | None
     names: tuple[str, ...] = ()  # over TLS to an address: the identities of which its certificate must carry one
+    priority: int | None = None
+    weight: int = 1
     place: Server | TargetNeed = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +120,7 @@ class Trunk:
     on_unavailable: str | None = None  # tag | reject; None: as the policy says
     require_identity: bool | None = None  # reject unsigned calls with 428; None: as the policy says
     certificate: str = "default"  # name of the signing certificate
+    probe: bool = True  # its targets are sent OPTIONS if anybody's are
     udp_only: bool = False  # large requests leave over UDP all the same
     gateway: bool = False  # brings calls of others: what arrives unsigned is signed C, what is signed stays as it is
     tls_names: tuple[str, ...] = ()  # in lower case; it is known by a certificate with one of these, and only by that

@@ -24,6 +24,7 @@ class AccountEntry(NamedTuple):
     state: AccountState = AccountState.ACTIVE
     attest_cap: str | None = None
     emergency_unprovisioned: str | None = None
+    certificate: str | None = None
 
 
 class Accounts:
@@ -76,14 +77,10 @@ class Accounts:
 def read_accounts(connection: Session | Connection) -> list[AccountEntry]:
     """All accounts, by name."""
     table = AccountRow.__table__.c
-    rows = connection.execute(
-        select(
-            table.name, table.kind, table.parent, table.state, table.attest_cap, table.emergency_unprovisioned
-        ).order_by(table.name)
-    )
+    rows = connection.execute(select(*(table[field] for field in AccountEntry._fields)).order_by(table.name))
     return [
-        AccountEntry(name, AccountKind(kind), parent, AccountState(state), cap, emergency)
-        for name, kind, parent, state, cap, emergency in rows
+        AccountEntry(name, AccountKind(kind), parent, AccountState(state), *rest)
+        for name, kind, parent, state, *rest in rows
     ]
 
 

@@ -19,10 +19,10 @@ from sipguard.registry.values import account_name, canonical_number, canonical_p
 
 
 class AccountsFormat(Format[AccountEntry]):
-    """``name,kind,parent,state,attest_cap,emergency_unprovisioned``; parents may stand below their children."""
+    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate``; parents may stand below children."""
 
     noun = "account"
-    columns = Columns(("name",), ("kind", "parent", "state", "attest_cap", "emergency_unprovisioned"))
+    columns = Columns(("name",), ("kind", "parent", "state", "attest_cap", "emergency_unprovisioned", "certificate"))
 
     def entry(self, values: dict[str, str]) -> AccountEntry:
         """The account of one row. Raises ValueError."""
@@ -33,6 +33,7 @@ class AccountsFormat(Format[AccountEntry]):
             AccountState(choice("state", values["state"] or "active", tuple(AccountState))),
             choice("attest_cap", values["attest_cap"], ("", "B", "C")) or None,
             choice("emergency_unprovisioned", values["emergency_unprovisioned"], ("", "reject", "route")) or None,
+            values["certificate"] or None,
         )
 
     def problems(self, session: Session, entries: Sequence[Numbered[AccountEntry]]) -> Iterator[RowProblem]:

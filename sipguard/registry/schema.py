@@ -35,6 +35,7 @@ class AccountRow(Table):
     state: Mapped[str] = mapped_column(String(16), default=AccountState.ACTIVE.value)
     attest_cap: Mapped[str | None] = mapped_column(String(1))
     emergency_unprovisioned: Mapped[str | None] = mapped_column(String(16))
+    certificate: Mapped[str | None] = mapped_column(String(64))
 
 
 class NumberRow(Table):

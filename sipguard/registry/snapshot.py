@@ -1,7 +1,7 @@
 """The registry as the hot path sees it: one read of everything, frozen into a ``Directory``.
 
 What holds for an account also holds for everything below it: the strictest state and the lowest attestation cap on
-the path win, the nearest emergency setting wins.
+the path win; of the emergency settings and the signing certificates the nearest wins.
 """
 
 from collections.abc import Iterable
@@ -54,11 +54,12 @@ def _patterns(connection: Connection) -> dict[str, ListEntry]:
 
 def effective(path: list[AccountEntry]) -> Account:
     """The account at the end of a path, with what the accounts above it impose."""
-    nearest = (entry.emergency_unprovisioned for entry in reversed(path))
+    upwards = list(reversed(path))
     return Account(
         name=path[-1].name,
         state=max((entry.state for entry in path), key=_SEVERITY.__getitem__),
         path=tuple(entry.name for entry in path),
         attest_cap=max((entry.attest_cap for entry in path if entry.attest_cap), default=None),  # "C" is below "B"
-        emergency_unprovisioned=next(filter(None, nearest), None),
+        emergency_unprovisioned=next(filter(None, (entry.emergency_unprovisioned for entry in upwards)), None),
+        certificate=next(filter(None, (entry.certificate for entry in upwards)), None),
     )

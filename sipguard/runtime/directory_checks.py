@@ -38,6 +38,10 @@ def directory_problems(
                 yield Problem(f"{key}.targets", f'no {target.transport} listener can send to "{target.uri}"')
             if target.transport == "tls" and trunk.tls_ca is None and configuration.tls.ca is None:
                 yield Problem(f"{key}.tls_ca", "or tls.ca is required by a TLS target: whose certificates are believed")
+    for account in directory.accounts.values():
+        if account.certificate is not None:
+            key = f"registry.accounts.{account.name}"
+            yield from certificate_problem(key, account.certificate, configuration.stir.sign.certificates)
     yield from overlapping(directory.trunks.values())
     yield from claimed_names((f"trunk.{trunk.name}", trunk.tls_names) for trunk in directory.trunks.values())
     for name in number_trunks:

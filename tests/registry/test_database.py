@@ -112,3 +112,13 @@ def test_opened_by_two_processes_at_once(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "registry.db") as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest(),)]
     connection.close()
+
+
+def test_a_registry_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What an older version stored is kept, and has no certificate of its own."""
+    empty(tmp_path).accounts.add(AccountEntry("acme"))
+    with sqlite3.connect(tmp_path / "registry.db") as connection:
+        connection.execute("ALTER TABLE accounts DROP COLUMN certificate")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    assert empty(tmp_path).accounts.list() == [AccountEntry("acme")]

@@ -44,6 +44,17 @@ def test_inherited_settings(tmp_path: Path) -> None:
     assert registry.directory().accounts["reseller"].emergency_unprovisioned == "reject"
 
 
+@pytest.mark.clause("BLK-12")
+def test_the_nearest_signing_certificate(tmp_path: Path) -> None:
+    """An account is signed with its own certificate, else with that of the nearest account above it that has one."""
+    registry = acme(tmp_path)
+    registry.accounts.change("reseller", certificate="reseller-2026")
+    assert registry.directory().accounts["acme/sales"].certificate == "reseller-2026"
+    registry.accounts.change("acme", certificate="acme-2026")
+    assert registry.directory().accounts["acme/sales"].certificate == "acme-2026"
+    assert registry.directory().accounts["reseller"].certificate == "reseller-2026"
+
+
 def test_rights(tmp_path: Path) -> None:
     """A right is found by number and account, with its kind; an expired one is none."""
     registry = acme(tmp_path)

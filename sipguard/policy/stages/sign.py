@@ -47,7 +47,8 @@ def examine(call: Call, view: View) -> Signed | Unsigned | Refusal | None:
 def _sign(
     call: Call, view: View, attested: Attested, identity: CallerIdentity, dest: TN, issued: _Issued
 ) -> Signed | Unsigned | Refusal:
-    generations = view.signers.get(call.trunk.certificate) or view.signers.get("default")
+    own = call.account.certificate if call.account is not None else None
+    generations = view.signers.get(own or call.trunk.certificate) or view.signers.get("default")
     if generations is None:
         return _outage(view, "no signing certificate")
     level = "" if attested.level is None else attested.level.value

@@ -185,3 +185,16 @@ def test_a_number_that_the_certificate_does_not_list_is_not_signed_for():
     assert asked == []
     signer.numbers = (OWNED,)
     assert isinstance(signed(signer=signer)[0], Signed)
+
+
+@pytest.mark.clause("BLK-12", "47 CFR 64.6301")
+def test_an_account_is_signed_with_its_own_certificate():
+    """The account's certificate goes before the trunk's (the third-party signing rule)."""
+    own, node = FakeSigner(), FakeSigner()
+    call = attested_call()
+    call.account = replace(call.account, certificate="acme-2026")
+    view = replace(
+        view_of(), signers={"acme-2026": Generations("acme-2026", [own]), "default": Generations("default", [node])}
+    )
+    assert isinstance(examine(call, view), Signed)
+    assert (len(own.signed), len(node.signed)) == (1, 0)
