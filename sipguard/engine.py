@@ -113,6 +113,11 @@ class Engine:
         return len(self._station.needs)
 
     @property
+    def targets_up(self) -> dict[tuple[str, str], bool]:
+        """By trunk and target URI: whether the target counts as up."""
+        return self._core.prober.targets_up()
+
+    @property
     def counters(self) -> dict[tuple[str, ...], int]:
         """What happened so far, by label tuple: ("calls", direction, verdict, rule, code) and others."""
         return self._station.counters
@@ -170,6 +175,7 @@ class Engine:
         if not self._sweeping:
             self._sweeping = True
             self._station.timers.start(now + SWEEP_INTERVAL, self, 0)
+            self._core.prober.start(now)
         outputs = self._station.outputs
         self._station.outputs = []
         return outputs

@@ -80,7 +80,8 @@ def parse_source(text: str) -> str:
 def parse_target(text: str) -> Target:
     """Read a next hop, ``sip:host:port;transport=udp`` or ``sips:host``. Raises ValueError.
 
-    What the URI leaves open is UDP and 5060 of an address, TLS and 5061 with sips, and for DNS to say of a name.
+    What the URI leaves open is UDP and 5060 of an address, TLS and 5061 with sips, and for DNS to say of a name. Its
+    parameters ``priority`` and ``weight`` are ours.
     """
     try:
         uri = parse_uri(text)
@@ -95,4 +96,18 @@ def parse_target(text: str) -> Target:
     if not (literal or is_host_name(uri.address_host)):
         raise ValueError(f'"{uri.address_host}" is not an IP address or host name')
     port = uri.port or (default_port(transport) if literal else None)
-    return Target(uri=text, transport=transport, host=uri.address_host, port=port)
+    priority, weight = _share(uri, "priority", 0), _share(uri, "weight", 1)
+    if weight is not None and priority is None:
+        raise ValueError(f'"{text}" has a weight but no priority; targets of one priority share the calls by weight')
+    weight = 1 if weight is None else weight
+    return Target(text, transport, uri.address_host, port, priority=priority, weight=weight)
+
+
+def _share(uri: SipUri, name: str, least: int) -> int | None:
+    """A number that we read from a target's URI parameter."""
+    if name not in uri.parameters:
+        return None
+    value = uri.parameters[name] or ""
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not least <= int(value) <= 65535:
+        raise ValueError(f'the {name} of "{uri.text}" is not a number from {least} to 65535')
+    return int(value)

@@ -269,6 +269,15 @@ class LimitsSection(Section):
     pong_timeout: float = Field(default=10.0, gt=0, le=300)
 
 
+class HealthSection(Section):
+    """``[health]``: when a target counts as down, and whether it is asked."""
+
+    probe_interval: float = Field(default=0.0, ge=0, le=3600)
+    down_after: int = Field(default=3, ge=1, le=100)
+    up_after: int = Field(default=2, ge=1, le=100)
+    retry_after: float = Field(default=30.0, ge=1, le=3600)
+
+
 class AdminSection(Section):
     """``[admin]``: the health and metrics listener."""
 
@@ -302,6 +311,7 @@ class Configuration(Section):
     timers: TimersSection = TimersSection()
     limits: LimitsSection = LimitsSection()
     dns: DnsSection = DnsSection()
+    health: HealthSection = HealthSection()
     admin: AdminSection = AdminSection()
     log: LogSection = LogSection()
     drain_timeout: float = Field(default=30.0, ge=0, le=3600)

@@ -1,7 +1,7 @@
 """A trunk as the operator writes it, in the configuration file or (same rules) in the registry."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -59,6 +59,7 @@ class TrunkSection(Section):
     certificate: str = DEFAULT_CERTIFICATE
     gateway: bool = False
     udp_only: bool = False
+    probe: bool = True
     tls_names: tuple[DomainName, ...] = ()
     tls_ca: Authorities | None = None
 
@@ -82,7 +83,7 @@ class TrunkSection(Section):
             side=self.side,
             account=self.account,
             sources=self.sources,
-            targets=tuple(self._identified(parse_target(uri)) for uri in self.targets),
+            targets=_by_priority(self._identified(parse_target(uri)) for uri in self.targets),
             classes=self.classes,
             trusted=self.trusted,
             on_mismatch=self.on_mismatch,
@@ -94,6 +95,7 @@ class TrunkSection(Section):
             certificate=self.certificate,
             gateway=self.gateway,
             udp_only=self.udp_only,
+            probe=self.probe,
             tls_names=self.tls_names,
             tls_ca=self.tls_ca,
         )
@@ -101,6 +103,12 @@ class TrunkSection(Section):
     def _identified(self, target: Target) -> Target:
         """Over TLS, who must be there: the host of the URI (RFC 5922 §7.3); at a mere address, who the trunk says."""
         return replace(target, names=self.tls_names) if _nameless(target) else target
+
+
+def _by_priority(targets: Iterable[Target]) -> tuple[Target, ...]:
+    """The lowest number first; those without one last, in turn."""
+    last = 65_536
+    return tuple(sorted(targets, key=lambda target: last if target.priority is None else target.priority))
 
 
 def _targets(values: object) -> Iterator[Target]:

@@ -4,6 +4,7 @@ from sipguard.policy.view import View
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.in_dialog import InDialog
+from sipguard.proxy.prober import Probe, Prober
 from sipguard.proxy.screening import Screening
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random, Station
@@ -27,6 +28,7 @@ class Core:
         call_log = CallLog(self.station)
         self._delivery = Delivery(self.station, call_log)
         self._screening = Screening(self.station, self._delivery)
+        self.prober = Prober(self.station)
         self._in_dialog = InDialog(self.station, self._delivery, call_log)
 
     def request(self, transaction: ServerTransaction, now: float) -> None:
@@ -84,6 +86,9 @@ class Core:
 
     def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response the state machine lets through; a final one always reaches the caller."""
+        if isinstance(transaction.owner, Probe):
+            self.prober.response(transaction.owner, response, now)
+            return
         try:
             self._delivery.response(transaction, response, now)
         except Exception as error:
@@ -92,11 +97,17 @@ class Core:
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
         """No final response in time."""
-        self._delivery.timed_out(transaction, now)
+        if isinstance(transaction.owner, Probe):
+            self.prober.unanswered(transaction.owner, now, "no answer to OPTIONS")
+        else:
+            self._delivery.timed_out(transaction, now)
 
     def unreachable(self, transaction: ClientTransaction, now: float) -> None:
         """The request can't be delivered on its flow."""
-        self._delivery.unreachable(transaction, now)
+        if isinstance(transaction.owner, Probe):
+            self.prober.unanswered(transaction.owner, now, "unreachable")
+        else:
+            self._delivery.unreachable(transaction, now)
 
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         """The server transaction has ended; so has whatever waited for it."""

@@ -4,6 +4,8 @@ Serial failover (RFC 3263 §4.3): a target that times out, refuses the connectio
 on a new branch; a 6xx or a caller that gave up ends it. Responses follow RFC 3261 §16.7.
 """
 
+import re
+
 from sipguard.errors import MalformedValue
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.proxy import presentation, stir_reasons
@@ -21,6 +23,8 @@ from sipguard.sip.response import build_response
 from sipguard.sip.status import reason_phrase
 from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.server import ServerTransaction
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class Delivery:
@@ -63,11 +67,7 @@ class Delivery:
         if call is None:
             return
         if call.routed is not None:  # None when the rule that found no route is not switched on
-            context.attempts = [
-                Attempt((trunk, target), target.place, target.names)
-                for trunk in call.routed.trunks
-                for target in trunk.targets
-            ]
+            context.attempts = self._station.dispatch.attempts(call.routed.trunks, now)
             if is_sips(call.request.uri) and call.emergency is None:
                 self._only_over_tls(context)
         if call.request.method == "INVITE":
@@ -108,9 +108,10 @@ class Delivery:
         servers = answer.servers if isinstance(answer, TargetAnswer) else ()
         route = context.attempts[context.next_attempt - 1].route
         names = identity_of(need) if isinstance(need, TargetNeed) else ()
-        context.attempts[context.next_attempt : context.next_attempt] = [
-            Attempt(route, server, names) for server in servers
-        ]
+        found = [Attempt(route, server, names) for server in servers]
+        well, sick = self._station.dispatch.sorted_out(found, now)
+        context.attempts[context.next_attempt : context.next_attempt] = well
+        context.attempts += sick
         if not servers and isinstance(need, TargetNeed):
             self._station.log(WARNING, "target.unresolved", target=need.host, detail=answer.detail)
         self._next_attempt(context, now)
@@ -155,6 +156,8 @@ class Delivery:
         if context.switched:
             context.switched = False
             self._station.streams.took(client.flow.host, client.flow.port)
+        if code >= 200 and (self._station.health.troubled or code == 503):
+            self._judge(context, client, response, now)
         if code == 100:
             return
         upstream = response.fork()
@@ -205,11 +208,37 @@ class Delivery:
         if tag is not None:
             self._station.calls.learn(active, tag)
 
+    def _judge(self, context: ResponseContext, client: ClientTransaction, response: Response, now: float) -> None:
+        """What an answer says about the server: that it is well, or when it wants to be asked again."""
+        server = self._configured_server(context, client)
+        if server is None:
+            return
+        if response.code != 503:
+            self._station.health.answered(server, now)
+            return
+        seconds = _SECONDS.match(response.value("retry-after") or "")
+        if seconds is not None:
+            self._station.health.hold(server, float(seconds[0]), now)
+
+    def _blame(self, context: ResponseContext, client: ClientTransaction, detail: str, now: float) -> None:
+        """The server did not answer."""
+        server = self._configured_server(context, client)
+        if server is not None and not context.cancelled:
+            self._station.health.failed(server, now, detail)
+
+    def _configured_server(self, context: ResponseContext, client: ClientTransaction) -> Server | None:
+        """The server being tried, when it is a trunk's; who is behind a route set is judged by nobody."""
+        if context.done or client is not context.client:
+            return None
+        attempt = context.attempts[context.next_attempt - 1]
+        return attempt.place if attempt.route is not None and isinstance(attempt.place, Server) else None
+
     def timed_out(self, client: ClientTransaction, now: float) -> None:
         """No final response in time counts as 408 (RFC 3261 §16.8); for a non-INVITE request silence is the answer."""
         context: ResponseContext = client.owner
         if context.done or client is not context.client:
             return
+        self._blame(context, client, "no answer", now)
         if client.method == "INVITE":
             self._failed_here(context, 487 if context.cancelled and not context.expired else 408, now)
         elif context.next_attempt < len(context.attempts):
@@ -227,6 +256,7 @@ class Delivery:
             context.next_attempt -= 1
             self._next_attempt(context, now)
         else:
+            self._blame(context, client, "unreachable", now)
             self._failed_here(context, 503, now)
 
     def timer_c(self, context: ResponseContext, now: float) -> None:

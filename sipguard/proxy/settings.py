@@ -19,5 +19,9 @@ class ProxySettings:
     ledger_on_failure: str = "hold"
     record_route_secret: bytes = b""
     max_datagram: int = 1300  # RFC 3261 §18.1.1
+    probe_interval: float = 0.0  # seconds between two OPTIONS to a target; 0: none
+    down_after: int = 3  # failures in a row
+    up_after: int = 2  # answers in a row
+    retry_after: float = 30.0  # until a call tries a target that is down at its own place
     max_call_duration: float = 6 * 3600.0  # a call without re-INVITE or UPDATE for so long lost its BYE
     timers: TimerSettings = field(default_factory=TimerSettings)

@@ -6,6 +6,8 @@ from sipguard.policy.need import Need, Server, TargetNeed
 from sipguard.policy.record import Recorder
 from sipguard.policy.view import View
 from sipguard.proxy.active_calls import ActiveCalls
+from sipguard.proxy.dispatch import Dispatch
+from sipguard.proxy.health import Health
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.proxy.need_desk import NeedDesk
 from sipguard.proxy.output import Ask, Event, Log, Output
@@ -43,6 +45,8 @@ class Station:
         self.needs = NeedDesk(self.timers, self.ask)
         self.calls = ActiveCalls(settings.record_route_secret)
         self.streams = StreamMemory()
+        self.health = Health(settings, self.log)
+        self.dispatch = Dispatch(self.health)
         self.recorder = Recorder(settings.node)
         self.counters: dict[tuple[str, ...], int] = {}
         self.pending = 0

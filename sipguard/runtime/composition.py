@@ -239,13 +239,17 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
 
 def proxy_settings(configuration: Configuration, record_route_secret: bytes) -> ProxySettings:
     """The proxy core's settings."""
-    timers = configuration.timers
+    timers, health = configuration.timers, configuration.health
     return ProxySettings(
         node=configuration.node.name,
         need_timeout=max(configuration.stir.verify.fetch_timeout, configuration.dns.timeout) + _ANSWER_MARGIN,
         ledger_on_failure=configuration.ledger.on_failure,
         record_route_secret=record_route_secret,
         max_datagram=configuration.limits.max_datagram,
+        probe_interval=health.probe_interval,
+        down_after=health.down_after,
+        up_after=health.up_after,
+        retry_after=health.retry_after,
         timers=TimerSettings(t1=timers.t1, t2=timers.t2, t4=timers.t4, timer_c=timers.timer_c),
     )
 

@@ -59,6 +59,10 @@ class Driver:
         self._closed = False
         journal.completed = self._committed
 
+    def start(self) -> None:
+        """Let the engine begin what it does by the clock alone."""
+        self._tick()
+
     def receive(self, data: bytes, flow: Flow) -> None:
         """One datagram or one framed message. Follow the last of a batch with ``settle``."""
         now = self._clock.monotonic()

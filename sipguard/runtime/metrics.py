@@ -93,6 +93,10 @@ def _counters(vitals: Vitals) -> Iterator[Family]:
 
 
 def _gauges(vitals: Vitals) -> Iterator[Family]:
+    targets = GaugeMetricFamily("sipguard_target_up", "1 while a target counts as up.", labels=("trunk", "target"))
+    for labels, up in vitals.targets_up.items():
+        targets.add_metric(labels, float(up))
+    yield targets
     for name, text, number in (
         ("sipguard_open_transactions", "Transactions that have not ended.", vitals.open_transactions),
         ("sipguard_active_calls", "Calls between INVITE and BYE.", vitals.active_calls),

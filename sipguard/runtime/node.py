@@ -91,6 +91,7 @@ class RunningNode:
         for stream in self._streams:
             await stream.start()
         self._watchdog.start()
+        self._driver.start()
         loop = asyncio.get_running_loop()
         self._keepers = [loop.create_task(self._fetcher.keep()), loop.create_task(self._revocations.keep())]
         if self._contexts.files:
@@ -153,6 +154,7 @@ class RunningNode:
             receive_seconds=self._driver.receive_seconds,
             ledger_seconds=journal.seconds,
             lag_seconds=self._watchdog.seconds,
+            targets_up=engine.targets_up,
             signing_until={name: generations.not_after for name, generations in self.node.view.signers.items()},
         )
 

@@ -42,6 +42,7 @@ class Vitals:
     receive_seconds: Histogram
     ledger_seconds: Histogram
     lag_seconds: Histogram
+    targets_up: Mapping[tuple[str, str], bool] = field(default_factory=dict)  # by trunk and target URI
     signing_until: Mapping[str, int] = field(default_factory=dict)  # when the last certificate of a name expires
 
     @property

@@ -91,3 +91,18 @@ def test_no_targets(text: str, why: str) -> None:
     """What cannot be a next hop is refused, and the sentence says why."""
     with pytest.raises(ValueError, match=why):
         parse_target(text)
+
+
+def test_the_share_of_a_target() -> None:
+    """Priority and weight are parameters of its URI; a weight alone says nothing."""
+    shared = parse_target("sip:192.0.2.20;priority=1;weight=3")
+    assert (shared.priority, shared.weight) == (1, 3)
+    assert parse_target("sip:192.0.2.20;priority=0").weight == 1
+    assert parse_target("sip:192.0.2.20").priority is None
+
+
+@pytest.mark.parametrize("parameters", ["weight=3", "priority=x", "priority", "priority=1;weight=0", "priority=70000"])
+def test_no_share(parameters: str) -> None:
+    """What is no number in its range, or a weight among none, is refused."""
+    with pytest.raises(ValueError, match=r"priority|weight"):
+        parse_target(f"sip:192.0.2.20;{parameters}")

@@ -182,13 +182,13 @@ class LiveNode:
 
     def invite(self, call_id: str, calling: str = NUMBER) -> bytes:
         """The customer calls; what was sent."""
-        return self._call(self.customer, call_id, calling, "+14155550199")
+        return self.call(self.customer, call_id, calling, "+14155550199")
 
     def arrive(self, call_id: str, *rows: str) -> bytes:
         """A call to the customer's number arrives from the carrier, with more header rows; what was sent."""
-        return self._call(self.carrier, call_id, "+12125550123", NUMBER, *rows)
+        return self.call(self.carrier, call_id, "+12125550123", NUMBER, *rows)
 
-    def _call(self, caller: Neighbour, call_id: str, calling: str, called: str, *more: str) -> bytes:
+    def call(self, caller: Neighbour, call_id: str, calling: str, called: str, *more: str) -> bytes:
         rows = (
             f"INVITE sip:{called}@127.0.0.1:{self.port} SIP/2.0",
             f"Via: SIP/2.0/UDP {caller.host}:{caller.port};branch=z9hG4bK{call_id};rport",

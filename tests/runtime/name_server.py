@@ -1,6 +1,9 @@
 """A name server on loopback: a real one, of a few lines, with a zone a test writes down."""
 
 import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
 from typing import cast
 
 import dns.flags
@@ -71,3 +74,20 @@ class NameServer(asyncio.DatagramProtocol):
                 dns.rrset.from_text_list(dns.name.from_text("test."), self.absence, "IN", "SOA", [authority[4]])
             )
         self._transport.sendto(response.to_wire(), address)
+
+
+@contextlib.contextmanager
+def name_server() -> Iterator[NameServer]:
+    """A name server in a thread of its own, for tests of other processes."""
+    loop = asyncio.new_event_loop()
+    server = NameServer()
+    loop.run_until_complete(server.start())
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

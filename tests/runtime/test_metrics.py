@@ -58,3 +58,12 @@ def test_no_label_can_hold_a_telephone_number() -> None:
     text = generate_latest(build_registry(sample_vitals)).decode()
     names = set(re.findall(r"[{,]([a-z_]+)=", text))
     assert names <= {"direction", "verdict", "rule", "code", "alarm", "transport", "event", "le"}
+
+
+def test_targets_by_trunk() -> None:
+    """Whether a target counts as up, by the names the operator gave."""
+    uri = "sip:192.0.2.2:5060"
+    up = {("carrier-a", uri): False, ("carrier-b", uri): True}
+    found = values(generate_latest(build_registry(lambda: sample_vitals(targets_up=up))).decode())
+    assert found["sipguard_target_up", frozenset({("trunk", "carrier-a"), ("target", uri)})] == 0
+    assert found["sipguard_target_up", frozenset({("trunk", "carrier-b"), ("target", uri)})] == 1
