@@ -49,7 +49,8 @@ check: $(INSTALLED) sip
 
 bench: $(INSTALLED)
 	$(call debian,$(BENCH_PACKAGES))
-	$(PYTHON) -m bench.against_kamailio
+	$(PYTHON) -m bench.against_kamailio --mode sign
+	$(PYTHON) -m bench.against_kamailio --mode verify
 
 certs: $(INSTALLED)
 	$(PYTHON) certs/make.py certs/test
@@ -58,6 +59,7 @@ docs: $(INSTALLED)
 	$(PYTHON) -m sipguard.transaction.diagram > docs/state-machines.md
 	$(PYTHON) docs/generate.py docs/reference
 	$(PYTHON) -m tests.standards docs/standards.md
+	$(PYTHON) -m tests.live.wire_faults > $(VENV)/stir-faults.md && mv $(VENV)/stir-faults.md docs/stir-faults.md
 
 sip:
 	$(call debian,$(SIP_PACKAGES))
