@@ -11,6 +11,7 @@ from sipguard.config import Configuration, load
 from sipguard.errors import ConfigurationError
 from sipguard.policy.directory import TrafficClass
 from sipguard.runtime.composition import Node, build
+from sipguard.runtime.tls import unnamed
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +69,11 @@ def remark(configuration: Configuration, node: Node) -> list[str]:
         remarks.append("no signing certificate: calls leave unsigned, or are refused, as stir.sign.outage says")
     if not configuration.stir.verify.anchors:
         remarks.append("no stir.verify.anchors: no certificate is trusted, every signed call from the network fails")
+    remarks += [
+        f"listener {section.transport} {section.bind}: its certificate is not for {section.advertised.host}"
+        for section in configuration.listener
+        if unnamed(section)
+    ]
     for traffic_class, consequence in (
         (TrafficClass.CONVERSATIONAL, "calls cannot leave"),
         (TrafficClass.DIALER, "tagged traffic has no segregated route"),

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
+from sipguard.config.address import is_address
 from sipguard.config.model import ListenerSection
 from sipguard.config.section import SYSTEM_AUTHORITIES
 from sipguard.errors import CertificateError, Problem, SipguardError, StartupError
 from sipguard.policy.directory import Trunk
+from sipguard.runtime.domain_certificate import identities
 from sipguard.runtime.file_stamp import Stamp, stamp
 from sipguard.runtime.secret_files import read_public_file, read_secret_file
 from sipguard.stir.unix_time import UnixTime
@@ -94,6 +97,29 @@ class _Authority(NamedTuple):
 
     key: str
     place: str  # a file, or "system"
+
+
+def unnamed(section: ListenerSection) -> bool:
+    """Whether a TLS listener is advertised by a name that its certificate is not for: others refuse it (RFC 5922 §7.5)."""
+    host = section.advertised.host
+    if section.certificate is None or is_address(host):
+        return False
+    leaf = x509.load_pem_x509_certificates(read_public_file(section.certificate))[0]
+    return host.rstrip(".") not in identities(_decoded(leaf))
+
+
+def _decoded(certificate: x509.Certificate) -> dict[str, object]:
+    """The names of a certificate as the ``ssl`` module would give them."""
+    subject = tuple(
+        (("commonName", str(name.value)),) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    )
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return {"subject": subject}
+    alternatives = [("DNS", name) for name in names.get_values_for_type(x509.DNSName)]
+    alternatives += [("URI", uri) for uri in names.get_values_for_type(x509.UniformResourceIdentifier)]
+    return {"subject": subject, "subjectAltName": alternatives}
 
 
 def _files(sections: Iterable[ListenerSection], authorities: Iterable[_Authority]) -> tuple[Path, ...]:

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from sipguard.config.model import ListenerSection
 from sipguard.policy.directory import Side, Trunk
 from sipguard.runtime.domain_certificate import identities, matches
-from sipguard.runtime.tls import make_contexts
+from sipguard.runtime.tls import make_contexts, unnamed
 from sipguard.stir.unix_time import UnixTime
+from sipguard.testing.sti_ca import Issued
 from sipguard.testing.tls_ca import TlsCa, write
 
 NOW = UnixTime(1_800_000_000)
@@ -95,3 +96,23 @@ def test_identities() -> None:
     assert identities({}) == ()
     assert matches(("x.example", "a.example"), ("a.example",))
     assert not matches(("sub.a.example",), ("a.example", "*.a.example"))
+
+
+@pytest.mark.clause("RFC 5922 7.5")
+@pytest.mark.parametrize(
+    ("issued", "advertise", "missing"),
+    [
+        (CA.issue("edge.example"), "Edge.example:5061", False),
+        (CA.issue("edge.example"), "other.example:5061", True),
+        (CA.issue("other.example", uris=("sip:edge.example",)), "edge.example:5061", False),
+        (CA.issue(common_name="edge.example"), "edge.example:5061", False),
+        (CA.issue("edge.example"), "192.0.2.1:5061", False),
+    ],
+)
+def test_a_name_that_is_not_in_the_certificate(tmp_path: Path, issued: Issued, advertise: str, missing: bool) -> None:
+    """A listener that is advertised by a name needs a certificate for it."""
+    certificate, key = write(issued, tmp_path, "edge")
+    listener = ListenerSection(
+        transport="tls", bind="127.0.0.1:5061", advertise=advertise, certificate=certificate, key=key
+    )
+    assert unnamed(listener) is missing
