@@ -100,7 +100,7 @@ class _Authority(NamedTuple):
 
 
 def unnamed(section: ListenerSection) -> bool:
-    """Whether a TLS listener is advertised by a name that its certificate is not for: others refuse it (RFC 5922 §7.5)."""
+    """Whether a TLS listener is advertised by a name its certificate is not for: others refuse it (RFC 5922 §7.5)."""
     host = section.advertised.host
     if section.certificate is None or is_address(host):
         return False
