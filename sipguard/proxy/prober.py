@@ -132,7 +132,7 @@ class Prober:
 def _options(server: Server, egress: Listener, tag: str, identifier: str) -> Request:
     """A request of our own (RFC 3261 §8.1.1, §11.1)."""
     place = name_of(server).partition(":")[2]
-    uri = f"sip:{place}" if server.transport == "udp" else f"sip:{place};transport={server.transport}"
+    uri = f"sip:{place};transport=tcp" if server.transport == "tcp" else f"sip:{place}"  # never tls (RFC 5630 §5.3)
     request = Request(f"OPTIONS {uri} SIP/2.0", [], [], b"", "OPTIONS", uri)
     own = f"sip:{egress.advertised_host}:{egress.advertised_port}"
     for name, value in (

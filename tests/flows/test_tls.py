@@ -18,7 +18,7 @@ from sipguard.testing.sample import (
     invite,
 )
 from sipguard.testing.user_agent import UserAgent
-from tests.flows.stage import Stage, refusing
+from tests.flows.stage import Stage, refusing, with_settings
 
 SECURE: Endpoint = (CARRIER_A[0], 5061)
 CARRIER = "sip.carrier-a.example"
@@ -183,3 +183,16 @@ def test_a_sips_request_inside_a_dialog_stays_on_tls() -> None:
     stage.network.run(1)
     assert stage.pbx.codes[-1] == 480
     assert stage.pbx.responses[-1].value("warning") == '380 edge-1 "SIPS Not Allowed"'
+
+
+@pytest.mark.clause("TRN-12", "TRN-08")
+def test_probes_over_tls() -> None:
+    """An OPTIONS of our own goes to who must prove to be the target, and does not say transport=tls either."""
+    stage = over_tls(settings=with_settings(probe_interval=10.0))
+    stage.call()
+    stage.network.run(20)
+    probes = [
+        send for _, send in stage.network.sent if send.data.startswith(b"OPTIONS") and send.flow.transport == "tls"
+    ]
+    assert {send.flow for send in probes} == {Flow(2, "tls", *SECURE, 0, (CARRIER,))}
+    assert not any(b"transport=tls" in send.data for send in probes)
