@@ -240,6 +240,10 @@ class Directory:
                 return trunk
         return self.trunk_at(flow.host)
 
+    def trunk_named(self, names: Iterable[str]) -> Trunk | None:
+        """The trunk that one of these names is of."""
+        return next((self._by_name[name] for name in names if name in self._by_name), None)
+
     def names_at(self, host: str) -> tuple[str, ...]:
         """What a neighbour at this address must prove to be; nothing when no trunk with names is known there."""
         return self._names_at.get(host, ())

@@ -104,7 +104,7 @@ class InDialog:
         hop = next_hop(fork, "tls" if listener is not None and listener.transport == "tls" else None)
         if station.loops_to_us(fork, hop.host, hop.port):
             return None
-        presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop.host))
+        presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop))
         listener = listener or station.identity.arrived_on(flow)
         allowed = only_over_tls(hop) if is_sips(fork.uri) else hop
         return Passage(fork, allowed, listener, record, active)

@@ -14,7 +14,6 @@ from sipguard.proxy.output import Ask, Event, Log, Output
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.stream_memory import StreamMemory
 from sipguard.sip.flow import Flow, Listener, Send
-from sipguard.sip.host import is_address
 from sipguard.sip.message import Request
 from sipguard.sip.response import build_response
 from sipguard.transaction.layer import TransactionLayer
@@ -110,11 +109,12 @@ class Station:
         trunk = self.view.directory.trunk_of(request_flow)
         return trunk is not None and trunk.trusted
 
-    def is_trusted_at(self, host: str) -> bool:
-        """The same of the neighbour at an address; behind a name is nobody."""
-        if not is_address(host):
-            return False
-        trunk = self.view.directory.trunk_at(host)
+    def is_trusted_at(self, hop: Server | TargetNeed) -> bool:
+        """The same of a next hop: by whom it must prove to be, or by its address; behind a mere name is nobody."""
+        directory = self.view.directory
+        trunk = directory.trunk_named(self.names_at(hop)) if hop.transport == "tls" else None
+        if trunk is None and isinstance(hop, Server):
+            trunk = directory.trunk_at(hop.host)
         return trunk is not None and trunk.trusted
 
     def stream_for(self, size: int, datagrams: Listener, server: Server, now: float) -> Listener | None:

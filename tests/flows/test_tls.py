@@ -27,10 +27,12 @@ HOST = f"{PROXY[0]}:5061"
 SIPS = f"sips:+12125550123@{PROXY[0]};user=phone"
 
 
-def over_tls(**more: object) -> Stage:
+def over_tls(trusted: bool = False, **more: object) -> Stage:
     """The sample with carrier-a on TLS, known by the name in its certificate."""
     hop = Target(f"sips:{CARRIER}", "tls", *SECURE, (CARRIER,))
-    trunks = changed("carrier-a", targets=(hop,), tls_names=(CARRIER,), sources=())
+    customer = changed("acme-pbx", trusted=True)[:1]
+    trunks = changed("carrier-a", targets=(hop,), tls_names=(CARRIER,), sources=(), trusted=trusted)
+    trunks = customer + trunks[1:]
     stage = Stage(trunks=trunks, listeners=(*LISTENERS, TLS_LISTENER), **more)  # type: ignore[arg-type]
     stage.carrier = secure_agent(stage, SECURE, "carrier-a", CARRIER)
     return stage
@@ -196,3 +198,18 @@ def test_probes_over_tls() -> None:
     ]
     assert {send.flow for send in probes} == {Flow(2, "tls", *SECURE, 0, (CARRIER,))}
     assert not any(b"transport=tls" in send.data for send in probes)
+
+
+@pytest.mark.clause("PRV-03", "RFC 3325 7")
+@pytest.mark.parametrize("trusted", [True, False])
+def test_trust_goes_with_the_certificate(trusted: bool) -> None:
+    """Inside a dialog, a trunk that is trusted and proves to be there is told what others are not."""
+    stage = over_tls(trusted)
+    stage.call()
+    info = stage.pbx.in_dialog("INFO")
+    info.append("p-asserted-identity", "<tel:+14155550100>")
+    info.append("privacy", "id")
+    stage.pbx.start(info)
+    stage.network.run(1)
+    assert stage.carrier.requests[-1].method == "INFO"
+    assert stage.carrier.requests[-1].has("p-asserted-identity") is trusted
