@@ -101,16 +101,17 @@ def _gauges(vitals: Vitals) -> Iterator[Family]:
         ("sipguard_open_transactions", "Transactions that have not ended.", vitals.open_transactions),
         ("sipguard_active_calls", "Calls between INVITE and BYE.", vitals.active_calls),
         ("sipguard_parked_requests", "Requests that wait for a fact.", vitals.parked),
-        ("sipguard_connections", "Open TCP connections.", vitals.connections),
+        ("sipguard_connections", "Open TCP and TLS connections.", vitals.connections),
         ("sipguard_ledger_up", "1 while the attestation log can be written.", 0 if vitals.ledger_failure else 1),
         ("sipguard_draining", "1 while new calls are turned away.", 1 if vitals.draining else 0),
     ):
         yield GaugeMetricFamily(name, text, value=float(number))
-    expiry = GaugeMetricFamily(
-        "sipguard_signing_certificate_expiry_timestamp_seconds",
-        "When the last signing certificate of a name expires.",
-        labels=("certificate",),
-    )
-    for certificate, moment in vitals.signing_until.items():
-        expiry.add_metric([certificate], float(moment))
-    yield expiry
+    for name, text, label, moments in (
+        ("signing", "When the last signing certificate of a name expires.", "certificate", vitals.signing_until),
+        ("tls", "When the certificate of a TLS listener expires.", "listener", vitals.tls_until),
+    ):
+        metric = f"sipguard_{name}_certificate_expiry_timestamp_seconds"
+        expiry = GaugeMetricFamily(metric, text, labels=(label,))
+        for value, moment in moments.items():
+            expiry.add_metric([value], float(moment))
+        yield expiry

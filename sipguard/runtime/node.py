@@ -155,6 +155,7 @@ class RunningNode:
             ledger_seconds=journal.seconds,
             lag_seconds=self._watchdog.seconds,
             targets_up=engine.targets_up,
+            tls_until=self._contexts.until,
             signing_until={name: generations.not_after for name, generations in self.node.view.signers.items()},
         )
 

@@ -10,7 +10,6 @@ Contexts are made from files, as one frozen value; a new value replaces it and c
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +38,7 @@ class TlsContexts:
     authorities: Mapping[str, str] = field(default_factory=dict)  # by identity, of trunks that have their own
     files: tuple[Path, ...] = ()  # all that was read
     stamp: Stamp = ()  # of the files, before they were read
+    until: Mapping[str, int] = field(default_factory=dict)  # when a listener's certificate expires, by its address
 
     def to(self, listener: int, names: tuple[str, ...]) -> ssl.SSLContext | None:
         """The context for a connection to who must prove one of these names; None when no authority could vouch."""
@@ -76,11 +76,12 @@ def make_contexts(
     files = _files(secure.values(), wanted.values())
     seen = stamp(files)
     problems: list[Problem] = []
+    until: dict[str, int] = {}
     accepting: dict[int, ssl.SSLContext] = {}
     opening: dict[tuple[int, str | None], ssl.SSLContext] = {}
     for number, section in secure.items():
         try:
-            accepting[number] = _accepting(section, now)
+            accepting[number], until[section.bind] = _accepting(section, now)
         except SipguardError as error:
             problems.append(Problem(f"listener[{number}]", str(error)))
             continue
@@ -89,7 +90,7 @@ def make_contexts(
                 opening[number, name] = _opening(section, authority.place)
             except SipguardError as error:
                 problems.append(Problem(authority.key, str(error)))
-    return TlsContexts(accepting, opening, _by_name(own), files, seen), list(dict.fromkeys(problems))
+    return TlsContexts(accepting, opening, _by_name(own), files, seen, until), list(dict.fromkeys(problems))
 
 
 class _Authority(NamedTuple):
@@ -138,15 +139,18 @@ def _by_name(trunks: Iterable[Trunk]) -> dict[str, str]:
     return found
 
 
-def _accepting(section: ListenerSection, now: UnixTime) -> ssl.SSLContext:
+def _accepting(section: ListenerSection, now: UnixTime) -> tuple[ssl.SSLContext, int]:
+    """The context, and when its certificate expires. Raises SipguardError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.num_tickets = 0
     _harden(context)
-    _show(context, section, now)
+    leaf = _show(context, section)
+    if not leaf.not_valid_before_utc.timestamp() <= now <= leaf.not_valid_after_utc.timestamp():
+        raise CertificateError(f"{section.certificate} is expired, or not valid yet")
     if section.client_ca is not None:
         _believe(context, str(section.client_ca))
         context.verify_mode = ssl.CERT_REQUIRED
-    return context
+    return context, int(leaf.not_valid_after_utc.timestamp())
 
 
 def _opening(section: ListenerSection, authorities: str) -> ssl.SSLContext:
@@ -154,7 +158,7 @@ def _opening(section: ListenerSection, authorities: str) -> ssl.SSLContext:
     context.check_hostname = False  # ``domain_certificate`` does, by the rules of SIP
     context.verify_mode = ssl.CERT_REQUIRED
     _harden(context)
-    _show(context, section, None)
+    _show(context, section)
     if authorities == SYSTEM_AUTHORITIES:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     else:
@@ -168,8 +172,8 @@ def _harden(context: ssl.SSLContext) -> None:
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
 
 
-def _show(context: ssl.SSLContext, section: ListenerSection, now: UnixTime | None) -> None:
-    """Load the listener's own certificate; one that is not valid ``now`` is a mistake. Raises SipguardError."""
+def _show(context: ssl.SSLContext, section: ListenerSection) -> x509.Certificate:
+    """Load the listener's own certificate, and return it. Raises SipguardError."""
     if section.certificate is None or section.key is None:
         raise StartupError("a TLS listener needs a certificate and its key")
     read_secret_file(section.key)  # says so when others can read it
@@ -179,9 +183,7 @@ def _show(context: ssl.SSLContext, section: ListenerSection, now: UnixTime | Non
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         why = getattr(error, "reason", None) or str(error) or "cannot be read"
         raise CertificateError(f"{section.certificate} with {section.key}: {why}") from None
-    moment = None if now is None else datetime.fromtimestamp(now, UTC)
-    if moment is not None and not chain[0].not_valid_before_utc <= moment <= chain[0].not_valid_after_utc:
-        raise CertificateError(f"{section.certificate} is expired, or not valid yet")
+    return chain[0]
 
 
 def _believe(context: ssl.SSLContext, authorities: str) -> None:

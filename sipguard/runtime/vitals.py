@@ -43,6 +43,7 @@ class Vitals:
     ledger_seconds: Histogram
     lag_seconds: Histogram
     targets_up: Mapping[tuple[str, str], bool] = field(default_factory=dict)  # by trunk and target URI
+    tls_until: Mapping[str, int] = field(default_factory=dict)  # when the certificate of a TLS listener expires
     signing_until: Mapping[str, int] = field(default_factory=dict)  # when the last certificate of a name expires
 
     @property

@@ -172,6 +172,30 @@ def test_handshakes_that_never_end(tmp_path: Path, loop: LoopFactory) -> None:
 
 
 @pytest.mark.clause("TRN-18")
+def test_one_address_keeps_no_others_out(tmp_path: Path, loop: LoopFactory) -> None:
+    """Three hundred idle sockets from one address: another one shakes hands and is answered at once."""
+
+    async def main() -> None:
+        async with tls_site(tmp_path) as site:
+            site.engine.on_receive = lambda data, flow: [Send(flow, b"SIP/2.0 200 OK")]
+            idle = [await asyncio.open_connection(*site.address) for _ in range(300)]
+            while site.transport.handshakes < 25:
+                await asyncio.sleep(0)
+            reader, writer = await asyncio.open_connection(
+                *site.address,
+                ssl=client_context(tmp_path),
+                server_hostname="edge.example",
+                local_addr=("127.0.0.9", 0),
+            )
+            writer.write(message())
+            assert await reader.readexactly(14) == b"SIP/2.0 200 OK"
+            for _, other in [*idle, (reader, writer)]:
+                other.close()
+
+    run(main(), loop)
+
+
+@pytest.mark.clause("TRN-18")
 def test_what_is_not_tls(tmp_path: Path, loop: LoopFactory) -> None:
     """Plain SIP on a TLS port ends that connection only, and more connections than the limits are refused."""
 

@@ -188,6 +188,7 @@ def test_a_call_and_a_reload_in_its_middle(tmp_path: Path) -> None:
         write(CA.issue("edge.example"), tmp_path, "edge")
         node.signal(signal.SIGHUP)
         node.wait_for("reloaded")
+        assert node.metric("sipguard_tls_certificate_expiry_timestamp_seconds{listener=") > CA.now
         again = customer(tmp_path, node, CA.issue("pbx.acme.example"))
         assert serial(again) != before
 
