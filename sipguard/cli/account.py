@@ -21,6 +21,7 @@ from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.formats import AccountsFormat
 from sipguard.registry.schema import AccountKind
 from sipguard.registry.values import account_name, choice
+from sipguard.registry.values import caller_name as name_to_show
 
 app = noun("account", "Customers: resellers, accounts and end users, and their states.", "sipguard account list")
 
@@ -35,6 +36,10 @@ Certificate = Annotated[
     str | None,
     typer.Option(help="The signing certificate of its calls, as the configuration names it, or none (the trunk's)."),
 ]
+CallerName = Annotated[
+    str | None,
+    typer.Option(help="The name that called people may be shown, signed as rich call data, or none.", metavar="NAME"),
+]
 State = Annotated[AccountState | None, typer.Option(help="The account's state.")]
 
 
@@ -46,6 +51,7 @@ def add(
     attest_cap: Cap = None,
     emergency_unprovisioned: Emergency = None,
     certificate: Certificate = None,
+    caller_name: CallerName = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -54,6 +60,7 @@ def add(
         entry = AccountEntry(
             account_name(name), kind, parent, attest_cap=_cap(attest_cap),
             emergency_unprovisioned=_emergency(emergency_unprovisioned), certificate=_certificate(certificate),
+            caller_name=_caller_name(caller_name),
         )  # fmt: skip
     open_registry(config).accounts.add(entry)
     done(f"account {name} added", entry._asdict(), as_json)
@@ -67,6 +74,7 @@ def change(
     attest_cap: Cap = None,
     emergency_unprovisioned: Emergency = None,
     certificate: Certificate = None,
+    caller_name: CallerName = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -83,6 +91,8 @@ def change(
             values["emergency_unprovisioned"] = _emergency(emergency_unprovisioned)
         if certificate is not None:
             values["certificate"] = _certificate(certificate)
+        if caller_name is not None:
+            values["caller_name"] = _caller_name(caller_name)
         if not values:
             raise ValueError("name at least one thing to change")
     open_registry(config).accounts.change(name, **values)
@@ -127,7 +137,10 @@ def import_csv(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Import accounts: name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned, certificate."""
+    """Import accounts.
+
+    Column name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned, certificate, caller_name.
+    """
     import_file(open_registry(config), AccountsFormat(), file, validate_only=validate_only, as_json=as_json)
 
 
@@ -150,6 +163,10 @@ def _emergency(text: str | None) -> str | None:
 
 def _certificate(text: str | None) -> str | None:
     return None if text is None else _none(text)
+
+
+def _caller_name(text: str | None) -> str | None:
+    return None if text is None or text == "none" else name_to_show(text)
 
 
 def _none(text: str) -> str | None:

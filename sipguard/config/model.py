@@ -145,6 +145,7 @@ class SignSection(Section):
     outage: Literal["unsigned", "refuse"] = "unsigned"
     stale_date: Literal["redate", "unsigned", "refuse"] = "redate"
     origid: Literal["account", "call"] = "account"
+    emergency_priority: str = Field(default="", pattern=r"^(esnet\.[0-4])?$")  # RFC 7135
     certificates: Mapping[Name, tuple[SigningCertificate, ...]] = Field(default_factory=dict)
 
     @field_validator("certificates", mode="before")

@@ -82,17 +82,24 @@ class Attested:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The Identity header to add. ``date`` is the Date header value to add, None when the request had one."""
+    """The Identity headers to add: ``identity`` with SHAKEN's PASSporT, and those of other types ``beside`` it.
+
+    ``date`` is the Date header value to add, None when the request had one; ``priority`` the Resource-Priority value
+    that a PASSporT beside authorises. ``remarks`` name the types beside, or say why one is missing.
+    """
 
     identity: str
     x5u: str
     spc: str | None
     iat: UnixTime
     date: str | None
+    beside: tuple[str, ...] = ()
+    priority: str = ""
+    remarks: tuple[str, ...] = ()
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
-        return ("signed",)
+        return ("signed", *self.remarks)
 
 
 @dataclass(frozen=True, slots=True)

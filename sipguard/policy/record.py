@@ -68,6 +68,7 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
     x5u: str | None = None
     spc: str | None = None
     identity_sent: str | None = None
+    identities_beside: list[str] = []
     identity_received: list[str] = []
     verstat: str | None = None
     verify_reason: str | None = None
@@ -212,6 +213,7 @@ def _findings(record: DecisionRecord, call: Call) -> None:
         record.origid = call.attested.origid
     if call.signed is not None:
         record.x5u, record.spc, record.identity_sent = call.signed.x5u, call.signed.spc, call.signed.identity
+        record.identities_beside = list(call.signed.beside)
     if call.verified is not None:
         _verdict(record, call.verified.verdict)
     if call.classified is not None:

@@ -25,6 +25,7 @@ class PolicySettings:
     sign_outage: str = "unsigned"  # unsigned | refuse
     sign_stale_date: str = "redate"  # unsigned | redate | refuse
     sign_origid: str = "account"  # account | call
+    sign_emergency_priority: str = ""  # Resource-Priority of provisioned emergency calls, with its rph PASSporT; none
     verify_on_failure: str = "tag"
     verify_on_unavailable: str = "tag"
     verify_require: bool = False

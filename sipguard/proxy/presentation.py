@@ -53,6 +53,10 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
         fork.remove(ASSERTED)
     if call.signed is not None:
         fork.append("identity", call.signed.identity)
+        for value in call.signed.beside:
+            fork.append("identity", value)
+        if call.signed.priority:
+            fork.append("resource-priority", call.signed.priority)
         if call.signed.date is not None:
             fork.set("date", call.signed.date)
     if egress.trusted and call.attested is not None and call.attested.level is not None:

@@ -25,6 +25,7 @@ class AccountEntry(NamedTuple):
     attest_cap: str | None = None
     emergency_unprovisioned: str | None = None
     certificate: str | None = None
+    caller_name: str | None = None
 
 
 class Accounts:

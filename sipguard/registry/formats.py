@@ -15,14 +15,28 @@ from sipguard.registry.imports import Format, Numbered, repeated
 from sipguard.registry.lists import PatternEntry, write_patterns
 from sipguard.registry.numbers import KINDS, NumberEntry, end_user_problem, write_numbers
 from sipguard.registry.schema import AccountKind, NumberRow
-from sipguard.registry.values import account_name, canonical_number, canonical_pattern, choice, expiry, shown_number
+from sipguard.registry.values import (
+    account_name,
+    caller_name,
+    canonical_number,
+    canonical_pattern,
+    choice,
+    expiry,
+    shown_number,
+)
 
 
 class AccountsFormat(Format[AccountEntry]):
-    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate``; parents may stand below children."""
+    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate,caller_name``.
+
+    Parents may stand below their children.
+    """
 
     noun = "account"
-    columns = Columns(("name",), ("kind", "parent", "state", "attest_cap", "emergency_unprovisioned", "certificate"))
+    columns = Columns(
+        ("name",),
+        ("kind", "parent", "state", "attest_cap", "emergency_unprovisioned", "certificate", "caller_name"),
+    )
 
     def entry(self, values: dict[str, str]) -> AccountEntry:
         """The account of one row. Raises ValueError."""
@@ -34,6 +48,7 @@ class AccountsFormat(Format[AccountEntry]):
             choice("attest_cap", values["attest_cap"], ("", "B", "C")) or None,
             choice("emergency_unprovisioned", values["emergency_unprovisioned"], ("", "reject", "route")) or None,
             values["certificate"] or None,
+            caller_name(values["caller_name"]) if values["caller_name"] else None,
         )
 
     def problems(self, session: Session, entries: Sequence[Numbered[AccountEntry]]) -> Iterator[RowProblem]:

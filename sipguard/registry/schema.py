@@ -36,6 +36,7 @@ class AccountRow(Table):
     attest_cap: Mapped[str | None] = mapped_column(String(1))
     emergency_unprovisioned: Mapped[str | None] = mapped_column(String(16))
     certificate: Mapped[str | None] = mapped_column(String(64))
+    caller_name: Mapped[str | None] = mapped_column(String(64))
 
 
 class NumberRow(Table):

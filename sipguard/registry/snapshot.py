@@ -1,7 +1,7 @@
 """The registry as the hot path sees it: one read of everything, frozen into a ``Directory``.
 
 What holds for an account also holds for everything below it: the strictest state and the lowest attestation cap on
-the path win; of the emergency settings and the signing certificates the nearest wins.
+the path win; of the emergency settings, the signing certificates and the caller names the nearest wins.
 """
 
 from collections.abc import Iterable
@@ -62,4 +62,5 @@ def effective(path: list[AccountEntry]) -> Account:
         attest_cap=max((entry.attest_cap for entry in path if entry.attest_cap), default=None),  # "C" is below "B"
         emergency_unprovisioned=next(filter(None, (entry.emergency_unprovisioned for entry in upwards)), None),
         certificate=next(filter(None, (entry.certificate for entry in upwards)), None),
+        caller_name=next(filter(None, (entry.caller_name for entry in upwards)), None),
     )

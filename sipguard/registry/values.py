@@ -16,6 +16,7 @@ from sipguard.stir.unix_time import UnixTime
 
 _SEPARATORS = re.compile(r"[ ().\-/]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+_LONGEST_CALLER_NAME = 64
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
 
@@ -49,6 +50,13 @@ def account_name(text: str) -> str:
     """A name an account may have. Raises ValueError."""
     if _NAME.fullmatch(text) is None:
         raise ValueError(f'"{text}" is not a name; use letters, digits and . _ / - (64 at most)')
+    return text
+
+
+def caller_name(text: str) -> str:
+    """A name to show to the people an account calls. Raises ValueError."""
+    if not text.isprintable() or text != text.strip() or not 1 <= len(text) <= _LONGEST_CALLER_NAME:
+        raise ValueError(f'"{text}" is not a name to show; {_LONGEST_CALLER_NAME} printable characters at most')
     return text
 
 

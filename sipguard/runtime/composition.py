@@ -230,6 +230,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         sign_outage=configuration.stir.sign.outage,
         sign_stale_date=configuration.stir.sign.stale_date,
         sign_origid=configuration.stir.sign.origid,
+        sign_emergency_priority=configuration.stir.sign.emergency_priority,
         verify_on_failure=verify.on_failure,
         verify_on_unavailable=verify.on_unavailable,
         verify_require=verify.require,

@@ -17,6 +17,7 @@ from cryptography import x509
 
 from sipguard.errors import CertificateError
 from sipguard.stir import base64url
+from sipguard.stir.canonical_form import destinations
 from sipguard.stir.certificate import (
     UNREADABLE,
     check_leaf,
@@ -36,7 +37,7 @@ from sipguard.stir.x5u import locate
 
 SERIAL = "{serial}"  # in a configured URL: replaced by the certificate's serial number, as openssl prints it (AS-16)
 _HEADER = '{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"%s"}'
-_PAYLOAD = '{"attest":"%s","dest":{"tn":["%s"]},"iat":%d,%s"orig":{"tn":"%s"},"origid":"%s"}'
+_PAYLOAD = '{"attest":"%s","dest":%s,"iat":%d,%s"orig":{"tn":"%s"},"origid":"%s"}'
 _REMEMBERED: Final = 5_000  # payloads, and as many of before; far more than one second brings
 
 
@@ -102,7 +103,7 @@ class Signer:
     def sign_shaken(
         self,
         orig: TN,
-        dest: Sequence[TN],
+        dest: Sequence[str],
         attest: str,
         origid: str,
         iat: UnixTime,
@@ -110,14 +111,14 @@ class Signer:
     ) -> str:
         """A full-form SHAKEN Identity header field value.
 
-        ``orig`` is the asserted number, ``dest`` the numbers of To (at least one), ``attest`` A, B or C, ``origid`` a
-        UUID, ``iat`` the time of the Date header field or now, ``media_keys`` the SDP's (AS-13).
+        ``orig`` is the asserted number, ``dest`` what To names (numbers, or a service URN), ``attest`` A, B or C,
+        ``origid`` a UUID, ``iat`` the time of the Date header field or now, ``media_keys`` the SDP's (AS-13).
         Raises whatever the key raises when it is out of reach, and CertificateError for claims that the certificate
         does not let its holder make.
         """
-        numbers = dest[0] if len(dest) == 1 else '","'.join(sorted(dest))
+        called = destinations(dest) if len(dest) > 1 or ":" in dest[0] else f'{{"tn":["{dest[0]}"]}}'
         keys = f'"mky":{to_claim(media_keys)},' if media_keys else ""
-        payload = _PAYLOAD % (attest, numbers, iat, keys, orig, origid)
+        payload = _PAYLOAD % (attest, called, iat, keys, orig, origid)
         if self.constraints is not None:
             self._check(json.loads(payload))
         signing_input = self._prefix + base64url.encode(payload.encode("ascii"))

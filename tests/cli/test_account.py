@@ -51,6 +51,23 @@ def test_refusals(tmp_path: Path, arguments: tuple[str, ...], code: int, why: st
         assert outcome.err.count("\n") == 1
 
 
+@pytest.mark.clause("RCD-01")
+def test_a_caller_name(tmp_path: Path) -> None:
+    """A name to show is set, imported and taken away; one that cannot be shown is refused."""
+    shell = Shell(tmp_path)
+    assert shell.data("account", "add", "acme", "--caller-name", "Zoë & Co")["caller_name"] == "Zoë & Co"
+    assert shell.data("account", "set", "acme", "--caller-name", "none")["caller_name"] is None
+    for name in ("", " Acme", "A\tB", "x" * 65):
+        refused = shell.run("account", "set", "acme", "--caller-name", name)
+        assert refused.code == 2
+        assert "is not a name to show" in " ".join(refused.err.replace("│", " ").split())
+    file = tmp_path / "accounts.csv"
+    file.write_text("name,caller_name\nacme,Acme Corp\nbeta,\n")
+    assert shell.run("account", "import", str(file)).code == 0
+    names = {entry["name"]: entry["caller_name"] for entry in shell.data("account", "list")}
+    assert names == {"acme": "Acme Corp", "beta": None}
+
+
 def test_import(tmp_path: Path) -> None:
     """A bad file is refused with every line, a good one stored, and validation stores nothing."""
     shell = Shell(tmp_path)

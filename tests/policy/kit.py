@@ -59,6 +59,7 @@ class FakeSigner:
     url = "https://certificates.example/leaf.pem"
     spc = "1234"
     numbers: tuple[object, ...] | None = None  # that its certificate lists
+    failure_beside: Exception | None = None  # of tokens other than SHAKEN's
 
     def __init__(self, failure: Exception | None = None, not_after: int = NOW + 1000) -> None:
         self.failure = failure
@@ -76,6 +77,11 @@ class FakeSigner:
             raise self.failure
         self.signed.append((orig, tuple(dest), attest, origid, iat, *media_keys))
         return "token;info=<url>;alg=ES256;ppt=shaken"
+
+    def signature(self, signing_input: str) -> str:
+        if self.failure_beside is not None:
+            raise self.failure_beside
+        return "signature"
 
 
 class FakeVerification:

@@ -115,10 +115,11 @@ def test_opened_by_two_processes_at_once(tmp_path: Path) -> None:
 
 
 def test_a_registry_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    """What an older version stored is kept, and has no certificate of its own."""
+    """What an older version stored is kept, and has neither a certificate of its own nor a caller name."""
     empty(tmp_path).accounts.add(AccountEntry("acme"))
     with sqlite3.connect(tmp_path / "registry.db") as connection:
-        connection.execute("ALTER TABLE accounts DROP COLUMN certificate")
+        for column in ("certificate", "caller_name"):
+            connection.execute(f"ALTER TABLE accounts DROP COLUMN {column}")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     assert empty(tmp_path).accounts.list() == [AccountEntry("acme")]

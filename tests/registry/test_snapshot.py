@@ -55,6 +55,16 @@ def test_the_nearest_signing_certificate(tmp_path: Path) -> None:
     assert registry.directory().accounts["reseller"].certificate == "reseller-2026"
 
 
+@pytest.mark.clause("RCD-01")
+def test_the_nearest_caller_name(tmp_path: Path) -> None:
+    """An account's calls are named after it, else after the nearest account above it that has a name."""
+    registry = acme(tmp_path)
+    registry.accounts.change("reseller", caller_name="Reseller Inc")
+    assert registry.directory().accounts["acme/sales"].caller_name == "Reseller Inc"
+    registry.accounts.change("acme", caller_name="Acme Corp")
+    assert registry.directory().accounts["acme/sales"].caller_name == "Acme Corp"
+
+
 def test_rights(tmp_path: Path) -> None:
     """A right is found by number and account, with its kind; an expired one is none."""
     registry = acme(tmp_path)

@@ -5,6 +5,8 @@ when that is fresh, our clock when there is none (AS-03, AS-06). A Date that is 
 the call gets a new one, leaves unsigned, or is refused, as the operator chose (AS-04). The newest certificate that is
 valid signs, an older one where its key is out of reach (AS-05), none that lists other numbers only. A signature that
 cannot be made never breaks the call: it leaves unsigned with an alarm, or is refused, as the operator chose (AS-28).
+
+PASSporTs of other types stand beside SHAKEN's where they are due (``passports_beside``).
 """
 
 from typing import NamedTuple
@@ -12,10 +14,10 @@ from typing import NamedTuple
 from sipguard.errors import MalformedValue, SipguardError
 from sipguard.policy.call import Call
 from sipguard.policy.finding import Attested, CallerIdentity, Refusal, Signed, Unsigned
+from sipguard.policy.passports_beside import sign_beside
 from sipguard.policy.view import View
 from sipguard.sip.date import format_date, parse_date
 from sipguard.stir.media_key import fingerprints
-from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 
 _FRESH = 60  # seconds a Date may be off (RFC 8224 §6.1 step 3)
@@ -45,7 +47,7 @@ def examine(call: Call, view: View) -> Signed | Unsigned | Refusal | None:
 
 
 def _sign(
-    call: Call, view: View, attested: Attested, identity: CallerIdentity, dest: TN, issued: _Issued
+    call: Call, view: View, attested: Attested, identity: CallerIdentity, dest: str, issued: _Issued
 ) -> Signed | Unsigned | Refusal:
     own = call.account.certificate if call.account is not None else None
     generations = view.signers.get(own or call.trunk.certificate) or view.signers.get("default")
@@ -64,17 +66,22 @@ def _sign(
             text = str(failure) if isinstance(failure, SipguardError) else type(failure).__name__
             why = f"certificate {generations.name} failed: {text}"
         else:
-            return Signed(header, signer.url, signer.spc, issued.iat, issued.date)
+            beside = sign_beside(call, view, signer, identity.effective, dest, issued.iat)
+            return Signed(header, signer.url, signer.spc, issued.iat, issued.date, *beside)
     return _outage(view, why)
 
 
-def _called(call: Call) -> TN | None:
+def _called(call: Call) -> str | None:
+    """The called number; the service URN of an emergency call that has none (RFC 9027 §3)."""
     if call.to_tn is not None:
         return call.to_tn
     try:
-        return call.request_tn
+        number = call.request_tn
     except MalformedValue:
         return None
+    if number is None and call.emergency is not None and call.emergency.number.isascii():
+        return call.emergency.number
+    return number
 
 
 def _issued(call: Call, view: View) -> _Issued | Unsigned | Refusal:
