@@ -8,7 +8,7 @@ import re
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
-from sipguard.proxy import presentation, stir_reasons
+from sipguard.proxy import forwarding, presentation, stir_reasons
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.departure import Departure
@@ -95,6 +95,7 @@ class Delivery:
         self, context: ResponseContext, fork: Request, hop: Server | TargetNeed, leave_by: int, now: float
     ) -> None:
         """An in-dialog request goes to the hop its route set names."""
+        forwarding.decrement_hops(fork)
         context.base = fork
         context.leave_by = leave_by
         context.attempts = [Attempt(None, hop, self._station.names_at(hop))]

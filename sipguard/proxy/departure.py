@@ -39,33 +39,42 @@ class Departure:
         routes = self._put_us_on()
         if egress.transport != "udp" or (attempt.route is not None and attempt.route[0].udp_only):
             return
-        stream = station.stream_for(self.fork.size, egress, server, now)
+        size = self.fork.size
+        stream = station.stream_for(size, egress, server, now) if size > station.settings.max_datagram else None
         if stream is not None:
-            self.switched = True
-            self.egress = stream
-            self.fork.remove_first("via")
-            for _ in range(routes):
-                self.fork.remove_first("record-route")
-            self._put_us_on()
+            self._switch(stream, routes)
+
+    def _switch(self, stream: Listener, routes: int) -> None:
+        """Leave from this listener instead."""
+        fork, context = self.fork, self._context
+        fork.remove_first("via")
+        for _ in range(routes):
+            fork.remove_first("record-route")
+        if fork is context.base:
+            context.base = fork.fork()  # for UDP, should the stream be refused
+        self.switched = True
+        self.egress = stream
+        self._put_us_on()
 
     def _fork(self) -> Request:
         """What is the same over every transport: the Request-URI, who calls, one hop less."""
         context = self._context
         call, route = context.call, self._attempt.route
+        if call is None or route is None:  # in a dialog all that is done; the last server may have the only copy
+            return context.base if context.next_attempt == len(context.attempts) else context.base.fork()
         fork = context.base.fork()
-        if call is not None and route is not None:
-            trunk, target = route
-            request = context.server.request
-            context.route = trunk.name
-            fork.remove("route")  # where a screened request goes is our decision, not the caller's
-            fork.set_uri(forwarding.retargeted(call.request_uri, target, _number_to_send(call)))
-            if call.outbound:
-                presentation.originate(fork, call, trunk, self.egress.advertised_host)
-            else:
-                presentation.terminate(fork, call, trunk)
-            if request.method in forwarding.DIALOG_FORMING:
-                self._token = self._station.calls.token(call.identifier, request.call_id)
-            context.original_from = _changed_from(request, fork)
+        trunk, target = route
+        request = context.server.request
+        context.route = trunk.name
+        fork.remove("route")  # where a screened request goes is our decision, not the caller's
+        fork.set_uri(forwarding.retargeted(call.request_uri, target, _number_to_send(call)))
+        if call.outbound:
+            presentation.originate(fork, call, trunk, self.egress.advertised_host)
+        else:
+            presentation.terminate(fork, call, trunk)
+        if request.method in forwarding.DIALOG_FORMING:
+            self._token = self._station.calls.token(call.identifier, request.call_id)
+        context.original_from = _changed_from(request, fork)
         forwarding.decrement_hops(fork)
         return fork
 

@@ -7,19 +7,28 @@ gained (smooth weighted round-robin). So every target gets its share, evenly spr
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from sipguard.policy.directory import Target, Trunk
+from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
 from sipguard.proxy.health import Health
 from sipguard.proxy.response_context import Attempt
 
 
-class _Sharing:
-    """The targets of one trunk with a priority, group by group, and how much each has gained."""
+class _Plan:
+    """The attempts at one trunk, group by group of one priority; those without are one group that is an order.
+
+    ``gained`` is how much the targets that take turns have gained, by their place in ``attempts``; None where there are
+    none such.
+    """
+
+    __slots__ = ("attempts", "gained", "groups", "trunk")
 
     def __init__(self, trunk: Trunk) -> None:
         self.trunk = trunk
-        self.groups = [list(group) for _, group in groupby(trunk.targets, lambda target: target.priority)]
-        self.gained = dict.fromkeys(trunk.targets, 0)
+        self.attempts = [Attempt((trunk, target), target.place, target.names) for target in trunk.targets]
+        places = range(len(trunk.targets))
+        self.groups = [list(group) for _, group in groupby(places, lambda place: trunk.targets[place].priority)]
+        priorities = [target.priority for target in trunk.targets if target.priority is not None]
+        self.gained = [0] * len(places) if len(set(priorities)) < len(priorities) else None
 
 
 class Dispatch:
@@ -27,16 +36,16 @@ class Dispatch:
 
     def __init__(self, health: Health) -> None:
         self._health = health
-        self._sharing: dict[str, _Sharing] = {}  # by trunk name
+        self._plans: dict[str, _Plan] = {}  # by trunk name
 
     def attempts(self, trunks: Sequence[Trunk], now: float) -> list[Attempt]:
         """Every target of every trunk, in the order to try them."""
-        found = []
+        found: list[Attempt] = []
         for trunk in trunks:
-            targets = trunk.targets
-            if targets and targets[0].priority is not None and len(targets) > 1:
-                targets = self._shared(trunk)
-            found += [Attempt((trunk, target), target.place, target.names) for target in targets]
+            plan = self._plans.get(trunk.name)
+            if plan is None or plan.trunk is not trunk:
+                plan = self._plans[trunk.name] = _Plan(trunk)
+            found += plan.attempts if plan.gained is None else self._taking_turns(plan, plan.gained)
         if not self._health.troubled:
             return found
         well, sick = self.sorted_out(found, now)
@@ -50,23 +59,24 @@ class Dispatch:
             (well if self._health.is_well(attempt.place, now) else sick).append(attempt)
         return well, sick
 
-    def _shared(self, trunk: Trunk) -> tuple[Target, ...]:
-        sharing = self._sharing.get(trunk.name)
-        if sharing is None or sharing.trunk is not trunk:
-            sharing = self._sharing[trunk.name] = _Sharing(trunk)
-        ordered: list[Target] = []
-        for group in sharing.groups:
-            if len(group) > 1 and group[0].priority is not None:
-                group = self._taking_turns(group, sharing.gained)
-            ordered += group
-        return tuple(ordered)
+    def _taking_turns(self, plan: _Plan, gained: list[int]) -> list[Attempt]:
+        """One turn in every group. A target that is down takes none, so that its share falls to all others."""
+        ordered: list[Attempt] = []
+        for group in plan.groups:
+            if len(group) > 1 and plan.trunk.targets[group[0]].priority is not None:
+                group = self._one_turn(group, plan, gained)
+            ordered += [plan.attempts[place] for place in group]
+        return ordered
 
-    def _taking_turns(self, group: list[Target], gained: dict[Target, int]) -> list[Target]:
-        """One turn. A target that is down takes none, so that its share falls to all others."""
-        up = [target for target in group if not isinstance(target.place, Server) or self._health.is_up(target.place)]
-        for target in up:
-            gained[target] += target.weight
-        ordered = sorted(up, key=lambda target: -gained[target])
+    def _one_turn(self, group: list[int], plan: _Plan, gained: list[int]) -> list[int]:
+        up = [place for place in group if self._is_up(plan.attempts[place])]
+        weights = {place: plan.trunk.targets[place].weight for place in up}
+        for place, weight in weights.items():
+            gained[place] += weight
+        ordered = sorted(up, key=lambda place: -gained[place])
         if ordered:
-            gained[ordered[0]] -= sum(target.weight for target in up)
-        return ordered + [target for target in group if target not in up]
+            gained[ordered[0]] -= sum(weights.values())
+        return ordered + [place for place in group if place not in up]
+
+    def _is_up(self, attempt: Attempt) -> bool:
+        return not isinstance(attempt.place, Server) or self._health.is_up(attempt.place)

@@ -130,7 +130,7 @@ class InDialog:
         fork = passage.fork
         forwarding.decrement_hops(fork)
         forwarding.push_via(fork, egress, station.random())
-        stream = None if egress.transport != "udp" else station.stream_for(fork.size, egress, server, now)
+        stream = station.stream_for(fork.size, egress, server, now) if egress.transport == "udp" else None
         if stream is not None:
             egress = stream
             fork.remove_first("via")

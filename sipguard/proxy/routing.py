@@ -61,7 +61,7 @@ def next_hop(fork: Request, unsaid: str | None = None) -> Server | TargetNeed:
     A top Route without ``lr`` is a strict router: it becomes the Request-URI, which moves to the end (§16.6 (6)).
     """
     if not fork.has("route"):
-        return hop_of(parse_uri(fork.uri), unsaid)
+        return _hop_at(fork.uri, unsaid)
     routes = fork.listed("route")
     uri = parse_uri(parse_address(routes[0]).uri)
     hop = hop_of(uri, unsaid)
@@ -69,6 +69,12 @@ def next_hop(fork: Request, unsaid: str | None = None) -> Server | TargetNeed:
         _set_routes(fork, [*routes[1:], f"<{fork.uri}>"])
         fork.set_uri(uri.text)
     return hop
+
+
+@lru_cache(maxsize=4096)
+def _hop_at(text: str, unsaid: str | None) -> Server | TargetNeed:
+    """The hop of a URI; the Contact of a trunk comes again and again."""
+    return hop_of(parse_uri(text), unsaid)
 
 
 def hop_of(uri: Uri, unsaid: str | None = None) -> Server | TargetNeed:

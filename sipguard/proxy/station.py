@@ -121,7 +121,7 @@ class Station:
         """The TCP listener to send a request of this size from instead, when it is too large for a datagram.
 
         None when it is not, when there is no such listener, or when the server refuses TCP as the trunk says or a try
-        has shown.
+        has shown. The hot path asks only about what is too large.
         """
         if size <= self.settings.max_datagram or not self.streams.takes(server.host, server.port, now):
             return None

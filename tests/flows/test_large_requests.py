@@ -198,3 +198,22 @@ def _send(agent: UserAgent, message: Request) -> None:
         agent.layer.send(agent.network.sent[0][1].flow, message.encode())
     else:
         agent.start(message)
+
+
+@pytest.mark.clause("TRN-02", "TRN-03")
+def test_a_large_request_in_a_dialog_that_met_a_refusal() -> None:
+    """An INFO past the limit whose connection is refused comes at once as a datagram, one hop less and not two."""
+    stage = Stage()
+    stage.network.no_streams.add(CARRIER_A)
+    stage.call()
+    message = stage.pbx.in_dialog("INFO")
+    message.append("x-padding", "x" * 1400)
+    stage.pbx.start(message)
+    stage.network.run(1)
+    assert transports(stage, "INFO") == ["tcp", "udp"]
+    first, second = stage.requests_to(CARRIER_A, "INFO")
+    assert [request.value("max-forwards") for request in (first, second)] == ["69", "69"]
+    assert [request.via.transport for request in (first, second)] == ["TCP", "UDP"]
+    assert [len(request.listed("via")) for request in (first, second)] == [2, 2]
+    assert first.via.branch != second.via.branch
+    assert stage.pbx.codes[-1] == 200
