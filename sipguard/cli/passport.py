@@ -4,7 +4,6 @@
 """
 
 import json
-import uuid
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +12,12 @@ import typer
 from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, CountryOption, JsonOption, checked, noun
 from sipguard.cli.output import say
 from sipguard.cli.passport_report import describe, explain_claims
+from sipguard.cli.passport_signing import sign
 from sipguard.cli.token_input import Material, read_material
 from sipguard.cli.verifier import Verifier, make_verifier, signalling_of
-from sipguard.config import load
 from sipguard.config.dial_plan import dial_plan
 from sipguard.errors import SipguardError
 from sipguard.runtime.clock import Clock
-from sipguard.runtime.composition import build
-from sipguard.runtime.secret_files import read_public_file, read_secret_file
-from sipguard.stir.attestation import Attestation
-from sipguard.stir.authentication import Signer, load_signer
 from sipguard.stir.telephone_number import TN, DialPlan, canonicalise
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import HeaderResult, Verdict, Verstat
@@ -59,46 +54,7 @@ def decode(token: TokenArgument = None, as_json: JsonOption = False) -> None:
             print(f"unusual: {remark}")
 
 
-@app.command(epilog="Example: sipguard passport sign --orig +12155550100 --dest +14155550123 --attest A")
-def sign(
-    orig: Annotated[str, typer.Option(help="The calling number.", metavar="NUMBER", show_default=False)],
-    dest: Annotated[list[str], typer.Option(help="A called number; repeat it.", metavar="NUMBER", show_default=False)],
-    attest: Annotated[Attestation, typer.Option(help="What is vouched for.")] = Attestation.C,
-    origid: Annotated[
-        uuid.UUID | None, typer.Option(help="The origination identifier; random when left out.", metavar="UUID")
-    ] = None,
-    iat: Annotated[int | None, typer.Option(min=1, help="Issued at; now when left out.", metavar="SECONDS")] = None,
-    signer: Annotated[str, typer.Option(help="A certificate of stir.sign.certificates.", metavar="NAME")] = "default",
-    certificate: Annotated[Path | None, typer.Option(help="Or the chain, leaf first.", metavar="FILE")] = None,
-    key: Annotated[Path | None, typer.Option(help="Its private key.", metavar="FILE")] = None,
-    url: Annotated[str | None, typer.Option(help="Where verifiers fetch the chain.", metavar="URL")] = None,
-    country: CountryOption = "US",
-    as_json: JsonOption = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Sign a SHAKEN PASSporT and print the Identity header field.
-
-    With a certificate of the configuration, or with --certificate, --key and --url.
-    """
-    now = Clock().unix_time()
-    plan = _plan(country)
-    with checked():
-        numbers_called = [_number(text, plan) for text in dest]
-        caller = _number(orig, plan)
-        if len({certificate is None, key is None, url is None}) > 1:
-            raise ValueError("--certificate, --key and --url go together")
-    if certificate is None or key is None or url is None:
-        signing = _configured(config, signer)
-    else:
-        signing = load_signer(str(certificate), read_public_file(certificate), read_secret_file(key), url, now)
-    if signing.tn_auth_list.lists_numbers and not signing.tn_auth_list.covers(caller):
-        say(f"note: the certificate does not name +{caller}, so verifiers refuse this token")
-    identifier = str(origid or uuid.uuid4())
-    value = signing.sign_shaken(caller, numbers_called, attest.value, identifier, UnixTime(iat or now))
-    if as_json:
-        print(json.dumps({"identity": value, **describe(value, now)}, ensure_ascii=False))
-    else:
-        print(f"Identity: {value}")
+app.command(epilog="Example: sipguard passport sign --orig +12155550100 --dest +14155550123 --attest A")(sign)
 
 
 @app.command(epilog="Example: sipguard passport verify invite.sip --anchors anchors.pem --certificate leaf.pem")
@@ -155,17 +111,6 @@ def _number(text: str, plan: DialPlan) -> TN:
     if number is None:
         raise ValueError(f'"{text}" is not a telephone number')
     return number
-
-
-def _configured(config: Path, name: str) -> Signer:
-    signers = build(load(config)).view.signers
-    if name not in signers:
-        known = ", ".join(sorted(signers)) or "none"
-        raise SipguardError(f"no certificate {name!r} in stir.sign.certificates; there are: {known}")
-    current = signers[name].current(Clock().unix_time())
-    if current is None:
-        raise SipguardError(f"certificate {name!r} is not valid now")
-    return current
 
 
 def _show_verdict(verdict: Verdict, judge: Verifier, unchecked: list[str], as_json: bool) -> None:
