@@ -1,8 +1,8 @@
 """TLS contexts: what our listeners show, whom they ask for a certificate, and whose certificates we believe in.
 
-TLS 1.2 and 1.3, cipher suites that are AEAD with forward secrecy, no renegotiation, no tickets: a SIP connection lives
-for hours, and a session that is resumed would outlive a certificate or an authority that was taken away (RFC 9325).
-Names are not OpenSSL's to check, SIP has rules of its own: ``domain_certificate`` does.
+TLS 1.2 and 1.3, cipher suites that are AEAD with forward secrecy, no renegotiation (RFC 9325), and no tickets: what a
+peer once proved is remembered by the context alone, and forgotten with it when files are replaced. Names are not for
+OpenSSL to check, because SIP has rules of its own: ``domain_certificate`` does.
 
 Contexts are made from files, as one frozen value; a new value replaces it and connections that are up keep theirs.
 """
