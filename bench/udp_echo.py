@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from sipguard.ledger.log import AttestationLog
-from sipguard.policy.need import TargetAnswer, Answer, Need
+from sipguard.policy.need import Answer, Need, TargetAnswer
 from sipguard.proxy.output import Output
 from sipguard.runtime.binding import bind
 from sipguard.runtime.clock import Clock
