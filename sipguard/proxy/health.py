@@ -37,7 +37,7 @@ class Health:
     def __init__(self, settings: ProxySettings, log: Callable[..., None]) -> None:
         self.troubled: dict[Server, _Trouble] = {}
         self._settings = settings
-        self._log = log
+        self.log = log
 
     def failed(self, server: Server, now: float, detail: str) -> None:
         """No answer in time, not reachable, or a probe that was refused."""
@@ -47,7 +47,7 @@ class Health:
         trouble.until = now + self._settings.retry_after
         if not trouble.down and trouble.failures >= self._settings.down_after:
             trouble.down = True
-            self._log(WARNING, "target.down", target=name_of(server), detail=detail)
+            self.log(WARNING, "target.down", target=name_of(server), detail=detail)
 
     def answered(self, server: Server, now: float) -> None:
         """The server said something that shows it is well."""
@@ -59,7 +59,7 @@ class Health:
         trouble.until = now
         if trouble.down and trouble.successes >= self._settings.up_after:
             trouble.down = False
-            self._log(INFO, "target.up", target=name_of(server))
+            self.log(INFO, "target.up", target=name_of(server))
         if not trouble.down and trouble.held_until <= now:
             del self.troubled[server]
 
