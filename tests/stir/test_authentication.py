@@ -106,6 +106,14 @@ def test_several_destinations_are_sorted() -> None:
     assert json.loads(base64url.decode(token.split(".")[1]))["dest"] == {"tn": ["*67", "12", "2"]}
 
 
+@pytest.mark.clause("EMG-13", "PPT-05", "RFC 9027 3")
+@pytest.mark.parametrize("urn", ["urn:service:sos", 'urn:service:sos."],"x":["\\'])
+def test_a_service_is_called_by_its_urn(urn: str) -> None:
+    """A destination that is no number is a uri, whatever somebody wrote into it."""
+    token, _ = parse_identity(signer().sign_shaken(ORIG, (urn,), "A", ORIGID, NOW))
+    assert json.loads(base64url.decode(token.split(".")[1]))["dest"] == {"uri": [urn]}
+
+
 @pytest.mark.clause("AS-20")
 def test_the_full_form_is_written() -> None:
     """SHAKEN never uses the compact form."""
