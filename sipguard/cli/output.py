@@ -39,11 +39,14 @@ def say(message: str) -> None:
 
 
 def _table(records: Sequence[Record]) -> None:
+    """Columns in which nothing stands are left out: a terminal is narrow."""
+    cells = [{name: _cell(value) for name, value in record.items()} for record in records]
+    names = [name for name in records[0] if any(row[name] for row in cells)]
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in records[0]:
+    for name in names:
         table.add_column(name.replace("_", " "), overflow="fold")
-    for record in records:
-        table.add_row(*(Text(_cell(value)) for value in record.values()))
+    for row in cells:
+        table.add_row(*(Text(row[name]) for name in names))
     Console().print(table)
 
 

@@ -6,6 +6,7 @@ it is up, and over TLS until the peer has proved to be the one it is meant for.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, cast
 
 from sipguard.errors import MalformedMessage
@@ -110,7 +111,7 @@ class Connection(asyncio.Protocol):
         """Close at once."""
         self.closing = True
         if self._transport is not None:
-            self._transport.abort()
+            _abort(self._transport)
 
     # --- asyncio.Protocol
 
@@ -119,7 +120,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if not peer:
             self.refused = True
-            transport.abort()
+            _abort(transport)
             return
         address = (plain_host(peer), peer[1])
         self._transport = transport
@@ -127,7 +128,7 @@ class Connection(asyncio.Protocol):
         self.flow = self.flow._replace(host=address[0], port=address[1], names=names)
         if not self._keeper.opened(self, address):
             self.refused = True
-            transport.abort()
+            _abort(transport)
             return
         self.address = address
         self.heard = self._began = self._clock()
@@ -171,3 +172,9 @@ class Connection(asyncio.Protocol):
         self.closing = True
         if not self.refused:
             self._keeper.closed(self)
+
+
+def _abort(transport: asyncio.Transport) -> None:
+    """Close at once. Python 3.11.2's TLS transport has nothing left to abort once it is closed, and says so."""
+    with suppress(AttributeError):
+        transport.abort()
