@@ -21,6 +21,9 @@ from sipguard.registry import Registry
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", metavar="FILE")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NumberArgument = Annotated[
+    str, typer.Argument(help="The number, with + or as written in --country.", show_default=False)
+]
 CountryOption = Annotated[str, typer.Option("--country", help="The country of national numbers.", metavar="CC")]
 ValidateOption = Annotated[bool, typer.Option("--validate-only", help="Report every bad row and store nothing.")]
 FileArgument = Annotated[Path, typer.Argument(help="The CSV file.", metavar="FILE", show_default=False)]

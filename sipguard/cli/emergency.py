@@ -10,6 +10,7 @@ from sipguard.cli.commands import (
     CountryOption,
     FileArgument,
     JsonOption,
+    NumberArgument,
     ValidateOption,
     checked,
     noun,
@@ -28,12 +29,10 @@ app = noun(
     'sipguard emergency add +14155550100 --account acme --location "1 Main St, San Francisco, CA"',
 )
 
-Number = Annotated[str, typer.Argument(help="The number, with + or as written in --country.", show_default=False)]
-
 
 @app.command(epilog='Example: sipguard emergency add +14155550100 --account acme --location "1 Main St, San Francisco"')
 def add(
-    number: Number,
+    number: NumberArgument,
     account: Annotated[str, typer.Option(help="The account that has the number.", show_default=False)],
     country: Annotated[str, typer.Option(help="The country of the caller's location.", metavar="CC")] = "US",
     status: Annotated[str, typer.Option(help="pending, registered or failed.", metavar="STATUS")] = "registered",
@@ -53,7 +52,10 @@ def add(
 
 @app.command(epilog="Example: sipguard emergency remove +14155550100")
 def remove(
-    number: Number, country: CountryOption = "US", as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG
+    number: NumberArgument,
+    country: CountryOption = "US",
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """End the emergency registration of a number."""
     with checked():

@@ -10,6 +10,7 @@ from sipguard.cli.commands import (
     CountryOption,
     FileArgument,
     JsonOption,
+    NumberArgument,
     ValidateOption,
     checked,
     noun,
@@ -27,12 +28,10 @@ app = noun(
     "sipguard number add +14155550100 --account acme",
 )
 
-Number = Annotated[str, typer.Argument(help="The number, with + or as written in --country.", show_default=False)]
-
 
 @app.command(epilog="Example: sipguard number add +14155550123 --account acme --kind verified --expires 2027-12-31")
 def add(
-    number: Number,
+    number: NumberArgument,
     account: Annotated[str, typer.Option(help="The account that may present it.", show_default=False)],
     kind: Annotated[str, typer.Option(help="owned, verified or delegated.", metavar="KIND")] = "owned",
     expires: Annotated[str, typer.Option(help="When the right ends, like 2027-12-31.", metavar="DATE")] = "",
@@ -52,7 +51,7 @@ def add(
 
 @app.command(epilog="Example: sipguard number remove +14155550123 --account acme")
 def remove(
-    number: Number,
+    number: NumberArgument,
     account: Annotated[str | None, typer.Option(help="Only this account's right.")] = None,
     country: CountryOption = "US",
     as_json: JsonOption = False,

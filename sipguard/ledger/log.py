@@ -47,8 +47,7 @@ class AttestationLog:
         self._number = known[-1].number if known else 0
         self._previous = _last_hash(known) or first_hash(node)
         if known:
-            self._open_segment(known[-1], os.O_RDWR)
-            self._set_aside_torn_tail(known[-1])
+            self._set_aside_torn_tail(known[-1], self._open_segment(known[-1], os.O_RDWR))
 
     @classmethod
     def open(
@@ -125,10 +124,9 @@ class AttestationLog:
         if self._cut and self._descriptor is not None:  # an earlier cut did not succeed: nothing may follow half a line
             os.ftruncate(self._descriptor, self._size)
             self._cut = False
-        if self._descriptor is None or (self._size and self._size + len(data) > self._segment_size):
-            self._begin_segment()
         descriptor = self._descriptor
-        assert descriptor is not None  # noqa: S101
+        if descriptor is None or (self._size and self._size + len(data) > self._segment_size):
+            descriptor = self._begin_segment()
         try:
             written = os.write(descriptor, data)
             while written < len(data):  # the rest either fits or says why not
@@ -142,11 +140,11 @@ class AttestationLog:
             raise
         self._size += len(data)
 
-    def _begin_segment(self) -> None:
+    def _begin_segment(self) -> int:
         """Create the next segment, then leave the current one: a failure keeps the current one."""
         segment = new_segment(self.directory, self._number + 1)
         left = self._descriptor
-        self._open_segment(segment, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        descriptor = self._open_segment(segment, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         self._number = segment.number
         if left is not None:
             try:
@@ -155,25 +153,25 @@ class AttestationLog:
                 os.close(left)
         if self._synchronise:
             _synchronise_directory(self.directory)
+        return descriptor
 
-    def _open_segment(self, segment: Segment, flags: int) -> None:
-        descriptor = os.open(segment.path, flags | os.O_APPEND | os.O_CLOEXEC, _MODE)
-        self._descriptor = descriptor
+    def _open_segment(self, segment: Segment, flags: int) -> int:
+        self._descriptor = descriptor = os.open(segment.path, flags | os.O_APPEND | os.O_CLOEXEC, _MODE)
         self._size = os.fstat(descriptor).st_size
+        return descriptor
 
-    def _set_aside_torn_tail(self, segment: Segment) -> None:
+    def _set_aside_torn_tail(self, segment: Segment, descriptor: int) -> None:
         """Move a last line without line feed to ``<segment>.torn`` and cut the segment before it."""
-        assert self._descriptor is not None  # noqa: S101
-        whole = _whole_lines(self._descriptor, self._size)
+        whole = _whole_lines(descriptor, self._size)
         if whole == self._size:
             return
-        torn = os.pread(self._descriptor, self._size - whole, whole)
+        torn = os.pread(descriptor, self._size - whole, whole)
         with open(segment.path.with_name(segment.path.name + ".torn"), "ab") as beside:
             beside.write(torn + b"\n")
             beside.flush()
             os.fsync(beside.fileno())
-        os.ftruncate(self._descriptor, whole)
-        os.fsync(self._descriptor)
+        os.ftruncate(descriptor, whole)
+        os.fsync(descriptor)
         self._size = whole
         logger.warning("ledger.torn", extra={"fields": {"segment": segment.path.name, "octets": len(torn)}})
 

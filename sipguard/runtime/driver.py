@@ -105,20 +105,19 @@ class Driver:
 
     def _apply(self, outputs: list[Output]) -> None:
         for output in outputs:
-            kind = type(output)
-            if kind is Send:
-                self.transports[output.flow.listener].send(output.flow, output.data)  # type: ignore[union-attr]
-            elif kind is Ask:
-                self._ask(output.need)  # type: ignore[union-attr]
-            elif kind is Event:
-                self._journal.event(output.line)  # type: ignore[union-attr]
-            elif kind is Log:
-                logger.log(output.level, output.event, extra={"fields": output.fields})  # type: ignore[union-attr]
-            elif kind is Close:
-                self.transports[output.flow.listener].disconnect(output.flow)  # type: ignore[union-attr]
+            if isinstance(output, Send):
+                self.transports[output.flow.listener].send(output.flow, output.data)
+            elif isinstance(output, Ask):
+                self._ask(output.need)
+            elif isinstance(output, Event):
+                self._journal.event(output.line)
+            elif isinstance(output, Log):
+                logger.log(output.level, output.event, extra={"fields": output.fields})
+            elif isinstance(output, Close):
+                self.transports[output.flow.listener].disconnect(output.flow)
 
     def _ask(self, need: Need) -> None:
-        if type(need) is CommitNeed:
+        if isinstance(need, CommitNeed):
             self._journal.commit(need)
             return
         answer = self.providers[type(need)](need)

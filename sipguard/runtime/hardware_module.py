@@ -102,7 +102,7 @@ class HardwareModule:
             key = self._keys[place] = self._find(place)
         try:
             signature: bytes = key.sign(digest, mechanism=Mechanism.ECDSA)
-        except Exception:
+        except Exception:  # whatever the library raises: the next call looks for the key anew
             self._forget(place)
             raise
         if len(signature) != 64:
@@ -118,7 +118,7 @@ class HardwareModule:
             return session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=place.label, id=place.identifier)
         except (NoSuchKey, SipguardError):
             raise
-        except Exception:
+        except Exception:  # a token that was taken out and put back is only seen by a library that starts anew
             self._start_anew()
             session = self._session(place)
             return session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=place.label, id=place.identifier)
