@@ -8,6 +8,7 @@ from sipguard.proxy.prober import Probe, Prober
 from sipguard.proxy.screening import Screening
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random, Station
+from sipguard.proxy.upstream import Upstream
 from sipguard.proxy.validation import validate
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request, Response
@@ -26,8 +27,9 @@ class Core:
     def __init__(self, listeners: tuple[Listener, ...], settings: ProxySettings, view: View, random: Random) -> None:
         self.station = Station(listeners, settings, view, random, self)
         call_log = CallLog(self.station)
-        self._delivery = Delivery(self.station, call_log)
-        self._screening = Screening(self.station, self._delivery)
+        self._upstream = Upstream(self.station, call_log)
+        self._delivery = Delivery(self.station, self._upstream, call_log)
+        self._screening = Screening(self.station, self._delivery, self._upstream)
         self.prober = Prober(self.station)
         self._in_dialog = InDialog(self.station, self._delivery, call_log)
 
@@ -36,7 +38,7 @@ class Core:
         try:
             self._take(transaction, now)
         except Exception as error:
-            self._delivery.fail(transaction, error, now)
+            self._upstream.fail(transaction, error, now)
 
     def _take(self, transaction: ServerTransaction, now: float) -> None:
         station = self.station
@@ -93,7 +95,7 @@ class Core:
             self._delivery.response(transaction, response, now)
         except Exception as error:
             if response.code >= 200:
-                self._delivery.fail(transaction.owner.server, error, now)
+                self._upstream.fail(transaction.owner.server, error, now)
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
         """No final response in time."""
@@ -112,5 +114,5 @@ class Core:
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         """The server transaction has ended; so has whatever waited for it."""
         if transaction.context is not None:
-            self._delivery.close(transaction.context)
+            self._upstream.close(transaction.context)
             transaction.context = None

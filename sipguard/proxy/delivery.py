@@ -1,26 +1,25 @@
-"""Delivery: a request that may go on, to its first target that takes it, and the responses on their way back.
+"""Delivery: a request that may go on, to its first target that takes it.
 
 Serial failover (RFC 3263 §4.3): a target that times out, refuses the connection or says 503 is followed by the next,
-on a new branch; a 6xx or a caller that gave up ends it. Responses follow RFC 3261 §16.7.
+on a new branch; a 6xx or a caller that gave up ends it. What goes back to the caller is for ``upstream`` to say.
 """
 
 import re
 
-from sipguard.errors import MalformedValue
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
-from sipguard.proxy import forwarding, presentation, stir_reasons
+from sipguard.proxy import forwarding
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.departure import Departure
-from sipguard.proxy.output import ERROR, WARNING
+from sipguard.proxy.output import WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, Attempt, ResponseContext
 from sipguard.proxy.routing import only_over_tls
 from sipguard.proxy.station import Station, identity_of
+from sipguard.proxy.upstream import Upstream
 from sipguard.proxy.validation import is_sips
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request, Response
 from sipguard.sip.response import build_response
-from sipguard.sip.status import reason_phrase
 from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.server import ServerTransaction
 
@@ -28,36 +27,16 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class Delivery:
-    """Carries requests to targets and responses back."""
+    """Carries requests to targets, one after the other."""
 
-    def __init__(self, station: Station, call_log: CallLog) -> None:
+    def __init__(self, station: Station, upstream: Upstream, call_log: CallLog) -> None:
         self._station = station
+        self._upstream = upstream
         self._call_log = call_log
-
-    # --- contexts
 
     def open(self, server: ServerTransaction) -> ResponseContext:
         """Remember a request until its final answer."""
-        context = ResponseContext(self, server)
-        server.context = context
-        self._station.pending += 1
-        return context
-
-    def close(self, context: ResponseContext) -> None:
-        """The final answer is out, or nobody waits for one any more."""
-        if context.done:
-            return
-        context.done = True
-        self._station.pending -= 1
-        if context.timer_c is not None:
-            context.timer_c.cancel()
-        if context.parked is not None:
-            self._station.needs.drop(context.parked)
-            context.parked = None
-        # The transactions keep the context for half a minute more. What it took to decide need not live as long, and
-        # without a way back to its client transaction both go away unnoticed by the garbage collector.
-        context.call = context.decision = context.best = context.client = None
-        context.attempts = []
+        return self._upstream.open(server, self)
 
     # --- towards the target
 
@@ -134,13 +113,13 @@ class Delivery:
                 continue
             self._send_to(context, attempt, place, egress, now)
             return
-        self._finish(context, now)
+        self._upstream.failure(context, now)
 
     def _send_to(self, context: ResponseContext, attempt: Attempt, place: Server, egress: Listener, now: float) -> None:
         try:
             leaving = Departure(self._station, context, attempt, place, egress, now)
         except Exception as error:
-            self.fail(context.server, error, now)
+            self._upstream.fail(context.server, error, now)
             return
         names = attempt.names if place.transport == "tls" else ()
         flow = Flow(leaving.egress.number, leaving.egress.transport, place.host, place.port, 0, names)
@@ -161,22 +140,13 @@ class Delivery:
             self._judge(context, client, response, now)
         if code == 100:
             return
-        upstream = response.fork()
-        upstream.remove_first("via")
-        if not upstream.has("via"):
+        upstream = self._upstream.translated(context, client.flow, response)
+        if upstream is None:
             return
-        if context.original_from is not None:
-            upstream.rows[upstream.names.index("from")] = context.original_from
-        station = self._station
-        upstream_trusted = station.is_trusted(context.server.flow)
-        presentation.cross(upstream, station.is_trusted(client.flow), upstream_trusted)
-        if not upstream_trusted:
-            for cause in stir_reasons.consume(upstream):
-                station.count("disputed", cause)
         if code < 200:
             self._provisional(context, client, upstream, now)
         elif code < 300:
-            self._success(context, upstream, now)
+            self._upstream.success(context, upstream, now)
         elif client is not context.client or context.done:
             return
         elif context.expired:
@@ -190,24 +160,7 @@ class Delivery:
             return
         if not context.expired:
             self.watch(context, now)
-        if context.active is not None:
-            self._learn(context.active, upstream)
-        stir_reasons.report(upstream, context.call)
-        self._station.layer.respond(context.server, upstream, now)
-
-    def _success(self, context: ResponseContext, upstream: Response, now: float) -> None:
-        """Any 2xx goes back at once, also a second one and one that lost the race with CANCEL (FRK-01, RFC 6026 §7)."""
-        if context.active is not None:
-            self._learn(context.active, upstream)
-            self._call_log.answered(context, upstream.code, now)
-        stir_reasons.report(upstream, context.call)
-        self.close(context)
-        self._station.layer.respond(context.server, upstream, now)
-
-    def _learn(self, active: ActiveCall, response: Response) -> None:
-        tag = response.to.tag
-        if tag is not None:
-            self._station.calls.learn(active, tag)
+        self._upstream.provisional(context, upstream, now)
 
     def _judge(self, context: ResponseContext, client: ClientTransaction, response: Response, now: float) -> None:
         """What an answer says about the server: that it is well, or when it wants to be asked again."""
@@ -245,7 +198,7 @@ class Delivery:
         elif context.next_attempt < len(context.attempts):
             self._next_attempt(context, now)
         else:
-            self.close(context)  # RFC 4320 §4.2
+            self._upstream.close(context)  # RFC 4320 §4.2
 
     def unreachable(self, client: ClientTransaction, now: float) -> None:
         """The target can't be reached: as if it had said 503 (RFC 3261 §16.9)."""
@@ -277,19 +230,7 @@ class Delivery:
         if (code in FAILOVER_CODES or emergency) and not context.cancelled:
             self._next_attempt(context, now)
         else:
-            self._finish(context, now)
-
-    def _finish(self, context: ResponseContext, now: float) -> None:
-        """No target is left: the best final response goes back, a lone 503 as 500 (PRX-37)."""
-        station = self._station
-        best = context.best
-        if best is None or best.code == 503:
-            best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())
-        if context.active is not None:
-            self._call_log.failed(context, best.code, best.reason, now)
-        stir_reasons.report(best, context.call)
-        self.close(context)
-        station.layer.respond(context.server, best, now)
+            self._upstream.failure(context, now)
 
     def watch(self, context: ResponseContext, now: float) -> None:
         """Start Timer C of an INVITE anew (RFC 3261 §16.6 (11), §16.7 (2))."""
@@ -301,22 +242,6 @@ class Delivery:
 
     # --- giving up
 
-    def fail(self, server: ServerTransaction, error: Exception, now: float) -> None:
-        """What cannot be handled is answered all the same: 400 for what a peer wrote, 500 for a bug of ours."""
-        station = self._station
-        code = 400 if isinstance(error, MalformedValue) else 500
-        if code == 400:
-            station.count("malformed", str(code))
-        else:
-            station.count("alarms", "bug")
-            station.log(ERROR, "request.failed", method=server.method, error=repr(error))
-        context: ResponseContext | None = server.context
-        if context is not None:
-            self.close(context)
-        station.answer(server, code, now)
-        if context is not None and context.active is not None:
-            self._call_log.failed(context, code, reason_phrase(code), now)
-
     def cancel(self, context: ResponseContext, reasons: list[str], now: float) -> None:
         """The caller gave up (RFC 3261 §16.10): no further target, and the one being tried is cancelled."""
         if context.done:
@@ -325,9 +250,4 @@ class Delivery:
         if context.client is not None and context.parked is None:
             self._station.layer.cancel(context.client, now, reasons)
             return
-        if context.active is not None:
-            self._call_log.failed(context, 487, "Request Terminated", now)
-        elif context.decision is not None:
-            self._call_log.withdrawn(context)
-        self._station.answer(context.server, 487, now)
-        self.close(context)
+        self._upstream.terminated(context, now)

@@ -14,6 +14,7 @@ from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.output import ERROR, INFO, WARNING
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
+from sipguard.proxy.upstream import Upstream
 from sipguard.sip.flow import Flow
 from sipguard.sip.header import quote
 from sipguard.stir.unix_time import UnixTime
@@ -23,9 +24,10 @@ from sipguard.transaction.server import ServerTransaction
 class Screening:
     """Decides about calls."""
 
-    def __init__(self, station: Station, delivery: Delivery) -> None:
+    def __init__(self, station: Station, delivery: Delivery, upstream: Upstream) -> None:
         self._station = station
         self._delivery = delivery
+        self._upstream = upstream
 
     def screen(self, server: ServerTransaction, now: float) -> None:
         """A new out-of-dialog request that passed validation."""
@@ -63,7 +65,7 @@ class Screening:
                     call.answers[need] = answer
                 self._advance(context, call, now)
         except Exception as error:
-            self._delivery.fail(context.server, error, now)
+            self._upstream.fail(context.server, error, now)
 
     def _advance(self, context: ResponseContext, call: Call, now: float) -> None:
         """Run the chain from where the call stands.
@@ -185,7 +187,7 @@ class Screening:
             INFO, "call.refused", record=call.identifier, trunk=call.trunk.name, rule=decision.rule, code=decision.code
         )
         station.answer(context.server, decision.code, now, decision.phrase, headers)
-        self._delivery.close(context)
+        self._upstream.close(context)
 
 
 def _source_refusal(trunk: Trunk | None, flow: Flow) -> Refusal | None:

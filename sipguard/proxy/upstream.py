@@ -1,0 +1,123 @@
+"""The way back: what the caller hears of its request (RFC 3261 §16.7 (3) to (9)), and how a request ends.
+
+Provisional responses and every 2xx pass at once, one other final response at the end; what is closed here is closed
+whoever else may still speak.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.proxy import presentation, stir_reasons
+from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.call_log import CallLog
+from sipguard.proxy.output import ERROR
+from sipguard.proxy.response_context import ContextKeeper, ResponseContext
+from sipguard.proxy.station import Station
+from sipguard.sip.flow import Flow
+from sipguard.sip.message import Response
+from sipguard.sip.response import build_response
+from sipguard.sip.status import reason_phrase
+from sipguard.transaction.server import ServerTransaction
+
+
+class Upstream:
+    """Answers the requests that are under way."""
+
+    def __init__(self, station: Station, call_log: CallLog) -> None:
+        self._station = station
+        self._call_log = call_log
+
+    def open(self, server: ServerTransaction, keeper: ContextKeeper) -> ResponseContext:
+        """Remember a request until its final answer."""
+        context = ResponseContext(keeper, server)
+        server.context = context
+        self._station.pending += 1
+        return context
+
+    def close(self, context: ResponseContext) -> None:
+        """The final answer is out, or nobody waits for one any more."""
+        if context.done:
+            return
+        context.done = True
+        self._station.pending -= 1
+        if context.timer_c is not None:
+            context.timer_c.cancel()
+        if context.parked is not None:
+            self._station.needs.drop(context.parked)
+            context.parked = None
+        # The transactions keep the context for half a minute more. What it took to decide need not live as long, and
+        # without a way back to its client transaction both go away unnoticed by the garbage collector.
+        context.call = context.decision = context.best = context.client = None
+        context.attempts = []
+
+    def translated(self, context: ResponseContext, flow: Flow, response: Response) -> Response | None:
+        """A response as the caller may see it, without our Via; None when it has no other: it was ours (PRX-20)."""
+        upstream = response.fork()
+        upstream.remove_first("via")
+        if not upstream.has("via"):
+            return None
+        if context.original_from is not None:
+            upstream.rows[upstream.names.index("from")] = context.original_from
+        station = self._station
+        upstream_trusted = station.is_trusted(context.server.flow)
+        presentation.cross(upstream, station.is_trusted(flow), upstream_trusted)
+        if not upstream_trusted:
+            for cause in stir_reasons.consume(upstream):
+                station.count("disputed", cause)
+        return upstream
+
+    def provisional(self, context: ResponseContext, response: Response, now: float) -> None:
+        """A 101 to 199 passes at once."""
+        if context.active is not None:
+            self._learn(context.active, response)
+        stir_reasons.report(response, context.call)
+        self._station.layer.respond(context.server, response, now)
+
+    def success(self, context: ResponseContext, response: Response, now: float) -> None:
+        """Any 2xx goes back at once, also a second one and one that lost the race with CANCEL (FRK-01, RFC 6026 §7)."""
+        if context.active is not None:
+            self._learn(context.active, response)
+            self._call_log.answered(context, response.code, now)
+        stir_reasons.report(response, context.call)
+        self.close(context)
+        self._station.layer.respond(context.server, response, now)
+
+    def _learn(self, active: ActiveCall, response: Response) -> None:
+        tag = response.to.tag
+        if tag is not None:
+            self._station.calls.learn(active, tag)
+
+    def failure(self, context: ResponseContext, now: float) -> None:
+        """No target is left: the best final response goes back, a lone 503 as 500 (PRX-37)."""
+        station = self._station
+        best = context.best
+        if best is None or best.code == 503:
+            best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())
+        if context.active is not None:
+            self._call_log.failed(context, best.code, best.reason, now)
+        stir_reasons.report(best, context.call)
+        self.close(context)
+        station.layer.respond(context.server, best, now)
+
+    def terminated(self, context: ResponseContext, now: float) -> None:
+        """The caller gave up before the request went anywhere, or between two targets."""
+        if context.active is not None:
+            self._call_log.failed(context, 487, "Request Terminated", now)
+        elif context.decision is not None:
+            self._call_log.withdrawn(context)
+        self._station.answer(context.server, 487, now)
+        self.close(context)
+
+    def fail(self, server: ServerTransaction, error: Exception, now: float) -> None:
+        """What cannot be handled is answered all the same: 400 for what a peer wrote, 500 for a bug of ours."""
+        station = self._station
+        code = 400 if isinstance(error, MalformedValue) else 500
+        if code == 400:
+            station.count("malformed", str(code))
+        else:
+            station.count("alarms", "bug")
+            station.log(ERROR, "request.failed", method=server.method, error=repr(error))
+        context: ResponseContext | None = server.context
+        if context is not None:
+            self.close(context)
+        station.answer(server, code, now)
+        if context is not None and context.active is not None:
+            self._call_log.failed(context, code, reason_phrase(code), now)
