@@ -46,6 +46,10 @@ def add(
     ] = None,
     certificate: Annotated[str, typer.Option(help="The certificate its calls are signed with.")] = "default",
     gateway: Annotated[bool, typer.Option("--gateway", help="It brings calls of others, signed C if at all.")] = False,
+    response_timeout: Annotated[
+        float | None, typer.Option(help="Seconds without any response until a call goes to the next target.")
+    ] = None,
+    ring_timeout: Annotated[float | None, typer.Option(help="Seconds a target may take to answer a call.")] = None,
     tls_name: Annotated[
         list[str] | None, typer.Option(help="A name in its certificate, by which its TLS connections are known.")
     ] = None,
@@ -61,7 +65,7 @@ def add(
         "trusted": trusted or None, "on_mismatch": on_mismatch, "default_number": default_number, "country": country,
         "on_failure": on_failure, "on_unavailable": on_unavailable, "require_identity": require_identity,
         "certificate": certificate, "gateway": gateway or None, "tls_names": tls_name,
-        "tls_ca": _absolute(tls_ca),
+        "tls_ca": _absolute(tls_ca), "response_timeout": response_timeout, "ring_timeout": ring_timeout,
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
     open_registry(config).trunks.add(trunk)

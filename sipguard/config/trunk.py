@@ -60,6 +60,8 @@ class TrunkSection(Section):
     gateway: bool = False
     udp_only: bool = False
     probe: bool = True
+    response_timeout: float = Field(default=0.0, ge=0, le=32)
+    ring_timeout: float = Field(default=0.0, ge=0, le=3600)
     tls_names: tuple[DomainName, ...] = ()
     tls_ca: Authorities | None = None
 
@@ -96,6 +98,8 @@ class TrunkSection(Section):
             gateway=self.gateway,
             udp_only=self.udp_only,
             probe=self.probe,
+            response_timeout=self.response_timeout,
+            ring_timeout=self.ring_timeout,
             tls_names=self.tls_names,
             tls_ca=self.tls_ca,
         )
@@ -137,5 +141,13 @@ def trunk_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         yield "gateway", "is for customer trunks: calls from the network side are verified, not signed"
     if values.get("on_mismatch") == "replace" and not values.get("default_number"):
         yield "default_number", 'is required by on_mismatch = "replace"'
+    if 0 < _number(values, "ring_timeout") <= _number(values, "response_timeout"):
+        yield "ring_timeout", "should exceed response_timeout: a target says something before it rings"
     if not names and any(_nameless(target) for target in _targets(values.get("targets"))):
         yield "tls_names", "is required by a TLS target that is an address: nobody could tell who is there"
+
+
+def _number(values: Mapping[str, object], key: str) -> float:
+    """A value if it is a number, which its own section checks."""
+    value = values.get(key)
+    return value if isinstance(value, int | float) else 0.0

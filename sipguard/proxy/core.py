@@ -5,6 +5,7 @@ from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.in_dialog import InDialog
 from sipguard.proxy.prober import Probe, Prober
+from sipguard.proxy.responses import Responses
 from sipguard.proxy.screening import Screening
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random, Station
@@ -29,6 +30,7 @@ class Core:
         call_log = CallLog(self.station)
         self._upstream = Upstream(self.station, call_log)
         self._delivery = Delivery(self.station, self._upstream, call_log)
+        self._responses = Responses(self.station, self._upstream, self._delivery)
         self._screening = Screening(self.station, self._delivery, self._upstream)
         self.prober = Prober(self.station)
         self._in_dialog = InDialog(self.station, self._delivery, call_log)
@@ -92,24 +94,24 @@ class Core:
             self.prober.response(transaction.owner, response, now)
             return
         try:
-            self._delivery.response(transaction, response, now)
+            self._responses.response(transaction, response, now)
         except Exception as error:
             if response.code >= 200:
-                self._upstream.fail(transaction.owner.server, error, now)
+                self._upstream.fail(transaction.owner.context.server, error, now)
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
         """No final response in time."""
         if isinstance(transaction.owner, Probe):
             self.prober.unanswered(transaction.owner, now, "no answer to OPTIONS")
         else:
-            self._delivery.timed_out(transaction, now)
+            self._responses.timed_out(transaction, now)
 
     def unreachable(self, transaction: ClientTransaction, now: float) -> None:
         """The request can't be delivered on its flow."""
         if isinstance(transaction.owner, Probe):
             self.prober.unanswered(transaction.owner, now, "unreachable")
         else:
-            self._delivery.unreachable(transaction, now)
+            self._responses.unreachable(transaction, now)
 
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         """The server transaction has ended; so has whatever waited for it."""

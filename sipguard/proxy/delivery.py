@@ -1,29 +1,27 @@
 """Delivery: a request that may go on, to its first target that takes it.
 
 Serial failover (RFC 3263 §4.3): a target that times out, refuses the connection or says 503 is followed by the next,
-on a new branch; a 6xx or a caller that gave up ends it. What goes back to the caller is for ``upstream`` to say.
+on a new branch; a 6xx or a caller that gave up ends it. A target may be given up before its transaction times out, when
+its trunk says so; then branches overlap, and the first 2xx ends the others (RFC 3261 §16.7 (5), (10)). What goes back
+to the caller is for ``upstream`` to say.
 """
-
-import re
 
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.proxy import forwarding
 from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.branch import Attempt, Branch
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.departure import Departure
 from sipguard.proxy.output import WARNING
-from sipguard.proxy.response_context import FAILOVER_CODES, Attempt, ResponseContext
+from sipguard.proxy.response_context import FAILOVER_CODES, ResponseContext
 from sipguard.proxy.routing import only_over_tls
 from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.upstream import Upstream
 from sipguard.proxy.validation import is_sips
 from sipguard.sip.flow import Flow, Listener
-from sipguard.sip.message import Request, Response
+from sipguard.sip.message import Request
 from sipguard.sip.response import build_response
-from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.server import ServerTransaction
-
-_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class Delivery:
@@ -56,7 +54,7 @@ class Delivery:
             context.active = ActiveCall(self._call_log, call.identifier, call.request.call_id, tag, account)
             self._station.calls.add(context.active)
             self._call_log.attempted(context, now)
-        self._next_attempt(context, now)
+        self.next_attempt(context, now)
 
     def _only_over_tls(self, context: ResponseContext) -> None:
         """A sips URI is never sent but over TLS (RFC 5630 §5.3); an emergency call is (RFC 6881 §9.1)."""
@@ -78,7 +76,7 @@ class Delivery:
         context.base = fork
         context.leave_by = leave_by
         context.attempts = [Attempt(None, hop, self._station.names_at(hop))]
-        self._next_attempt(context, now)
+        self.next_attempt(context, now)
 
     def resume(self, context: ResponseContext, need: Need, answer: Answer | TargetAnswer, now: float) -> None:
         """The servers of the name that was to be tried next are known, or it has none."""
@@ -94,12 +92,11 @@ class Delivery:
         context.attempts += sick
         if not servers and isinstance(need, TargetNeed):
             self._station.log(WARNING, "target.unresolved", target=need.host, detail=answer.detail)
-        self._next_attempt(context, now)
+        self.next_attempt(context, now)
 
-    def _next_attempt(self, context: ResponseContext, now: float) -> None:
+    def next_attempt(self, context: ResponseContext, now: float) -> None:
+        """To the next target, or, when that is a name, to the question who is behind it."""
         station = self._station
-        if context.timer_c is not None:
-            context.timer_c.cancel()
         while context.next_attempt < len(context.attempts):
             attempt = context.attempts[context.next_attempt]
             context.next_attempt += 1
@@ -113,141 +110,123 @@ class Delivery:
                 continue
             self._send_to(context, attempt, place, egress, now)
             return
-        self._upstream.failure(context, now)
+        self.finish(context, now)
 
     def _send_to(self, context: ResponseContext, attempt: Attempt, place: Server, egress: Listener, now: float) -> None:
+        station = self._station
         try:
-            leaving = Departure(self._station, context, attempt, place, egress, now)
+            leaving = Departure(station, context, attempt, place, egress, now)
         except Exception as error:
             self._upstream.fail(context.server, error, now)
             return
         names = attempt.names if place.transport == "tls" else ()
         flow = Flow(leaving.egress.number, leaving.egress.transport, place.host, place.port, 0, names)
-        context.switched = leaving.switched
-        context.client = self._station.layer.start_on_branch(leaving.fork, flow, now, context, leaving.branch)
-        self.watch(context, now)
+        branch = Branch(context, attempt, switched=leaving.switched)
+        context.pending.append(branch)
+        branch.client = station.layer.start_on_branch(leaving.fork, flow, now, branch, leaving.branch)
+        if context.server.method == "INVITE":
+            branch.begin(station.timers, station.settings.timers.timer_c, now)
 
-    # --- responses
-
-    def response(self, client: ClientTransaction, response: Response, now: float) -> None:
-        """A response from a target (RFC 3261 §16.7)."""
-        context: ResponseContext = client.owner
-        code = response.code
-        if context.switched:
-            context.switched = False
-            self._station.streams.took(client.flow.host, client.flow.port)
-        if code >= 200 and (self._station.health.troubled or code == 503):
-            self._judge(context, client, response, now)
-        if code == 100:
-            return
-        upstream = self._upstream.translated(context, client.flow, response)
-        if upstream is None:
-            return
-        if code < 200:
-            self._provisional(context, client, upstream, now)
-        elif code < 300:
-            self._upstream.success(context, upstream, now)
-        elif client is not context.client or context.done:
-            return
-        elif context.expired:
-            self._failed_here(context, 408, now)
-        else:
-            context.consider(upstream)
-            self._after_failure(context, code, now)
-
-    def _provisional(self, context: ResponseContext, client: ClientTransaction, upstream: Response, now: float) -> None:
-        if context.done or client is not context.client:
-            return
-        if not context.expired:
-            self.watch(context, now)
-        self._upstream.provisional(context, upstream, now)
-
-    def _judge(self, context: ResponseContext, client: ClientTransaction, response: Response, now: float) -> None:
-        """What an answer says about the server: that it is well, or when it wants to be asked again."""
-        server = self._configured_server(context, client)
-        if server is None:
-            return
-        if response.code != 503:
-            self._station.health.answered(server, now)
-            return
-        seconds = _SECONDS.match(response.value("retry-after") or "")
-        if seconds is not None:
-            self._station.health.hold(server, float(seconds[0]), now)
-
-    def _blame(self, context: ResponseContext, client: ClientTransaction, detail: str, now: float) -> None:
-        """The server did not answer."""
-        server = self._configured_server(context, client)
-        if server is not None and not context.cancelled:
-            self._station.health.failed(server, now, detail)
-
-    def _configured_server(self, context: ResponseContext, client: ClientTransaction) -> Server | None:
-        """The server being tried, when it is a trunk's; who is behind a route set is judged by nobody."""
-        if context.done or client is not context.client:
-            return None
-        attempt = context.attempts[context.next_attempt - 1]
-        return attempt.place if attempt.route is not None and isinstance(attempt.place, Server) else None
-
-    def timed_out(self, client: ClientTransaction, now: float) -> None:
-        """No final response in time counts as 408 (RFC 3261 §16.8); for a non-INVITE request silence is the answer."""
-        context: ResponseContext = client.owner
-        if context.done or client is not context.client:
-            return
-        self._blame(context, client, "no answer", now)
-        if client.method == "INVITE":
-            self._failed_here(context, 487 if context.cancelled and not context.expired else 408, now)
-        elif context.next_attempt < len(context.attempts):
-            self._next_attempt(context, now)
-        else:
-            self._upstream.close(context)  # RFC 4320 §4.2
-
-    def unreachable(self, client: ClientTransaction, now: float) -> None:
-        """The target can't be reached: as if it had said 503 (RFC 3261 §16.9)."""
-        context: ResponseContext = client.owner
-        if context.done or client is not context.client:
-            return
-        if context.switched and not context.cancelled:  # it would not have been TCP but for its size: UDP after all
-            self._station.streams.refused(client.flow.host, client.flow.port, now)
-            context.next_attempt -= 1
-            self._next_attempt(context, now)
-        else:
-            self._blame(context, client, "unreachable", now)
-            self._failed_here(context, 503, now)
-
-    def timer_c(self, context: ResponseContext, now: float) -> None:
-        """An INVITE that only ever rang: cancel it; unless a 2xx wins the race it counts as 408 (RFC 3261 §16.8)."""
-        if context.done or context.client is None:
-            return
-        context.cancelled = context.expired = True
-        self._station.layer.cancel(context.client, now)
-
-    def _failed_here(self, context: ResponseContext, code: int, now: float) -> None:
-        context.consider(build_response(context.server.request, code, None, self._station.random()))
-        self._after_failure(context, code, now)
-
-    def _after_failure(self, context: ResponseContext, code: int, now: float) -> None:
-        call = context.call
-        emergency = call is not None and call.emergency is not None and code < 600  # every target is tried (EMG-16)
-        if (code in FAILOVER_CODES or emergency) and not context.cancelled:
-            self._next_attempt(context, now)
-        else:
+    def finish(self, context: ResponseContext, now: float) -> None:
+        """No further target: the best response goes back as soon as nothing is waited for."""
+        if not context.pending and context.parked is None:
             self._upstream.failure(context, now)
 
-    def watch(self, context: ResponseContext, now: float) -> None:
-        """Start Timer C of an INVITE anew (RFC 3261 §16.6 (11), §16.7 (2))."""
-        if context.server.method != "INVITE":
-            return
-        if context.timer_c is not None:
-            context.timer_c.cancel()
-        context.timer_c = self._station.timers.start(now + self._station.settings.timers.timer_c, context, 0)
+    # --- what becomes of it
+
+    def failed_here(self, context: ResponseContext, code: int, now: float) -> None:
+        """A branch came to nothing without a response of its target's, as if that had said ``code``."""
+        context.consider(build_response(context.server.request, code, None, self._station.random()))
+        self.after_failure(context, code, now)
+
+    def after_failure(self, context: ResponseContext, code: int, now: float) -> None:
+        """A branch ended with this code: the next target, or none any more."""
+        emergency = code < 600 and _is_emergency(context)  # every target is tried (EMG-16)
+        if (code in FAILOVER_CODES or emergency) and not context.over:
+            self.next_attempt(context, now)
+        else:
+            self._stop_trying(context)
+            self.finish(context, now)
+
+    def cancel_others(self, branch: Branch, now: float) -> None:
+        """This branch ends the call: cancel what else is pending (RFC 3261 §16.7 (10))."""
+        for other in branch.context.pending:
+            if other is not branch and other.client is not None:
+                self._station.layer.cancel(other.client, now)
+
+    def blame(self, branch: Branch, detail: str, now: float) -> None:
+        """The server did not answer."""
+        server = branch.attempt.configured_server
+        if server is not None and not branch.context.cancelled:
+            self._station.health.failed(server, now, detail)
 
     # --- giving up
 
+    def due(self, branch: Branch, now: float) -> None:
+        """A target was silent, or rang, for too long; or what might have crossed a CANCEL has not come."""
+        context = branch.context
+        if context.done:
+            return
+        if branch.given_up:
+            context.finished(branch)
+            self.finish(context, now)
+        elif branch.heard:
+            self._give_up_ringing(branch, now)
+        elif context.over or context.next_attempt < len(context.attempts) or branch.too_long(now):
+            self._give_up_silent(branch, now)
+        else:  # there is nobody else to try: it has until Timer B
+            branch.watch(self._station.timers, self._station.settings.timers.timer_c, now)
+
+    def _give_up_silent(self, branch: Branch, now: float) -> None:
+        """Its INVITE goes on, to be cancelled with the first response, and counts as 408 (RFC 3261 §16.8)."""
+        self.blame(branch, "no answer", now)
+        self._cancel(branch, now)
+        branch.context.finished(branch)
+        self.failed_here(branch.context, 408, now)
+
+    def _give_up_ringing(self, branch: Branch, now: float) -> None:
+        """Timer C, or the trunk's own limit: cancelled, it counts as 408 unless a 2xx wins the race (RFC 3261 §16.8).
+
+        Where it rang, nobody else could do better, and its end is waited for. A server that only ever said 100 is
+        followed by the next at once.
+        """
+        context = branch.context
+        self._cancel(branch, now)
+        if branch.rang and not _is_emergency(context):
+            context.consider(build_response(context.server.request, 408, None, self._station.random()))
+            self._stop_trying(context)
+        else:
+            branch.linger(self._station.timers, self._station.settings.timers.t4, now)
+            self.failed_here(context, 408, now)
+
+    def _cancel(self, branch: Branch, now: float) -> None:
+        branch.given_up = True
+        if branch.client is not None:
+            self._station.layer.cancel(branch.client, now)
+
+    def _stop_trying(self, context: ResponseContext) -> None:
+        context.over = True
+        if context.parked is not None:
+            self._station.needs.drop(context.parked)
+            context.parked = None
+
     def cancel(self, context: ResponseContext, reasons: list[str], now: float) -> None:
-        """The caller gave up (RFC 3261 §16.10): no further target, and the one being tried is cancelled."""
+        """The caller gave up (RFC 3261 §16.10): no further target, and what is pending is cancelled."""
         if context.done:
             return
         context.cancelled = True
-        if context.client is not None and context.parked is None:
-            self._station.layer.cancel(context.client, now, reasons)
+        self._stop_trying(context)
+        if not context.pending:
+            self._upstream.terminated(context, now)
             return
-        self._upstream.terminated(context, now)
+        tried = [branch for branch in context.pending if not branch.given_up]
+        if not tried:
+            context.consider(build_response(context.server.request, 487, None, self._station.random()))
+        for branch in tried:
+            branch.stop()
+            if branch.client is not None:
+                self._station.layer.cancel(branch.client, now, reasons)
+
+
+def _is_emergency(context: ResponseContext) -> bool:
+    return context.call is not None and context.call.emergency is not None

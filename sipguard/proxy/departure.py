@@ -8,7 +8,8 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.need import Server
 from sipguard.proxy import forwarding, presentation
-from sipguard.proxy.response_context import Attempt, ResponseContext
+from sipguard.proxy.branch import Attempt
+from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
 from sipguard.proxy.validation import loop_digest
 from sipguard.sip.flow import Listener
@@ -65,7 +66,6 @@ class Departure:
         fork = context.base.fork()
         trunk, target = route
         request = context.server.request
-        context.route = trunk.name
         fork.remove("route")  # where a screened request goes is our decision, not the caller's
         fork.set_uri(forwarding.retargeted(call.request_uri, target, _number_to_send(call)))
         if call.outbound:
@@ -74,7 +74,7 @@ class Departure:
             presentation.terminate(fork, call, trunk)
         if request.method in forwarding.DIALOG_FORMING:
             self._token = self._station.calls.token(call.identifier, request.call_id)
-        context.original_from = _changed_from(request, fork)
+        context.original_from = _changed_from(request, fork) or context.original_from  # of any branch
         forwarding.decrement_hops(fork)
         return fork
 

@@ -9,8 +9,8 @@ from itertools import groupby
 
 from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
+from sipguard.proxy.branch import Attempt
 from sipguard.proxy.health import Health
-from sipguard.proxy.response_context import Attempt
 
 
 class _Plan:

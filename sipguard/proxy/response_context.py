@@ -4,14 +4,11 @@ from typing import Protocol
 
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
-from sipguard.policy.directory import Target, Trunk
-from sipguard.policy.need import Server, TargetNeed
 from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.branch import Attempt, Branch
 from sipguard.proxy.need_desk import Parked
 from sipguard.sip.message import Response
-from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.server import ServerTransaction
-from sipguard.transaction.timers import Timer
 
 FAILOVER_CODES = frozenset((408, 503))  # try the next target (RFC 3263 §4.3); never after a 6xx
 _PREFERRED_4XX = frozenset((401, 407, 415, 420, 484))
@@ -20,35 +17,19 @@ _PREFERRED_4XX = frozenset((401, 407, 415, 420, 484))
 class ContextKeeper(Protocol):
     """Whoever decides what becomes of a context."""
 
-    def timer_c(self, context: "ResponseContext", now: float) -> None:
-        """Timer C of the context's INVITE is due."""
-
-
-class Attempt:
-    """One place a request may go: a server, or a name whose servers are to be asked for.
-
-    ``names`` are whom a server must prove to be over TLS. ``route`` is None for an in-dialog request, which goes where
-    its route set says.
-    """
-
-    __slots__ = ("names", "place", "route")
-
-    def __init__(
-        self, route: tuple[Trunk, Target] | None, place: Server | TargetNeed, names: tuple[str, ...] = ()
-    ) -> None:
-        self.route = route
-        self.place = place
-        self.names = names
+    def due(self, branch: Branch, now: float) -> None:
+        """The timer of one of the context's branches is due."""
 
 
 class ResponseContext:
     """Everything the core remembers about one request until its final answer.
 
     ``call`` and ``decision`` are None for in-dialog requests. ``base`` is the request that each target gets a fork of,
-    ``leave_by`` the number of the listener it leaves from if that can reach the target. ``cancelled`` is whether no
-    further target may be tried, ``expired`` whether Timer C was the reason. ``original_from`` is the From row as
-    received when we sent another one on, so that responses show the caller what it wrote. ``switched`` is whether the
-    request went over TCP only for its size, and nobody has answered yet.
+    ``leave_by`` the number of the listener it leaves from if that can reach the target. ``pending`` are the branches
+    whose final answer is waited for: the one being tried, and those given up that may still say 2xx. ``cancelled`` is
+    whether the caller gave up, ``over`` whether no further target may be tried, for that or another reason.
+    ``original_from`` is the From row as received when we sent another one on, so that responses show the caller what it
+    wrote.
     """
 
     __slots__ = (
@@ -58,19 +39,17 @@ class ResponseContext:
         "best",
         "call",
         "cancelled",
-        "client",
         "decision",
         "done",
-        "expired",
         "keeper",
         "leave_by",
         "next_attempt",
         "original_from",
+        "over",
         "parked",
+        "pending",
         "route",
         "server",
-        "switched",
-        "timer_c",
     )
 
     def __init__(self, keeper: ContextKeeper, server: ServerTransaction) -> None:
@@ -84,14 +63,12 @@ class ResponseContext:
         self.attempts: list[Attempt] = []
         self.next_attempt = 0
         self.route = ""
-        self.client: ClientTransaction | None = None
+        self.pending: list[Branch] = []
         self.best: Response | None = None
         self.original_from: str | None = None
         self.parked: Parked | None = None
-        self.timer_c: Timer | None = None
         self.cancelled = False
-        self.expired = False
-        self.switched = False
+        self.over = False
         self.done = False
 
     def consider(self, response: Response) -> None:
@@ -99,9 +76,12 @@ class ResponseContext:
         if self.best is None or rank(response.code) < rank(self.best.code):
             self.best = response
 
-    def fire(self, _kind: int, now: float) -> None:
-        """Timer C is due."""
-        self.keeper.timer_c(self, now)
+    def finished(self, branch: Branch) -> None:
+        """Nothing more is waited for from this branch; without a way back to its transaction no cycle is left."""
+        branch.stop()
+        branch.client = None
+        if branch in self.pending:
+            self.pending.remove(branch)
 
 
 def rank(code: int) -> tuple[int, int]:

@@ -38,15 +38,17 @@ class Upstream:
             return
         context.done = True
         self._station.pending -= 1
-        if context.timer_c is not None:
-            context.timer_c.cancel()
+        for branch in context.pending:
+            branch.stop()
+            branch.client = None
         if context.parked is not None:
             self._station.needs.drop(context.parked)
             context.parked = None
         # The transactions keep the context for half a minute more. What it took to decide need not live as long, and
-        # without a way back to its client transaction both go away unnoticed by the garbage collector.
-        context.call = context.decision = context.best = context.client = None
+        # without a way back to their client transactions all go away unnoticed by the garbage collector.
+        context.call = context.decision = context.best = None
         context.attempts = []
+        context.pending = []
 
     def translated(self, context: ResponseContext, flow: Flow, response: Response) -> Response | None:
         """A response as the caller may see it, without our Via; None when it has no other: it was ours (PRX-20)."""

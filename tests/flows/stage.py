@@ -140,6 +140,14 @@ def refusing(code: int, *headers: tuple[str, str]) -> Script:
     return Script(ring_after=None, answer_after=0.1, code=code, headers=headers)
 
 
+def answer_to(request: Request, status: str, tag: str, *rows: str) -> bytes:
+    """A response to a request that the engine sent, by a hand and not by an agent; ``status`` is like 180 Ringing."""
+    head = [f"Via: {value}" for value in request.listed("via")]
+    head += [f"Record-Route: {value}" for value in request.listed("record-route")]
+    head += [f"{name}: {request.required(name)}" for name in ("from", "call-id", "cseq")]
+    return octets(f"SIP/2.0 {status}", *head, f"To: {request.required('to')};tag={tag}", *rows)
+
+
 def with_settings(**changes: Any) -> ProxySettings:
     """The sample's settings with some changed."""
     return replace(SETTINGS, **changes)

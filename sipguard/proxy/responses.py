@@ -1,0 +1,135 @@
+"""What comes of a branch: the responses of its target (RFC 3261 §16.7), its silence (§16.8), its absence (§16.9).
+
+A 2xx always reaches the caller. Of all other final responses one does, when nothing is pending any more.
+"""
+
+import re
+
+from sipguard.proxy.branch import Branch
+from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.station import Station
+from sipguard.proxy.upstream import Upstream
+from sipguard.sip.message import Response
+from sipguard.transaction.client import ClientTransaction
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+class Responses:
+    """Hears the client transactions of forwarded requests."""
+
+    def __init__(self, station: Station, upstream: Upstream, delivery: Delivery) -> None:
+        self._station = station
+        self._upstream = upstream
+        self._delivery = delivery
+
+    def response(self, client: ClientTransaction, response: Response, now: float) -> None:
+        """A response from a target (RFC 3261 §16.7)."""
+        branch: Branch = client.owner
+        context = branch.context
+        code = response.code
+        if not branch.heard:
+            self._heard(branch, client, now)
+        if code >= 200 and (self._station.health.troubled or code == 503):
+            self._judge(branch, response, now)
+        if code == 100:
+            return
+        upstream = self._upstream.translated(context, client.flow, response)
+        if upstream is None:
+            return
+        if code < 200:
+            self._provisional(branch, upstream, now)
+        elif code < 300:
+            self._success(branch, upstream, now)
+        elif not context.done:
+            self._failed(branch, upstream, now)
+
+    def _heard(self, branch: Branch, client: ClientTransaction, now: float) -> None:
+        """The first response on a branch, whatever it is: there is somebody."""
+        branch.heard = True
+        station, context = self._station, branch.context
+        if branch.switched:
+            station.streams.took(client.flow.host, client.flow.port)
+        if context.done or context.server.method != "INVITE":
+            return
+        if branch.given_up:  # the transaction layer cancels it now
+            context.pending.append(branch)
+            branch.linger(station.timers, station.settings.timers.t4, now)
+        elif branch.attempt.response_timeout:
+            branch.watch(station.timers, station.settings.timers.timer_c, now)
+
+    def _provisional(self, branch: Branch, upstream: Response, now: float) -> None:
+        context = branch.context
+        if context.done or branch.given_up:
+            return
+        branch.rang = True
+        if context.server.method == "INVITE":
+            branch.watch(self._station.timers, self._station.settings.timers.timer_c, now)
+        self._upstream.provisional(context, upstream, now)
+
+    def _success(self, branch: Branch, upstream: Response, now: float) -> None:
+        """A 2xx ends every other branch (RFC 3261 §16.7 (10)); a further one passes as well."""
+        context = branch.context
+        if branch.attempt.route is not None:
+            context.route = branch.attempt.route[0].name
+        self._delivery.cancel_others(branch, now)
+        self._upstream.success(context, upstream, now)
+
+    def _failed(self, branch: Branch, upstream: Response, now: float) -> None:
+        """A final response that is no 2xx. What a branch that was given up says no longer counts, unless it is 6xx."""
+        context, code = branch.context, upstream.code
+        context.finished(branch)
+        if branch.given_up and code < 600:
+            self._delivery.finish(context, now)
+            return
+        context.consider(upstream)
+        if code >= 600:
+            self._delivery.cancel_others(branch, now)
+        self._delivery.after_failure(context, code, now)
+
+    def _judge(self, branch: Branch, response: Response, now: float) -> None:
+        """What an answer says about the server: that it is well, or when it wants to be asked again."""
+        server = branch.attempt.configured_server
+        if server is None:
+            return
+        if response.code != 503:
+            self._station.health.answered(server, now)
+            return
+        seconds = _SECONDS.match(response.value("retry-after") or "")
+        if seconds is not None:
+            self._station.health.hold(server, float(seconds[0]), now)
+
+    def timed_out(self, client: ClientTransaction, now: float) -> None:
+        """No final response in time counts as 408 (RFC 3261 §16.8); for a non-INVITE request silence is the answer."""
+        branch: Branch = client.owner
+        context = branch.context
+        if context.done:
+            return
+        context.finished(branch)
+        if branch.given_up:
+            self._delivery.finish(context, now)
+            return
+        self._delivery.blame(branch, "no answer", now)
+        if client.method == "INVITE":
+            self._delivery.failed_here(context, 487 if context.cancelled else 408, now)
+        elif context.next_attempt < len(context.attempts):
+            self._delivery.next_attempt(context, now)
+        else:
+            self._upstream.close(context)  # RFC 4320 §4.2
+
+    def unreachable(self, client: ClientTransaction, now: float) -> None:
+        """The target can't be reached: as if it had said 503 (RFC 3261 §16.9)."""
+        branch: Branch = client.owner
+        context = branch.context
+        if context.done:
+            return
+        context.finished(branch)
+        if branch.given_up:
+            self._delivery.finish(context, now)
+        elif branch.switched and not branch.heard and not context.over:  # it would not have been TCP but for its size
+            self._station.streams.refused(client.flow.host, client.flow.port, now)
+            context.next_attempt -= 1
+            self._delivery.next_attempt(context, now)
+        else:
+            self._delivery.blame(branch, "unreachable", now)
+            self._delivery.failed_here(context, 503, now)
