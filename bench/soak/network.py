@@ -54,7 +54,7 @@ class Namespaces:
             namespace.leave()
         except OSError:
             return False
-        namespace.ip("link", "set", "lo", "up")
+        namespace.ip("link", "set", "dev", "lo", "up")
         namespace.ip("address", "add", f"{cls.proxy_host}/32", "dev", "lo")
         return True
 
@@ -63,20 +63,20 @@ class Namespaces:
         wires, cables = {}, []
         for name, agent in agents.items():
             net, near, far = _NETS[name], f"{name}-near", f"{name}-far"
-            namespace.ip("link", "add", name, "type", "veth", "peer", "name", near, "netns", str(relay))
+            namespace.ip("link", "add", "name", name, "type", "veth", "peer", "name", near, "netns", str(relay))
             namespace.ip("address", "add", f"{net}.1/24", "dev", name)
-            namespace.ip("link", "set", name, "up")
+            namespace.ip("link", "set", "dev", name, "up")
             namespace.without_offload(name)
-            made = ("link", "add", self.interface, "type", "veth", "peer", "name", far, "netns", str(relay))
+            made = ("link", "add", "name", self.interface, "type", "veth", "peer", "name", far, "netns", str(relay))
             namespace.ip(*made, inside=agent)
             for words in (
                 ("address", "add", f"{net}.2/24", "dev", self.interface),
-                ("link", "set", self.interface, "up"),
+                ("link", "set", "dev", self.interface, "up"),
                 ("route", "add", "default", "via", f"{net}.1"),
             ):
                 namespace.ip(*words, inside=agent)
             for end in (near, far):
-                namespace.ip("link", "set", end, "up", inside=relay)
+                namespace.ip("link", "set", "dev", end, "up", inside=relay)
             places = [Place((f"{net}.2", port), f"{net}.2:{port}", proxy) for port in _ports(name)]
             wires[name] = Wire(f"{net}.2", places)
             cables.append(Cable(interfaces=(far, near)))
