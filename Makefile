@@ -23,7 +23,7 @@ debian = @missing=$$(for package in $(1); do \
 	done); \
 	[ -z "$$missing" ] || { echo "installing" $$missing; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
 
-.PHONY: help demo test check bench certs docs sip
+.PHONY: help demo test check bench soak certs docs sip
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo "make test    the whole test suite"
 	@echo "make check   style, types, import contracts, and the suite with its coverage"
 	@echo "make bench   CPU per call against Kamailio with secsipid"
+	@echo "make soak    CALLS=500000 calls of every outcome over a bad network, RATE=300 a second, all accounted for"
 	@echo "make certs   a TEST STIR/SHAKEN authority in certs/test (never trust it)"
 	@echo "make docs    the generated pages of docs/"
 
@@ -51,6 +52,12 @@ bench: $(INSTALLED)
 	$(call debian,$(BENCH_PACKAGES))
 	$(PYTHON) -m bench.against_kamailio --mode sign
 	$(PYTHON) -m bench.against_kamailio --mode verify
+
+CALLS ?= 500000
+RATE ?= 300
+
+soak: $(INSTALLED)
+	$(PYTHON) -m bench.soak --calls $(CALLS) --rate $(RATE)
 
 certs: $(INSTALLED)
 	$(PYTHON) certs/make.py certs/test
