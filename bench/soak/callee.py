@@ -6,7 +6,7 @@ from bench.soak.message import Read, response
 from bench.soak.party import House, Line, Party, Repeater
 
 _PHRASES = {200: "OK", 480: "Temporarily Unavailable", 486: "Busy Here", 487: "Request Terminated", 503: "No Capacity"}
-_RING_AGAIN = 1.0  # seconds: a 180 may be lost, and some callers wait for it
+_RING_AGAIN = 1.0  # seconds: a 180 may be lost, and a caller that gives up while it rings waits for it
 
 
 class Callee(Party):
@@ -45,7 +45,7 @@ class Callee(Party):
             return
         self._last = response(self._invite, 180, "Ringing", self.tag, self.contact)
         self.line.send(self._last)
-        if self.kind.rings is None:
+        if self.kind.cancel == "ringing":  # any other call would never meet Timer C, which every 180 starts anew
             self._ringing = self.house.clock.at(now + _RING_AGAIN, self._ring)
 
     def _decide(self, now: float) -> None:
