@@ -7,7 +7,7 @@ to the attestation log.
 
 import ipaddress
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,8 +74,12 @@ class Replay:
     def run(self, octets: bytes) -> None:
         """Receive the message as if it came from the trunk; the engine's needs are answered here."""
         clock = Clock()
-        engine = Engine(self.node.listeners, self.node.settings, self.node.view, lambda: "0" * 16)
-        flow = Flow(0, "udp", _address(self.trunk), _DEFAULT_PORT, 0, self.trunk.tls_names)
+        address = _address(self.trunk)
+        view = self.node.view
+        if self.trunk.digest:  # credentials are good once, and only where they were asked for
+            view = replace(view, directory=view.directory.assuming(self.trunk.name, address))
+        engine = Engine(self.node.listeners, self.node.settings, view, lambda: "0" * 16)
+        flow = Flow(0, "udp", address, _DEFAULT_PORT, 0, self.trunk.tls_names)
         pending: list[Output] = engine.receive(octets, flow, clock.monotonic(), clock.wall())
         while pending:
             output = pending.pop(0)
@@ -144,8 +148,8 @@ def _trunk(node: Node, name: str | None, octets: bytes) -> Trunk:
 
 
 def _address(trunk: Trunk) -> str:
-    """An address the trunk sends from; any will do for one that is known by its certificate alone."""
-    if trunk.tls_names and not trunk.sources:
+    """An address the trunk sends from; any will do for one that is known by certificate or credentials alone."""
+    if (trunk.tls_names or trunk.digest) and not trunk.sources:
         return _ANYWHERE
     if not trunk.sources:
         raise SipguardError(f"trunk {trunk.name} has no source addresses")
@@ -177,6 +181,8 @@ def _show_outcome(console: Console, replay: Replay, record: dict[str, Any]) -> N
         console.print(Text.assemble(("refuse", "bold red"), reason))
     for rule in record.get("reported", []):
         console.print(Text(f"reported only: {rule}"))
+    if replay.trunk.digest:
+        console.print(Text("not checked: credentials"))
     for missing in replay.not_fetched:
         console.print(Text(f"not fetched: {missing}"))
     if replay.sent:

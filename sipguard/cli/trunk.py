@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from sipguard.cli import credential
 from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, JsonOption, noun, open_registry
 from sipguard.cli.output import done, show
 from sipguard.config import TrunkSection, load
@@ -18,6 +19,7 @@ app = noun(
     "SIP neighbours. Trunks of the configuration file are shown here and changed there.",
     "sipguard trunk list",
 )
+app.add_typer(credential.app)
 
 Name = Annotated[str, typer.Argument(help="The trunk's name.", show_default=False)]
 Consequence = Annotated[str | None, typer.Option(help="tag or reject; without it, as the policy says.")]
@@ -56,6 +58,9 @@ def add(
     tls_ca: Annotated[
         str | None, typer.Option(help="File of the authorities of its TLS targets, or system.", metavar="FILE")
     ] = None,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Its calls prove themselves by sipguard trunk credential.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -66,6 +71,7 @@ def add(
         "on_failure": on_failure, "on_unavailable": on_unavailable, "require_identity": require_identity,
         "certificate": certificate, "gateway": gateway or None, "tls_names": tls_name,
         "tls_ca": _absolute(tls_ca), "response_timeout": response_timeout, "ring_timeout": ring_timeout,
+        "digest": digest or None,
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
     open_registry(config).trunks.add(trunk)

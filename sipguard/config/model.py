@@ -16,6 +16,7 @@ from sipguard.config.section import Authorities, ConfiguredPath, Section, resolv
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
 from sipguard.policy.rules import RULES, Mode
+from sipguard.sip.digest import ALGORITHMS
 from sipguard.sip.uri import default_port
 from sipguard.stir.authentication import SERIAL
 from sipguard.stir.x5u import locate
@@ -234,6 +235,23 @@ class PolicySection(Section):
         return fields
 
 
+class DigestSection(Section):
+    """``[digest]``: how customers known by credentials are asked for them. Without a realm: the name of the node."""
+
+    realm: str = Field(default="", max_length=128, pattern=r"^[A-Za-z0-9._@ -]*$")
+    algorithms: tuple[Literal["SHA-512-256", "SHA-256", "MD5"], ...] = ("SHA-256",)
+    nonce_lifetime: float = Field(default=300.0, ge=10, le=86_400)
+    max_nonces: int = Field(default=100_000, ge=100, le=10_000_000)
+    failures_logged: int = Field(default=10, ge=0, le=10_000)
+
+    @field_validator("algorithms")
+    @classmethod
+    def _strongest_first(cls, algorithms: tuple[str, ...]) -> tuple[str, ...]:
+        if not algorithms or len(set(algorithms)) != len(algorithms):
+            raise ValueError("names each algorithm at most once, and at least one")
+        return tuple(name for name in ALGORITHMS if name in algorithms)
+
+
 class TimersSection(Section):
     """``[timers]``: RFC 3261 §17 and the proxy's Timer C."""
 
@@ -309,6 +327,7 @@ class Configuration(Section):
     stir: StirSection = Field(default_factory=StirSection)
     policy: PolicySection = PolicySection()
     robodial: RobodialSection = RobodialSection()
+    digest: DigestSection = DigestSection()
     timers: TimersSection = TimersSection()
     limits: LimitsSection = LimitsSection()
     dns: DnsSection = DnsSection()
@@ -316,6 +335,11 @@ class Configuration(Section):
     admin: AdminSection = AdminSection()
     log: LogSection = LogSection()
     drain_timeout: float = Field(default=30.0, ge=0, le=3600)
+
+    @property
+    def realm(self) -> str:
+        """Whose realm customers' credentials are for."""
+        return self.digest.realm or self.node.name
 
     @property
     def registry_url(self) -> str:

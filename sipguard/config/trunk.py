@@ -64,6 +64,7 @@ class TrunkSection(Section):
     ring_timeout: float = Field(default=0.0, ge=0, le=3600)
     tls_names: tuple[DomainName, ...] = ()
     tls_ca: Authorities | None = None
+    digest: bool = False
 
     @field_validator("default_number")
     @classmethod
@@ -102,6 +103,7 @@ class TrunkSection(Section):
             ring_timeout=self.ring_timeout,
             tls_names=self.tls_names,
             tls_ca=self.tls_ca,
+            digest=self.digest,
         )
 
     def _identified(self, target: Target) -> Target:
@@ -131,14 +133,16 @@ def trunk_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """What is wrong between the keys of one trunk, written but not necessarily valid: (key, sentence)."""
     side = values.get("side")
     names = values.get("tls_names")
-    if side == "customer" and not values.get("sources") and not names:
-        yield "sources", "a customer trunk needs the addresses its calls come from, or tls_names"
+    if side == "customer" and not values.get("sources") and not names and not values.get("digest"):
+        yield "sources", "a customer trunk needs the addresses its calls come from, or tls_names, or digest = true"
     if side == "customer" and not values.get("account"):
         yield "account", "a customer trunk needs the account its calls belong to"
     if side == "network" and not values.get("targets") and not values.get("sources") and not names:
         yield "targets", "a network trunk needs targets to send to, sources or tls_names to receive from, or both"
     if side == "network" and values.get("gateway"):
         yield "gateway", "is for customer trunks: calls from the network side are verified, not signed"
+    if side == "network" and values.get("digest"):
+        yield "digest", "is for customer trunks: the network is not asked for credentials"
     if values.get("on_mismatch") == "replace" and not values.get("default_number"):
         yield "default_number", 'is required by on_mismatch = "replace"'
     if 0 < _number(values, "ring_timeout") <= _number(values, "response_timeout"):

@@ -31,7 +31,8 @@ class Call:
     """One out-of-dialog request on its way through the chain.
 
     ``received_at`` is wall-clock seconds; ``identifier`` names the attestation record. Findings are None until their
-    stage has run. ``position`` is the stage to resume at after a need was answered.
+    stage has run. ``position`` is the stage to resume at after a need was answered. ``authenticated`` is the user name
+    that the caller proved to be by digest; empty for a caller known otherwise.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Call:
         "account",
         "answers",
         "attested",
+        "authenticated",
         "classified",
         "emergency",
         "flow",
@@ -73,6 +75,7 @@ class Call:
         self.received_at = received_at
         self.trunk = trunk
         self.account = account
+        self.authenticated = ""
         self.position = 0
         self.answers: dict[Need, Answer] = {}
         self.trail: list[TrailEntry] = []

@@ -6,7 +6,8 @@ lives. All keys are canonical telephone numbers (RFC 8224 §8.3) or names from t
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 from sipguard.policy.need import Server, TargetNeed
@@ -128,6 +129,18 @@ class Trunk:
     gateway: bool = False  # brings calls of others: what arrives unsigned is signed C, what is signed stays as it is
     tls_names: tuple[str, ...] = ()  # in lower case; it is known by a certificate with one of these, and only by that
     tls_ca: str | None = None  # file of the authorities its certificates are issued by; None: those of the node
+    digest: bool = False  # it must prove itself by credentials; without sources and tls_names it is known by them alone
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One user name of a customer trunk, with what its password becomes under one algorithm in one realm."""
+
+    trunk: str
+    username: str
+    realm: str
+    algorithm: str  # one of sip.digest.ALGORITHMS
+    secret: str = field(repr=False)  # H(A1), as good as the password in that realm
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +196,7 @@ class Directory:
         rights: Iterable[NumberRight] = (),
         emergency: Iterable[EmergencyRegistration] = (),
         do_not_originate: Mapping[str, ListEntry] | None = None,
+        credentials: Iterable[Credential] = (),
     ) -> None:
         """``do_not_originate`` maps canonical numbers and blocks with trailing X (``1999XXXXXXX``) to their entry."""
         self.revision = revision
@@ -217,6 +231,8 @@ class Directory:
                 else:
                     self._networks.append((network, trunk))
         self._networks.sort(key=lambda entry: entry[0].prefixlen, reverse=True)
+        self._credentials = {(item.realm, item.algorithm, item.username): item for item in credentials}
+        self.asks_credentials = any(trunk.digest for trunk in self.trunks.values())
         self._egress = {
             traffic_class: tuple(
                 trunk
@@ -242,6 +258,34 @@ class Directory:
             if trunk is not None and (not trunk.sources or _holds(trunk.sources, flow.host)):
                 return trunk
         return self.trunk_at(flow.host)
+
+    def assuming(self, name: str, address: str) -> "Directory":
+        """The same directory, but what comes from this address is that trunk's, and it need not prove it."""
+        trunk = replace(self.trunks[name], digest=False)
+        other = copy(self)
+        other.trunks = self.trunks | {name: trunk}
+        other._by_address = self._by_address | {address: trunk}
+        other._by_name = {}
+        return other
+
+    def credential(self, realm: str, algorithm: str | None, username: str) -> Credential | None:
+        """What a user of a realm proves itself by, under this algorithm."""
+        return self._credentials.get((realm, algorithm or "", username))
+
+    @property
+    def credentials(self) -> Iterable[Credential]:
+        """All of them."""
+        return self._credentials.values()
+
+    def admits(self, name: str, found: Trunk | None) -> Trunk | None:
+        """The trunk that credentials are of, when its requests may come from where the trunk ``found`` is, or nobody.
+
+        A trunk with addresses or certificate names must also come from, or with, one of those.
+        """
+        trunk = self.trunks.get(name)
+        if trunk is None or not trunk.digest:
+            return None
+        return trunk if found is trunk or (found is None and not trunk.sources and not trunk.tls_names) else None
 
     def trunk_named(self, names: Iterable[str]) -> Trunk | None:
         """The trunk that one of these names is of."""

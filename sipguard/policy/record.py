@@ -56,6 +56,7 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
     trail: list[TrailEntry]
     revision: str
     account: str | None = None
+    authenticated: str | None = None
     end_user: str | None = None
     rule: str | None = None
     code: int | None = None
@@ -124,6 +125,7 @@ class Recorder:
             trail=call.trail,
             revision=revision,
             account=call.account.name if call.account else None,
+            authenticated=call.authenticated or None,
             alert=decision.alert,
             identity_received=request.values("identity"),
         )

@@ -8,6 +8,22 @@ from sipguard.traffic.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
+class DigestSettings:
+    """How customers known by credentials are asked for them (RFC 3261 §22.3, RFC 8760).
+
+    ``algorithms`` are offered in this order. A nonce is good for ``nonce_lifetime`` seconds; the counts of
+    ``max_nonces`` are remembered, so that no credentials are good twice. ``failures_logged`` is how many failures a
+    minute are logged.
+    """
+
+    realm: str = "sipguard"
+    algorithms: tuple[str, ...] = ("SHA-256",)
+    nonce_lifetime: float = 300.0
+    max_nonces: int = 100_000
+    failures_logged: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySettings:
     """What policy stages are told.
 
@@ -32,6 +48,7 @@ class PolicySettings:
     redress_url: str = ""
     redress_telephone: str = ""
     robodial: Profile = field(default_factory=Profile)
+    digest: DigestSettings = field(default_factory=DigestSettings)
 
     def mode(self, rule: str) -> Mode:
         """The mode in force for a rule."""

@@ -1,6 +1,7 @@
 """The proxy core (RFC 3261 §16) as the transaction user: which part of the proxy a message is for."""
 
 from sipguard.policy.view import View
+from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.in_dialog import InDialog
@@ -31,7 +32,8 @@ class Core:
         self._upstream = Upstream(self.station, call_log)
         self._delivery = Delivery(self.station, self._upstream, call_log)
         self._responses = Responses(self.station, self._upstream, self._delivery)
-        self._screening = Screening(self.station, self._delivery, self._upstream)
+        self._authentication = Authentication(self.station)
+        self._screening = Screening(self.station, self._delivery, self._upstream, self._authentication)
         self.prober = Prober(self.station)
         self._in_dialog = InDialog(self.station, self._delivery, call_log)
 
@@ -70,9 +72,14 @@ class Core:
 
     def _options(self, transaction: ServerTransaction, now: float) -> None:
         """A neighbour asks whether we live (PRX-35); a stranger learns nothing."""
-        if self.station.view.directory.trunk_of(transaction.flow) is None:
-            self.station.answer(transaction, 403, now)
-            return
+        directory = self.station.view.directory
+        trunk = directory.trunk_of(transaction.flow)
+        if trunk is None:
+            if not directory.asks_credentials:
+                self.station.answer(transaction, 403, now)
+                return
+            if self._authentication.admit(transaction, None, now) is None:
+                return
         headers = (("allow", ALLOW), ("accept", "application/sdp"), ("supported", ""))
         self.station.answer(transaction, 200, now, None, headers)
 

@@ -7,7 +7,7 @@ true. Only that part is made anew then, for the size is known when it is finishe
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.need import Server
-from sipguard.proxy import forwarding, presentation
+from sipguard.proxy import authentication, forwarding, presentation
 from sipguard.proxy.branch import Attempt
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
@@ -68,6 +68,9 @@ class Departure:
         request = context.server.request
         fork.remove("route")  # where a screened request goes is our decision, not the caller's
         fork.set_uri(forwarding.retargeted(call.request_uri, target, _number_to_send(call)))
+        view = self._station.view
+        if view.directory.asks_credentials:
+            authentication.consume(fork, view.policy.digest.realm)
         if call.outbound:
             presentation.originate(fork, call, trunk, self.egress.advertised_host)
         else:

@@ -8,7 +8,7 @@ call to a carrier, unscreened, under the token of an old one.
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
-from sipguard.proxy import forwarding, presentation
+from sipguard.proxy import authentication, forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
@@ -105,6 +105,8 @@ class InDialog:
         if station.loops_to_us(fork, hop.host, hop.port):
             return None
         presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop))
+        if station.view.directory.asks_credentials:
+            authentication.consume(fork, station.view.policy.digest.realm)
         listener = listener or station.identity.arrived_on(flow)
         allowed = only_over_tls(hop) if is_sips(fork.uri) else hop
         return Passage(fork, allowed, listener, record, active)

@@ -10,6 +10,7 @@ from sipguard.policy.decision import Decision
 from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Refusal
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
+from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.output import ERROR, INFO, WARNING
 from sipguard.proxy.response_context import ResponseContext
@@ -24,16 +25,25 @@ from sipguard.transaction.server import ServerTransaction
 class Screening:
     """Decides about calls."""
 
-    def __init__(self, station: Station, delivery: Delivery, upstream: Upstream) -> None:
+    def __init__(
+        self, station: Station, delivery: Delivery, upstream: Upstream, authentication: Authentication
+    ) -> None:
         self._station = station
         self._delivery = delivery
         self._upstream = upstream
+        self._authentication = authentication
 
     def screen(self, server: ServerTransaction, now: float) -> None:
         """A new out-of-dialog request that passed validation."""
         station = self._station
         directory = station.view.directory
         trunk = directory.trunk_of(server.flow)
+        username = ""
+        if directory.asks_credentials if trunk is None else trunk.digest:
+            admission = self._authentication.admit(server, trunk, now)
+            if admission is None:
+                return
+            trunk, username = admission
         account = directory.account(trunk.account) if trunk is not None and trunk.account is not None else None
         context = self._delivery.open(server)
         context.call = call = Call(
@@ -44,6 +54,9 @@ class Screening:
             trunk or UNKNOWN_TRUNK,
             account,
         )
+        if username:
+            call.authenticated = username
+            call.trail.append(("source", "digest", username))
         refusal = _source_refusal(trunk, server.flow)
         if refusal is None:
             self._advance(context, call, now)

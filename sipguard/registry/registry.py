@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from sipguard.policy.directory import Directory, Trunk
 from sipguard.registry.accounts import Accounts
+from sipguard.registry.credentials import Credentials
 from sipguard.registry.database import Database
 from sipguard.registry.emergency import EmergencyRegistrations
 from sipguard.registry.lists import DoNotOriginate
@@ -37,6 +38,7 @@ class Registry:
         self.accounts = Accounts(self.database)
         self.numbers = Numbers(self.database)
         self.trunks = Trunks(self.database)
+        self.credentials = Credentials(self.database)
         self.emergency = EmergencyRegistrations(self.database)
         self.lists = DoNotOriginate(self.database)
 

@@ -67,6 +67,21 @@ class TrunkRow(Table):
     settings: Mapped[dict[str, str | bool]] = mapped_column(JSON, default=dict)
 
 
+class CredentialRow(Table):
+    """What the password of one user becomes under one algorithm, H(A1): as good as the password in its realm.
+
+    The trunk may be one of the configuration file, so nothing here refers to the table of trunks.
+    """
+
+    __tablename__ = "credentials"
+
+    realm: Mapped[str] = mapped_column(String(128), primary_key=True)
+    username: Mapped[str] = mapped_column(String(64), primary_key=True)
+    algorithm: Mapped[str] = mapped_column(String(16), primary_key=True)
+    trunk: Mapped[str] = mapped_column(String(64), index=True)
+    secret: Mapped[str] = mapped_column(String(64))
+
+
 class EmergencyRow(Table):
     """The emergency registration of one number."""
 

@@ -18,6 +18,7 @@ from sipguard.policy.directory import (
     Trunk,
 )
 from sipguard.registry.accounts import AccountEntry, path_of, read_accounts
+from sipguard.registry.credentials import read_credentials
 from sipguard.registry.emergency import read_emergency
 from sipguard.registry.numbers import KINDS, read_numbers
 from sipguard.registry.schema import AuditRow
@@ -43,6 +44,7 @@ def read_directory(connection: Connection, config_trunks: Iterable[Trunk]) -> Di
         ),
         emergency=(EmergencyRegistration(*entry) for entry in read_emergency(connection)),
         do_not_originate=_patterns(connection),
+        credentials=read_credentials(connection),
     )
 
 

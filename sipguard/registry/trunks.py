@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from sipguard.config.trunk import TrunkSection, trunk_problems
 from sipguard.errors import RegistryError
+from sipguard.registry.credentials import forget_trunk
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountRow, TrunkRow
 
@@ -47,6 +48,7 @@ class Trunks:
             if session.get(TrunkRow, name) is None:
                 raise RegistryError(f'no trunk in the registry is called "{name}"')
             session.execute(delete(TrunkRow).where(TrunkRow.name == name))
+            forget_trunk(session, name)
             self._database.audit(session, "trunk.remove", name)
 
 

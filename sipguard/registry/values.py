@@ -16,6 +16,8 @@ from sipguard.stir.unix_time import UnixTime
 
 _SEPARATORS = re.compile(r"[ ().\-/]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+_USER_NAME = re.compile(r"[A-Za-z0-9_.+@-]{1,64}")
+_SHORTEST_PASSWORD, _LONGEST_PASSWORD = 8, 128
 _LONGEST_CALLER_NAME = 64
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
@@ -57,6 +59,22 @@ def caller_name(text: str) -> str:
     """A name to show to the people an account calls. Raises ValueError."""
     if not text.isprintable() or text != text.strip() or not 1 <= len(text) <= _LONGEST_CALLER_NAME:
         raise ValueError(f'"{text}" is not a name to show; {_LONGEST_CALLER_NAME} printable characters at most')
+    return text
+
+
+def user_name(text: str) -> str:
+    """A user name of digest authentication; nothing in it needs a quote or an escape. Raises ValueError."""
+    if _USER_NAME.fullmatch(text) is None:
+        raise ValueError(f'"{text}" is not a user name; use letters, digits and . _ - + @ (64 at most)')
+    return text
+
+
+def password(text: str) -> str:
+    """A password fit for use; the message does not repeat it. Raises ValueError."""
+    if not text.isprintable() or not _SHORTEST_PASSWORD <= len(text) <= _LONGEST_PASSWORD:
+        raise ValueError(
+            f"a password has {_SHORTEST_PASSWORD} to {_LONGEST_PASSWORD} characters, all of them printable"
+        )
     return text
 
 

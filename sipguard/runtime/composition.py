@@ -14,7 +14,7 @@ from cryptography import x509
 from sipguard.config import Configuration
 from sipguard.errors import CertificateError, ConfigurationError, Problem, SipguardError, StartupError
 from sipguard.policy.directory import Directory
-from sipguard.policy.settings import PolicySettings
+from sipguard.policy.settings import DigestSettings, PolicySettings
 from sipguard.policy.view import View
 from sipguard.proxy.settings import ProxySettings
 from sipguard.registry import Registry
@@ -235,6 +235,13 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         verify_on_unavailable=verify.on_unavailable,
         verify_require=verify.require,
         robodial=configuration.robodial.thresholds(),
+        digest=DigestSettings(
+            realm=configuration.realm,
+            algorithms=configuration.digest.algorithms,
+            nonce_lifetime=configuration.digest.nonce_lifetime,
+            max_nonces=configuration.digest.max_nonces,
+            failures_logged=configuration.digest.failures_logged,
+        ),
     )
 
 

@@ -38,6 +38,7 @@ def directory_problems(
                 yield Problem(f"{key}.targets", f'no {target.transport} listener can send to "{target.uri}"')
             if target.transport == "tls" and trunk.tls_ca is None and configuration.tls.ca is None:
                 yield Problem(f"{key}.tls_ca", "or tls.ca is required by a TLS target: whose certificates are believed")
+    yield from _other_realms(configuration, directory)
     for account in directory.accounts.values():
         if account.certificate is not None:
             key = f"registry.accounts.{account.name}"
@@ -48,3 +49,21 @@ def directory_problems(
         if name not in directory.trunks:
             near = suggestion(name, directory.trunks)
             yield Problem("registry.numbers.trunk", f'numbers are routed to trunk "{name}", which is not there{near}')
+
+
+def _other_realms(configuration: Configuration, directory: Directory) -> Iterator[Problem]:
+    """Trunks all of whose credentials are for another realm, or for algorithms that are not offered: nobody gets in."""
+    realms: dict[str, set[str]] = {}
+    usable = set()
+    for credential in directory.credentials:
+        realms.setdefault(credential.trunk, set()).add(credential.realm)
+        if credential.realm == configuration.realm and credential.algorithm in configuration.digest.algorithms:
+            usable.add(credential.trunk)
+    for name, known in realms.items():
+        trunk = directory.trunks.get(name)
+        if trunk is not None and trunk.digest and name not in usable:
+            yield Problem(
+                f"trunk.{name}.digest",
+                f'its credentials (realm {", ".join(sorted(known))}) fit neither digest.realm "{configuration.realm}" '
+                "nor digest.algorithms; set them anew with: sipguard trunk credential set",
+            )

@@ -29,6 +29,7 @@ _COUNTERS: Mapping[str, _Labelled] = {
     "verified": _Labelled("Calls whose Identity was verified.", ("verstat", "reason")),
     "signed": _Labelled("Calls signed.", ("attest",)),
     "disputed": _Labelled("Signatures of ours that a verifier reported as failed (RFC 9410).", ("cause",)),
+    "digest": _Labelled("Requests of customers that credentials were wanted for.", ("outcome",)),
     "malformed": _Labelled("Messages that are not usable SIP.", ("code",)),
     "rejected": _Labelled("Requests refused before screening.", ("code",)),
     "alarms": _Labelled("Conditions an operator should look at.", ("alarm",)),

@@ -86,7 +86,7 @@ def test_all_at_once() -> None:
         "listener[0].bind": 'the port of "0.0.0.0:99999" is not between 1 and 65535',
         "listener[1].advertise": "is required: others cannot answer to 0.0.0.0:5060",
         "trunk.pbx.soures": 'unknown key (did you mean "sources"?)',
-        "trunk.pbx.sources": "a customer trunk needs the addresses its calls come from, or tls_names",
+        "trunk.pbx.sources": "a customer trunk needs the addresses its calls come from, or tls_names, or digest = true",
         "trunk.pbx.account": "a customer trunk needs the account its calls belong to",
         "trunk.carrier.targets[1]": '"http:x" is not a SIP URI like sip:192.0.2.20:5060;transport=udp',
         "trunk.carrier.targets[0]": 'no tcp listener can send to "sip:192.0.2.4;transport=tcp"',

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sipguard.engine import ERROR, Engine
+from sipguard.policy.directory import Directory
 from sipguard.policy.need import CertificateNeed
 from sipguard.policy.settings import PolicySettings
 from sipguard.proxy.settings import ProxySettings
@@ -37,9 +38,13 @@ LONG = 100.0  # seconds after which every transaction without a ringing INVITE i
 
 @dataclass
 class Stage:
-    """One network with everybody on it; ``trunks``, ``policy``, ``settings`` and ``scripts`` change the sample."""
+    """One network with everybody on it; ``trunks``, ``policy``, ``settings`` and ``scripts`` change the sample.
+
+    A ``directory`` of the test's own takes the place of the sample's.
+    """
 
     trunks: tuple[Any, ...] | None = None
+    directory: Directory | None = None
     policy: PolicySettings = field(default_factory=PolicySettings)
     settings: ProxySettings = SETTINGS
     scripts: dict[str, Script] = field(default_factory=dict)
@@ -48,7 +53,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Raise the curtain."""
-        self.directory = directory() if self.trunks is None else directory(self.trunks)
+        if self.directory is None:
+            self.directory = directory() if self.trunks is None else directory(self.trunks)
         self.sample = Sample(self.directory, self.policy, self.settings, self.listeners)
         self.network = Network(self.sample.engine, wall=float(WALL), **self.accidents)  # type: ignore[arg-type]
         self.pbx = self.agent(ACME_PBX, "acme-pbx")

@@ -120,6 +120,7 @@ def test_a_registry_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) ->
     with sqlite3.connect(tmp_path / "registry.db") as connection:
         for column in ("certificate", "caller_name"):
             connection.execute(f"ALTER TABLE accounts DROP COLUMN {column}")
+        connection.execute("DROP TABLE credentials")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     assert empty(tmp_path).accounts.list() == [AccountEntry("acme")]

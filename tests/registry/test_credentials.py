@@ -1,0 +1,56 @@
+"""Credentials in the registry: what is kept, who owns a user name, and what the audit says."""
+
+from pathlib import Path
+
+import pytest
+
+from sipguard.config import TrunkSection
+from sipguard.errors import RegistryError
+from sipguard.policy.directory import Side
+from sipguard.registry.credentials import CredentialEntry
+from tests.registry.kit import acme
+
+SECRETS = {"SHA-256": "a" * 64, "MD5": "b" * 32}
+
+
+@pytest.mark.clause("PRX-32")
+def test_life_of_a_credential(tmp_path: Path) -> None:
+    """Set, replaced, shown without its secrets, in the directory with them, and removed; each change is audited."""
+    registry = acme(tmp_path)
+    registry.credentials.set("pbx", "acme", "sip.example", SECRETS)
+    registry.credentials.set("pbx", "acme", "sip.example", {"SHA-256": "c" * 64})
+    assert registry.credentials.list() == [CredentialEntry("pbx", "acme", "sip.example", ("SHA-256",))]
+    known = registry.directory().credential("sip.example", "SHA-256", "acme")
+    assert known is not None
+    assert (known.trunk, known.secret) == ("pbx", "c" * 64)
+    assert "ccc" not in repr(known)
+    assert registry.directory().credential("sip.example", "MD5", "acme") is None
+    registry.credentials.remove("pbx", "acme")
+    assert registry.credentials.list() == []
+    audit = [entry for entry in registry.audit() if entry.what.startswith("credential")]
+    assert [(entry.what, entry.subject) for entry in audit] == [
+        ("credential.set", "pbx"), ("credential.set", "pbx"), ("credential.remove", "pbx"),
+    ]  # fmt: skip
+    assert not any(secret in str(audit) for secret in ("aaa", "bbb", "ccc"))
+    assert registry.directory().revision == str(len(registry.audit()))
+
+
+def test_a_user_name_is_of_one_trunk(tmp_path: Path) -> None:
+    """In one realm; in another it is another user. What is not there cannot be removed."""
+    registry = acme(tmp_path)
+    registry.credentials.set("pbx", "acme", "sip.example", SECRETS)
+    registry.credentials.set("other", "acme", "other.example", SECRETS)
+    with pytest.raises(RegistryError, match='is of trunk "pbx" already'):
+        registry.credentials.set("other", "acme", "sip.example", SECRETS)
+    with pytest.raises(RegistryError, match='trunk "pbx" has no user "nobody"'):
+        registry.credentials.remove("pbx", "nobody")
+
+
+def test_a_trunk_takes_its_users_with_it(tmp_path: Path) -> None:
+    """After a trunk of the registry is removed, its user names open nothing."""
+    registry = acme(tmp_path)
+    registry.trunks.add(TrunkSection(name="pbx", side=Side.CUSTOMER, account="acme", digest=True))
+    assert registry.directory().asks_credentials
+    registry.credentials.set("pbx", "acme", "sip.example", SECRETS)
+    registry.trunks.remove("pbx")
+    assert registry.credentials.list() == []
