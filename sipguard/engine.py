@@ -130,7 +130,7 @@ class Engine:
             return
         try:
             message = parse(data)
-            check(message, datagram=not flow.reliable)
+            check(message, datagram=flow.delimiting)
             if isinstance(message, Request):
                 stamp_received(message, flow)
         except MalformedMessage as error:

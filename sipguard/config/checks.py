@@ -15,6 +15,7 @@ from sipguard.config.tls_checks import claimed_names, listener_problems, trunk_t
 from sipguard.config.trunk import DEFAULT_CERTIFICATE, trunk_problems
 from sipguard.errors import Problem
 from sipguard.policy.directory import Target, Trunk
+from sipguard.sip.flow import WEBSOCKET
 from sipguard.sip.uri import default_port
 
 Raw = Mapping[str, object]
@@ -138,7 +139,8 @@ def certificate_problem(key: str, name: str, names: Iterable[str]) -> Iterator[P
 
 
 def _reaches(listener: Raw, target: Target) -> bool:
-    if target.transport is not None and listener.get("transport") != target.transport:
+    transport = listener.get("transport")
+    if transport in WEBSOCKET or (target.transport is not None and transport != target.transport):
         return False
     try:
         local = ipaddress.ip_address(_bound(listener).host)

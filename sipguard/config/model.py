@@ -3,6 +3,7 @@
 Every key has a default or is required. ``sipguard.toml`` at the root of the project shows and explains each of them.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,9 @@ from sipguard.sip.uri import default_port
 from sipguard.stir.authentication import SERIAL
 from sipguard.stir.x5u import locate
 
+_ORIGIN = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z][A-Za-z0-9+.-]*://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?"
+)
 DNS_PORT = 53
 TIMER_C = 181.0
 IDLE_TIMEOUT = 300.0
@@ -32,6 +36,13 @@ def _admin(text: str) -> str:
 
 def _name_server(text: str) -> str:
     return str(parse_socket_address(text, DNS_PORT))
+
+
+def _origin(text: str) -> str:
+    """A web origin as browsers write it (RFC 6454 §6.1)."""
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError(f'"{text}" is not an origin like https://phone.example.com')
+    return text.lower()
 
 
 def _rule(name: str) -> str:
@@ -53,13 +64,14 @@ class NodeSection(Section):
 class ListenerSection(Section):
     """One ``[[listener]]``: an address calls arrive on."""
 
-    transport: Literal["udp", "tcp", "tls"]
+    transport: Literal["udp", "tcp", "tls", "ws", "wss"]
     bind: str
     advertise: str | None = None
     certificate: ConfiguredPath | None = None
     key: ConfiguredPath | None = None
     client_ca: ConfiguredPath | None = None
     transport_parameter: bool = False
+    origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
 
     @field_validator("bind")
     @classmethod

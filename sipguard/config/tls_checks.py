@@ -1,14 +1,15 @@
-"""What is wrong between the TLS keys of listeners and trunks. As in ``checks``, the raw tree is read."""
+"""What is wrong between the TLS and WebSocket keys of listeners and trunks. As in ``checks``, the raw tree is read."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from sipguard.config.address import parse_socket_address, parse_target
 from sipguard.errors import Problem
+from sipguard.sip.flow import OVER_TLS, WEBSOCKET
 from sipguard.sip.uri import default_port
 
 Raw = Mapping[str, object]
 
-_ONLY_FOR_TLS = ("certificate", "key", "client_ca", "transport_parameter")
+_ONLY_OVER_TLS = ("certificate", "key", "client_ca")
 _REQUIRED = ("certificate", "key")
 
 
@@ -17,15 +18,20 @@ def listener_problems(listeners: list[Raw]) -> Iterator[Problem]:
     datagrams = {_advertised(listener) for listener in listeners if listener.get("transport") == "udp"}
     for position, listener in enumerate(listeners):
         key = f"listener[{position}]"
-        if listener.get("transport") != "tls":
-            for name in _ONLY_FOR_TLS:
+        transport = listener.get("transport")
+        if "transport_parameter" in listener and transport != "tls":
+            yield Problem(f"{key}.transport_parameter", "is for TLS listeners")
+        if "origins" in listener and transport not in WEBSOCKET:
+            yield Problem(f"{key}.origins", "is for WebSocket listeners")
+        if transport not in OVER_TLS:
+            for name in _ONLY_OVER_TLS:
                 if name in listener:
                     yield Problem(f"{key}.{name}", "is for TLS listeners")
             continue
         for name in _REQUIRED:
             if not listener.get(name):
                 yield Problem(f"{key}.{name}", "is required by a TLS listener")
-        if _advertised(listener) in datagrams and not listener.get("transport_parameter"):
+        if transport == "tls" and _advertised(listener) in datagrams and not listener.get("transport_parameter"):
             yield Problem(f"{key}.bind", "a UDP listener has the same address and port; a sip URI could not tell them")
 
 

@@ -5,7 +5,7 @@ Everything nobody had to change keeps its octets. The steps are the RFC's, each 
 
 from sipguard.policy.directory import Target
 from sipguard.proxy.validation import MAX_MAX_FORWARDS, is_sips
-from sipguard.sip.flow import Listener
+from sipguard.sip.flow import WEBSOCKET, Listener
 from sipguard.sip.message import Request
 from sipguard.sip.uri import SIP_PORT, TLS_PORT, SipUri, TelUri, Uri
 
@@ -70,6 +70,9 @@ def _route_value(listener: Listener, token: str, secure: bool) -> str:
             scheme = "sips"
         elif listener.parameter:
             transport = ";transport=tls"
+    elif listener.transport in WEBSOCKET:
+        scheme = "sips" if secure and listener.transport == "wss" else scheme
+        transport = ";transport=ws"  # of both kinds (RFC 7118 §5.2.2)
     elif listener.transport != "udp":
         transport = f";transport={listener.transport}"
     return f"<{scheme}:{listener.advertised_host}:{listener.advertised_port}{transport};lr;dialog={token}>"

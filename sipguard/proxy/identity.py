@@ -6,7 +6,7 @@ advertised one.
 
 from collections.abc import Sequence
 
-from sipguard.sip.flow import Flow, Listener
+from sipguard.sip.flow import WEBSOCKET, Flow, Listener
 from sipguard.sip.uri import SipUri
 
 
@@ -35,14 +35,16 @@ class ProxyIdentity:
         """The listener a URI of ours names: its address and its transport.
 
         A sip URI without transport that has the port of a TLS listener means that one: RFC 5630 §5.3 leaves no other
-        way to write it. Where UDP has the same port, it is UDP.
+        way to write it. Where UDP has the same port, it is UDP. ``ws`` is said of ws
+        and wss (RFC 7118 §5.2.2).
         """
         transport = uri.transport
+        websocket = transport in WEBSOCKET
         place = uri.place
         by_port = None
         for item in self.listeners:
             if place in _places(item):
-                if item.transport == (transport or "udp"):
+                if item.transport == (transport or "udp") or (websocket and item.transport in WEBSOCKET):
                     return item
                 if transport is None and item.transport == "tls":
                     by_port = item

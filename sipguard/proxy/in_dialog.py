@@ -15,7 +15,7 @@ from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.routing import next_hop, only_over_tls, preprocess
 from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.validation import is_sips, is_spent
-from sipguard.sip.flow import Flow, Listener, Send
+from sipguard.sip.flow import WEBSOCKET, Flow, Listener, Send
 from sipguard.sip.message import Request
 from sipguard.transaction.server import ServerTransaction
 
@@ -102,7 +102,7 @@ class InDialog:
         # A side of the dialog that is on TLS stays there, though its URIs may not say so (RFC 5630 §3.1.3, §3.1.4).
         listener = preprocessed.listener
         hop = next_hop(fork, "tls" if listener is not None and listener.transport == "tls" else None)
-        if station.loops_to_us(fork, hop.host, hop.port):
+        if hop.transport in WEBSOCKET or station.loops_to_us(fork, hop.host, hop.port):
             return None
         presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop))
         if station.view.directory.asks_credentials:

@@ -8,7 +8,7 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.need import Server, TargetNeed
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.sip.address import parse_address
-from sipguard.sip.flow import Listener
+from sipguard.sip.flow import WEBSOCKET, Listener
 from sipguard.sip.host import is_address
 from sipguard.sip.message import Request
 from sipguard.sip.uri import SIP_PORT, SipUri, Uri, default_port, parse_uri
@@ -88,6 +88,8 @@ def hop_of(uri: Uri, unsaid: str | None = None) -> Server | TargetNeed:
     host = (uri.parameters.get("maddr") or uri.host).strip("[]")
     said = (uri.parameters.get("transport") or "").lower() or (unsaid if uri.port != SIP_PORT else None)
     secure = uri.scheme == "sips"
+    if said in WEBSOCKET:  # whatever the host: nobody is asked for it, and nobody dialled
+        return Server("wss" if secure else said or "ws", host, uri.port or default_port(said))
     if not is_address(host):
         return TargetNeed(host, uri.port, said, secure)
     try:

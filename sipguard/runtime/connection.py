@@ -1,4 +1,4 @@
-"""One TCP or TLS connection: octets in, framed messages out, and how long it has been silent.
+"""One connection of a stream listener: octets in, framed messages out, and how long it has been silent.
 
 It exists before the network has it (an outgoing one that is still being opened): what is written meanwhile waits until
 it is up, and over TLS until the peer has proved to be the one it is meant for.
@@ -12,11 +12,26 @@ from typing import Protocol, cast
 from sipguard.errors import MalformedMessage
 from sipguard.runtime.addressing import plain_host
 from sipguard.runtime.domain_certificate import peer_identities
-from sipguard.sip.flow import Flow
-from sipguard.sip.framing import KEEP_ALIVE, StreamFramer
+from sipguard.sip.flow import OVER_TLS, Flow
+from sipguard.sip.framing import KEEP_ALIVE
 
 _PART_OF_KEEP_ALIVE = 3  # octets; some peers end every message with one CRLF too many
 _PONG = b"\r\n"
+
+
+class Framer(Protocol):
+    """Takes a stream apart; ``sip.framing.StreamFramer`` does it by Content-Length."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether the next ``feed`` raises."""
+
+    @property
+    def pending(self) -> int:
+        """Octets of an unfinished message."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that ``data`` completes. Raises MalformedMessage when nobody knows where the next one starts."""
 
 
 class Keeper(Protocol):
@@ -48,7 +63,7 @@ class Connection(asyncio.Protocol):
     )  # fmt: skip
 
     def __init__(
-        self, keeper: Keeper, number: int, flow: Flow, asked: Flow | None, max_message: int, clock: Callable[[], float]
+        self, keeper: Keeper, number: int, flow: Flow, asked: Flow | None, framer: Framer, clock: Callable[[], float]
     ) -> None:
         """``flow`` has the listener and the transport; the rest of it is known when the connection is up."""
         self.number = number
@@ -62,7 +77,7 @@ class Connection(asyncio.Protocol):
         self.refused = False  # by the keeper, when it came up
         self._keeper = keeper
         self._clock = clock
-        self._framer = StreamFramer(max_message)
+        self._framer = framer
         self._transport: asyncio.Transport | None = None
         self._waiting: list[bytes] = []
         self._waiting_size = 0
@@ -124,7 +139,7 @@ class Connection(asyncio.Protocol):
             return
         address = (plain_host(peer), peer[1])
         self._transport = transport
-        names = peer_identities(transport.get_extra_info("ssl_object")) if self.flow.transport == "tls" else ()
+        names = peer_identities(transport.get_extra_info("ssl_object")) if self.flow.transport in OVER_TLS else ()
         self.flow = self.flow._replace(host=address[0], port=address[1], names=names)
         if not self._keeper.opened(self, address):
             self.refused = True

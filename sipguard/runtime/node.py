@@ -39,7 +39,8 @@ from sipguard.runtime.tls_watch import TlsWatch
 from sipguard.runtime.udp import UdpTransport
 from sipguard.runtime.vitals import Vitals
 from sipguard.runtime.watchdog import Watchdog
-from sipguard.sip.flow import Listener
+from sipguard.runtime.websocket import WebSocketTransport
+from sipguard.sip.flow import OVER_TLS, WEBSOCKET, Listener
 from sipguard.stir.certificate import Credential
 from sipguard.stir.generations import Generations
 
@@ -195,9 +196,15 @@ class RunningNode:
             self._datagrams.append(datagrams)
             self._driver.transports[listener.number] = datagrams
             return
-        side = Side(listener.number, lambda: self._contexts) if listener.transport == "tls" else None
+        side = Side(listener.number, lambda: self._contexts) if listener.transport in OVER_TLS else None
         limits = stream_limits(self._configuration)
-        stream = StreamTransport(listener, bound, self._driver, loop, self._clock, limits, side)
+        if listener.transport in WEBSOCKET:
+            origins = frozenset(self._sections[listener.number].origins)
+            stream: StreamTransport = WebSocketTransport(
+                listener, bound, self._driver, loop, self._clock, limits, origins, side
+            )
+        else:
+            stream = StreamTransport(listener, bound, self._driver, loop, self._clock, limits, side)
         self._streams.append(stream)
         self._driver.transports[listener.number] = stream
 

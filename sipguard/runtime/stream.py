@@ -1,4 +1,4 @@
-"""TCP and TLS: connections that carry framed messages (RFC 3261 §18, RFC 5923).
+"""TCP and TLS: connections that carry framed messages (RFC 3261 §18, RFC 5923). ``websocket`` builds on them.
 
 A response goes back on the connection its request came by, found by its number; what else may use which connection is
 for ``connection_table`` to say. Over TLS the listener shows its certificate, and a connection that we open is only used
@@ -28,7 +28,7 @@ from sipguard.runtime.domain_certificate import matches
 from sipguard.runtime.driver import Driver
 from sipguard.runtime.tls_acceptor import SHUTDOWN, TlsAcceptor, reason
 from sipguard.sip.flow import Flow, Listener
-from sipguard.sip.framing import KEEP_ALIVE
+from sipguard.sip.framing import KEEP_ALIVE, StreamFramer
 from sipguard.sip.message import Request
 from sipguard.sip.parser import parse
 from sipguard.sip.response import build_response, stamp_received
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 _SWEEP = 1.0  # seconds
 _FAREWELL = 1.0  # seconds for what was sent before the end to leave
 _POLL = 0.01
-_numbers = itertools.count(1)  # connection numbers are never used twice
+next_number = itertools.count(1).__next__  # connection numbers are never used twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,7 @@ class StreamTransport:
         if connection is None and not flow.connection:
             connection = self._open(flow)
         if connection is None:
-            self._failed += 1
-            self._driver.lost(flow)
+            self._fail(flow)
         elif connection.write(data, self._limits.max_unwritten):
             self.sent += 1
         else:  # the peer does not read
@@ -209,12 +208,17 @@ class StreamTransport:
 
     # --- inside
 
+    def _fail(self, flow: Flow) -> None:
+        self._failed += 1
+        self._driver.lost(flow)
+
     def _accepted(self) -> Connection:
         return self._connection(None)
 
     def _connection(self, asked: Flow | None) -> Connection:
         flow = self._here if asked is None else asked
-        return Connection(self, next(_numbers), flow, asked, self._limits.max_message, self._clock.monotonic)
+        framer = StreamFramer(self._limits.max_message)
+        return Connection(self, next_number(), flow, asked, framer, self._clock.monotonic)
 
     def _alias(self, connection: Connection, item: bytes) -> None:
         """Remember that the peer takes requests on its connection, when the top Via of this one says so (RFC 5923)."""

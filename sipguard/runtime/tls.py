@@ -24,6 +24,7 @@ from sipguard.policy.directory import Trunk
 from sipguard.runtime.domain_certificate import identities
 from sipguard.runtime.file_stamp import Stamp, stamp
 from sipguard.runtime.secret_files import read_public_file, read_secret_file
+from sipguard.sip.flow import OVER_TLS
 from sipguard.stir.unix_time import UnixTime
 
 _SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of TLS 1.3 are all AEAD
@@ -72,7 +73,7 @@ def make_contexts(
     }
     if authorities is not None:
         wanted[None] = _Authority("tls.ca", authorities)
-    secure = {number: section for number, section in enumerate(listeners) if section.transport == "tls"}
+    secure = {number: section for number, section in enumerate(listeners) if section.transport in OVER_TLS}
     files = _files(secure.values(), wanted.values())
     seen = stamp(files)
     problems: list[Problem] = []
@@ -85,7 +86,7 @@ def make_contexts(
         except SipguardError as error:
             problems.append(Problem(f"listener[{number}]", str(error)))
             continue
-        for name, authority in wanted.items():
+        for name, authority in wanted.items() if section.transport == "tls" else ():  # nobody is dialled over wss
             try:
                 opening[number, name] = _opening(section, authority.place)
             except SipguardError as error:

@@ -6,12 +6,16 @@ the runtime turns it into sockets.
 
 from typing import NamedTuple
 
+WEBSOCKET = frozenset(("ws", "wss"))  # RFC 7118: nobody can be dialled over them
+OVER_TLS = frozenset(("tls", "wss"))
+_DELIMITING = WEBSOCKET | {"udp"}
+
 
 class Listener(NamedTuple):
     """One local address the proxy receives on, and the address it tells others (RFC 3261 §18.1.1 sent-by)."""
 
     number: int
-    transport: str  # "udp" | "tcp" | "tls"
+    transport: str  # "udp" | "tcp" | "tls" | "ws" | "wss"
     host: str  # the bound address, IPv6 without brackets
     port: int
     advertised_host: str  # what Via and Record-Route say, IPv6 in brackets
@@ -44,6 +48,11 @@ class Flow(NamedTuple):
     def reliable(self) -> bool:
         """Whether the transport retransmits by itself (RFC 3261 §17)."""
         return self.transport != "udp"
+
+    @property
+    def delimiting(self) -> bool:
+        """Whether the transport tells where a message ends: Content-Length may be absent then (RFC 3261 §18.3)."""
+        return self.transport in _DELIMITING
 
 
 class Send(NamedTuple):

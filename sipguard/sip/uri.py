@@ -15,6 +15,7 @@ from types import MappingProxyType
 from sipguard.errors import MalformedValue
 
 SIP_PORT, TLS_PORT = 5060, 5061
+_DEFAULT_PORTS = {"tls": TLS_PORT, "ws": 80, "wss": 443}  # RFC 7118 §5.3
 _CACHED_LENGTH = 256
 
 # "#" is not allowed unescaped in a user part, but telephones send it and it cannot be misread.
@@ -82,11 +83,11 @@ class SipUri:
 
     @property
     def transport(self) -> str | None:
-        """What carries requests to it; always tls for sips (RFC 3261 §26.2.2). None when unsaid."""
+        """What carries requests to it: tls for sips (RFC 3261 §26.2.2), wss for sips and ws. None when unsaid."""
+        said = (self.parameters.get("transport") or "").lower()
         if self.scheme == "sips":
-            return "tls"
-        said = self.parameters.get("transport")
-        return said.lower() if said else None
+            return "wss" if said in ("ws", "wss") else "tls"
+        return said or None
 
     @property
     def place(self) -> tuple[str, int]:
@@ -117,7 +118,7 @@ Uri = SipUri | TelUri | OtherUri
 
 def default_port(transport: str | None) -> int:
     """The port of a transport that none is written for."""
-    return TLS_PORT if transport == "tls" else SIP_PORT
+    return _DEFAULT_PORTS.get(transport or "", SIP_PORT)
 
 
 def parse_uri(text: str) -> Uri:

@@ -82,7 +82,7 @@ def test_all_at_once() -> None:
         "drain_timeuot": 'unknown key (did you mean "drain_timeout"?)',
         "node.name": "is required",
         "node.nam": 'unknown key (did you mean "name"?)',
-        "listener[0].transport": "should be 'udp', 'tcp' or 'tls'",
+        "listener[0].transport": "should be 'udp', 'tcp', 'tls', 'ws' or 'wss'",
         "listener[0].bind": 'the port of "0.0.0.0:99999" is not between 1 and 65535',
         "listener[1].advertise": "is required: others cannot answer to 0.0.0.0:5060",
         "trunk.pbx.soures": 'unknown key (did you mean "sources"?)',

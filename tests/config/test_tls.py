@@ -110,3 +110,37 @@ def test_a_tls_target_needs_a_tls_listener(tmp_path: Path) -> None:
     """What no listener can send to is refused."""
     text = PLAIN + '[tls]\nca = "ca.pem"\n[[trunk]]\nname = "a"\nside = "network"\ntargets = ["sips:sip.example"]\n'
     assert problems(tmp_path, text) == {"trunk.a.targets[0]": 'no tls listener can send to "sips:sip.example"'}
+
+
+@pytest.mark.clause("TRN-15", "RFC 7118 5.3")
+def test_websocket_listeners(tmp_path: Path) -> None:
+    """Ports 80 and 443 unless written; origins as browsers write them, none by default."""
+    text = PLAIN + (
+        '[[listener]]\ntransport = "ws"\nbind = "192.0.2.1"\n'
+        '[[listener]]\ntransport = "wss"\nbind = "192.0.2.1"\ncertificate = "edge.pem"\nkey = "edge.key"\n'
+        'origins = ["https://Phone.example.com", "http://[::1]:8080"]\n'
+    )
+    _, plain, secure = load(write(tmp_path, text)).listener
+    assert (plain.bind, plain.origins) == ("192.0.2.1:80", ())
+    assert (secure.bind, secure.origins) == ("192.0.2.1:443", ("https://phone.example.com", "http://[::1]:8080"))
+
+
+def test_keys_of_websocket_listeners(tmp_path: Path) -> None:
+    """wss needs a certificate, ws has no use for one; origins are WebSocket's alone; nobody is dialled over either."""
+    text = (
+        '[node]\nname = "edge-1"\n'
+        '[[listener]]\ntransport = "ws"\nbind = "192.0.2.1"\ncertificate = "x.pem"\norigins = ["phone.example.com"]\n'
+        '[[listener]]\ntransport = "wss"\nbind = "192.0.2.1"\ntransport_parameter = true\n'
+        '[[listener]]\ntransport = "tcp"\nbind = "192.0.2.1"\norigins = []\n'
+        '[[trunk]]\nname = "a"\nside = "network"\ntargets = ["sip:192.0.2.9;transport=ws", "sip:192.0.2.9"]\n'
+    )
+    assert problems(tmp_path, text) == {
+        "listener[0].certificate": "is for TLS listeners",
+        "listener[0].origins[0]": '"phone.example.com" is not an origin like https://phone.example.com',
+        "listener[1].certificate": "is required by a TLS listener",
+        "listener[1].key": "is required by a TLS listener",
+        "listener[1].transport_parameter": "is for TLS listeners",
+        "listener[2].origins": "is for WebSocket listeners",
+        "trunk.a.targets[0]": '"sip:192.0.2.9;transport=ws" has transport "ws"; use udp, tcp or tls',
+        "trunk.a.targets[1]": 'no udp listener can send to "sip:192.0.2.9"',
+    }
