@@ -15,6 +15,7 @@ import logging
 import secrets
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -191,8 +192,9 @@ class StreamTransport:
     def framing_lost(self, connection: Connection, error: MalformedMessage) -> None:
         """Nobody knows where the next message starts: answer what can be answered, and close (MSG-11)."""
         request = error.message
-        if isinstance(request, Request) and request.method != "ACK":
-            stamp_received(request, connection.flow)
+        if isinstance(request, Request) and request.method != "ACK" and request.has("via"):
+            with suppress(MalformedValue):  # a Via nobody can read goes back as it came
+                stamp_received(request, connection.flow)
             response = build_response(request, error.status, error.phrase, secrets.token_hex(8))
             connection.write(response.encode(), self._limits.max_unwritten)
         connection.close()

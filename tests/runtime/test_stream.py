@@ -154,6 +154,28 @@ def test_a_content_length_that_is_no_number_ends_its_connection_only(tmp_path: P
     run(main(), loop)
 
 
+@pytest.mark.clause("MSG-11", "RFC 3261 18.3")
+@pytest.mark.parametrize(
+    ("via", "answered"), [("", False), ("Via: SIP/2.0\r\n", True), ('v: SIP/2.0/TCP a, "\r\n', True)]
+)
+def test_a_lost_stream_whose_via_cannot_be_read(tmp_path: Path, loop: LoopFactory, via: str, answered: bool) -> None:
+    """Without a Content-Length and a readable Via the stream ends like any other: nothing of it is a fault of ours."""
+    failures: list[dict[str, object]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        async with serving(tmp_path) as site:
+            reader, writer = await site.connect()
+            writer.write(f"INVITE sip:a SIP/2.0\r\n{via}\r\n".encode())
+            answer = await reader.read()
+            assert answer.startswith(b"SIP/2.0 400 ") == answered
+            assert bool(answer) == answered
+            writer.close()
+
+    run(main(), loop)
+    assert failures == []
+
+
 @pytest.mark.clause("MSG-11")
 def test_messages_before_the_broken_one_are_served(tmp_path: Path, loop: LoopFactory) -> None:
     """A good message in the same segment as a broken one reaches the engine."""
