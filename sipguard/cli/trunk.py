@@ -52,6 +52,9 @@ def add(
         float | None, typer.Option(help="Seconds without any response until a call goes to the next target.")
     ] = None,
     ring_timeout: Annotated[float | None, typer.Option(help="Seconds a target may take to answer a call.")] = None,
+    follow_redirects: Annotated[
+        bool, typer.Option("--follow-redirects", help="Follow a 3xx that names another target of the call's trunks.")
+    ] = False,
     tls_name: Annotated[
         list[str] | None, typer.Option(help="A name in its certificate, by which its TLS connections are known.")
     ] = None,
@@ -72,6 +75,7 @@ def add(
         "certificate": certificate, "gateway": gateway or None, "tls_names": tls_name,
         "tls_ca": _absolute(tls_ca), "response_timeout": response_timeout, "ring_timeout": ring_timeout,
         "digest": digest or None,
+        "follow_redirects": follow_redirects or None,
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
     open_registry(config).trunks.add(trunk)

@@ -62,6 +62,7 @@ class TrunkSection(Section):
     probe: bool = True
     response_timeout: float = Field(default=0.0, ge=0, le=32)
     ring_timeout: float = Field(default=0.0, ge=0, le=3600)
+    follow_redirects: bool = False
     tls_names: tuple[DomainName, ...] = ()
     tls_ca: Authorities | None = None
     digest: bool = False
@@ -101,6 +102,7 @@ class TrunkSection(Section):
             probe=self.probe,
             response_timeout=self.response_timeout,
             ring_timeout=self.ring_timeout,
+            follow_redirects=self.follow_redirects,
             tls_names=self.tls_names,
             tls_ca=self.tls_ca,
             digest=self.digest,
@@ -143,6 +145,8 @@ def trunk_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         yield "gateway", "is for customer trunks: calls from the network side are verified, not signed"
     if side == "network" and values.get("digest"):
         yield "digest", "is for customer trunks: the network is not asked for credentials"
+    if side == "customer" and values.get("follow_redirects"):
+        yield "follow_redirects", "is for network trunks: a customer that forwards its calls makes new ones"
     if values.get("on_mismatch") == "replace" and not values.get("default_number"):
         yield "default_number", 'is required by on_mismatch = "replace"'
     if 0 < _number(values, "ring_timeout") <= _number(values, "response_timeout"):

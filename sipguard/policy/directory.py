@@ -125,6 +125,7 @@ class Trunk:
     probe: bool = True  # its targets are sent OPTIONS if anybody's are
     response_timeout: float = 0.0  # seconds without any response until a call goes to the next target; 0: 64*T1
     ring_timeout: float = 0.0  # seconds a target may take to answer a call; 0: Timer C
+    follow_redirects: bool = False  # a 3xx that names another target of the call's trunks is followed
     udp_only: bool = False  # large requests leave over UDP all the same
     gateway: bool = False  # brings calls of others: what arrives unsigned is signed C, what is signed stays as it is
     tls_names: tuple[str, ...] = ()  # in lower case; it is known by a certificate with one of these, and only by that

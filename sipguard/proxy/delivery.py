@@ -84,9 +84,9 @@ class Delivery:
         if context.done:
             return
         servers = answer.servers if isinstance(answer, TargetAnswer) else ()
-        route = context.attempts[context.next_attempt - 1].route
+        asked = context.attempts[context.next_attempt - 1]
         names = identity_of(need) if isinstance(need, TargetNeed) else ()
-        found = [Attempt(route, server, names) for server in servers]
+        found = [Attempt(asked.route, server, names, asked.contact) for server in servers]
         well, sick = self._station.dispatch.sorted_out(found, now)
         context.attempts[context.next_attempt : context.next_attempt] = well
         context.attempts += sick
@@ -147,6 +147,13 @@ class Delivery:
         else:
             self._stop_trying(context)
             self.finish(context, now)
+
+    def redirect(self, context: ResponseContext, attempts: list[Attempt], now: float) -> None:
+        """These come before all other targets, and are tried only once."""
+        places = {attempt.place for attempt in attempts}
+        others = [attempt for attempt in context.attempts[context.next_attempt :] if attempt.place not in places]
+        context.attempts[context.next_attempt :] = attempts + others
+        self.next_attempt(context, now)
 
     def cancel_others(self, branch: Branch, now: float) -> None:
         """This branch ends the call: cancel what else is pending (RFC 3261 §16.7 (10))."""

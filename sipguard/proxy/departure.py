@@ -67,7 +67,7 @@ class Departure:
         trunk, target = route
         request = context.server.request
         fork.remove("route")  # where a screened request goes is our decision, not the caller's
-        fork.set_uri(forwarding.retargeted(call.request_uri, target, _number_to_send(call)))
+        fork.set_uri(forwarding.retargeted(self._attempt.contact or call.request_uri, target, _number_to_send(call)))
         view = self._station.view
         if view.directory.asks_credentials:
             authentication.consume(fork, view.policy.digest.realm)

@@ -7,6 +7,7 @@ import re
 
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.redirection import redirection
 from sipguard.proxy.station import Station
 from sipguard.proxy.upstream import Upstream
 from sipguard.sip.message import Response
@@ -82,10 +83,28 @@ class Responses:
         if branch.given_up and code < 600:
             self._delivery.finish(context, now)
             return
+        if 300 <= code < 400 and self._follow(branch, upstream, now):
+            return
         context.consider(upstream)
         if code >= 600:
             self._delivery.cancel_others(branch, now)
         self._delivery.after_failure(context, code, now)
+
+    def _follow(self, branch: Branch, upstream: Response, now: float) -> bool:
+        """Go on to the contacts of a 3xx where its trunk allows that; what is left of it is a response like any."""
+        context, route = branch.context, branch.attempt.route
+        call = context.call
+        if route is None or not route[0].follow_redirects or call is None or context.over:
+            return False
+        tried = [attempt.place for attempt in context.attempts[: context.next_attempt]]
+        followed = redirection(call, route[0], upstream, tried)
+        if not followed.attempts:
+            return False
+        if followed.left:
+            upstream.set("contact", ", ".join(followed.left))
+            context.consider(upstream)
+        self._delivery.redirect(context, followed.attempts, now)
+        return True
 
     def _judge(self, branch: Branch, response: Response, now: float) -> None:
         """What an answer says about the server: that it is well, or when it wants to be asked again."""

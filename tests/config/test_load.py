@@ -173,6 +173,8 @@ def test_default_state_is_relative_too() -> None:
          "trunk.c.ring_timeout", "exceed response_timeout"),
         ('[[trunk]]\nname = "c"\nside = "network"\nsources = ["192.0.2.1"]\nresponse_timeout = -1',
          "trunk.c.response_timeout", "greater than or equal to 0"),
+        ('[[trunk]]\nname = "c"\nside = "customer"\naccount = "a"\nsources = ["192.0.2.1"]\nfollow_redirects = true',
+         "trunk.c.follow_redirects", "network trunks"),
         ('[[trunk]]\nname = "c d"\nside = "network"\nsources = ["192.0.2.1"]', "trunk.c d.name", "pattern"),
         ('[[trunk]]\nname = "c"\nside = "customer"\naccount = "a"\nsources = ["192.0.2.1"]\ncertificate = "x"\n'
          '[stir.sign.certificates.y]\ncertificate="c"\nkey="k"\nurl="https://c.example/l.pem"',
