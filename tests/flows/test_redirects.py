@@ -63,7 +63,7 @@ def test_nothing_is_followed_unless_configured() -> None:
 
 @pytest.mark.clause("FRK-06", "FRK-07", "RFC 3261 16.6")
 def test_two_contacts_in_the_order_of_q() -> None:
-    """The contact with the higher q first; it says 503, so the other one takes the call; each has a branch of its own."""
+    """The contact with the higher q first; it says 503, so the other one takes the call; all branches differ."""
     stage = stage_of(scripts={"carrier-c": refusing(503)})
     redirects(stage, f"<{SPARE}>;q=0.2", f"<{THERE}>;q=0.7")
     assert stage.pbx.codes == [100, 180, 200]
@@ -159,7 +159,7 @@ def test_no_place_is_tried_twice() -> None:
 
 @pytest.mark.clause("FRK-06", "RFC 3261 16.5")
 def test_a_target_that_was_redirected_to_has_had_its_turn() -> None:
-    """The contact is the target that would have been next: when it says 503, the one after it is tried, not it again."""
+    """The contact is the target that would have been next: it says 503, and the one after it is tried, not it again."""
     stage = stage_of(scripts={"carrier-a-spare": refusing(503)})
     redirects(stage, f"<{SPARE}>")
     order = [send.flow.host for _, send in stage.network.sent if send.data.startswith(b"INVITE")]
