@@ -11,6 +11,7 @@ from sipguard.sip.message import Response
 from sipguard.transaction.server import ServerTransaction
 
 FAILOVER_CODES = frozenset((408, 503))  # try the next target (RFC 3263 §4.3); never after a 6xx
+_CHALLENGES = frozenset((401, 407))
 _PREFERRED_4XX = frozenset((401, 407, 415, 420, 484))
 
 
@@ -28,8 +29,8 @@ class ResponseContext:
     ``leave_by`` the number of the listener it leaves from if that can reach the target. ``pending`` are the branches
     whose final answer is waited for: the one being tried, and those given up that may still say 2xx. ``cancelled`` is
     whether the caller gave up, ``over`` whether no further target may be tried, for that or another reason.
-    ``original_from`` is the From row as received when we sent another one on, so that responses show the caller what it
-    wrote.
+    ``challenges`` are the 401 and 407 responses so far. ``original_from`` is the From row as received when we sent
+    another one on, so that responses show the caller what it wrote.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class ResponseContext:
         "best",
         "call",
         "cancelled",
+        "challenges",
         "decision",
         "done",
         "keeper",
@@ -65,6 +67,7 @@ class ResponseContext:
         self.route = ""
         self.pending: list[Branch] = []
         self.best: Response | None = None
+        self.challenges: tuple[Response, ...] = ()
         self.original_from: str | None = None
         self.parked: Parked | None = None
         self.cancelled = False
@@ -73,8 +76,21 @@ class ResponseContext:
 
     def consider(self, response: Response) -> None:
         """Keep a final response if it beats the one at hand (RFC 3261 §16.7 (6))."""
+        if response.code in _CHALLENGES:
+            self.challenges += (response,)
         if self.best is None or rank(response.code) < rank(self.best.code):
             self.best = response
+
+    def gather_challenges(self) -> None:
+        """Put what all others ask for into the best response, if that is a challenge (RFC 3261 §16.7 (7), §22.3)."""
+        best = self.best
+        if best is None or best.code not in _CHALLENGES:
+            return
+        for other in self.challenges:
+            if other is not best:
+                for name in ("www-authenticate", "proxy-authenticate"):
+                    for value in other.values(name):
+                        best.append(name, value)
 
     def finished(self, branch: Branch) -> None:
         """Nothing more is waited for from this branch; without a way back to its transaction no cycle is left."""

@@ -47,6 +47,7 @@ class Upstream:
         # The transactions keep the context for half a minute more. What it took to decide need not live as long, and
         # without a way back to their client transactions all go away unnoticed by the garbage collector.
         context.call = context.decision = context.best = None
+        context.challenges = ()
         context.attempts = []
         context.pending = []
 
@@ -90,6 +91,8 @@ class Upstream:
     def failure(self, context: ResponseContext, now: float) -> None:
         """No target is left: the best final response goes back, a lone 503 as 500 (PRX-37)."""
         station = self._station
+        if len(context.challenges) > 1:
+            context.gather_challenges()
         best = context.best
         if best is None or best.code == 503:
             best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())

@@ -3,7 +3,7 @@
 import pytest
 
 from sipguard.policy.need import Server, TargetAnswer, TargetNeed
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_A_SPARE, changed, flow_from, target
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_A_SPARE, RESCUE, changed, flow_from, target
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, octets, refusing, ringing
 
@@ -86,6 +86,44 @@ def test_the_best_response_goes_back() -> None:
     stage = Stage(scripts={"carrier-a": refusing(503), "carrier-a-spare": refusing(486)})
     stage.call()
     assert stage.pbx.codes == [100, 486]
+
+
+@pytest.mark.clause("PRX-33", "RFC 3261 16.7 (7)")
+def test_challenges_of_several_targets_are_gathered() -> None:
+    """Two emergency targets ask for credentials: the caller gets the 401 with every row of the 407 in it."""
+    other = ("192.0.2.42", 5060)
+    digest, basic = 'Digest realm="one", nonce="1"', 'Digest realm="two", nonce="2", qop="auth,auth-int"'
+    more = 'Digest realm="two", nonce="3", algorithm=SHA-256'
+    stage = Stage(
+        trunks=changed("rescue", targets=(target(RESCUE), target(other))),
+        scripts={
+            "rescue": refusing(401, ("www-authenticate", digest)),
+            "rescue-spare": refusing(407, ("proxy-authenticate", basic), ("proxy-authenticate", more)),
+        },
+    )
+    stage.agent(other, "rescue-spare")
+    stage.call(uri="sip:911@192.0.2.1")
+    assert stage.pbx.codes == [100, 401]
+    answer = stage.pbx.responses[-1]
+    assert answer.values("www-authenticate") == [digest]
+    assert answer.values("proxy-authenticate") == [basic, more]
+    stage.settle()
+
+
+@pytest.mark.clause("PRX-33")
+def test_a_challenge_that_is_not_the_answer_adds_nothing() -> None:
+    """401, 401 and then 603: the 603 goes back as it came."""
+    others = (("192.0.2.42", 5060), ("192.0.2.43", 5060))
+    challenge = refusing(401, ("www-authenticate", 'Digest realm="one"'))
+    stage = Stage(
+        trunks=changed("rescue", targets=(target(RESCUE), *map(target, others))),
+        scripts={"rescue": challenge, "second": challenge, "third": refusing(603)},
+    )
+    stage.agent(others[0], "second")
+    stage.agent(others[1], "third")
+    stage.call(uri="sip:911@192.0.2.1")
+    assert stage.pbx.codes == [100, 603]
+    assert not stage.pbx.responses[-1].has("www-authenticate")
 
 
 @pytest.mark.clause("FRK-05", "TXN-33")
