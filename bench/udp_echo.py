@@ -54,6 +54,9 @@ class EchoEngine:
         """Nothing is timed."""
         return []
 
+    def observe(self, delay: float, now: float) -> None:
+        """It never has too much to do."""
+
     def deadline(self) -> float | None:
         """Never."""
         return None
@@ -69,7 +72,7 @@ async def measure(count: int, in_flight: int) -> float:
         driver = Driver(engine, Journal(log, "bench", clock, faults, loop, worker=False), clock, faults, loop)
         bound = bind("listener", "udp", "127.0.0.1", 0)
         host, port = bound.getsockname()
-        transport = UdpTransport(Listener(0, "udp", host, port, host, port), bound, driver, loop)
+        transport = UdpTransport(Listener(0, "udp", host, port, host, port), bound, driver, loop, clock)
         driver.transports[0] = transport
         transport.start()
         before = time.process_time()

@@ -1,8 +1,9 @@
 """The engine: the whole proxy as a value. Octets and time in, outputs back; it opens nothing and reads no clock.
 
-Five doors: ``receive``, ``complete``, ``lost``, ``tick``, ``deadline``. ``now`` is monotonic seconds and drives timers;
-``wall`` is wall-clock seconds and is what records, PASSporTs and certificates are held against. A bug behind a door
-costs the message that met it: it is logged, and the engine lives on.
+Five doors: ``receive``, ``complete``, ``lost``, ``tick``, ``deadline``; through ``observe`` it learns how long messages
+wait outside. ``now`` is monotonic seconds and drives timers; ``wall`` is wall-clock seconds and is what records,
+PASSporTs and certificates are held against. A bug behind a door costs the message that met it: it is logged, and the
+engine lives on.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from sipguard.errors import MalformedMessage, MalformedValue
 from sipguard.policy.need import Answer, Need, TargetAnswer
 from sipguard.policy.view import View
 from sipguard.proxy.core import Core
+from sipguard.proxy.gate import Gate
 from sipguard.proxy.output import DEBUG, ERROR, INFO, WARNING, Ask, Close, Event, Log, Output
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random
@@ -32,9 +34,10 @@ class Engine:
     def __init__(self, listeners: Sequence[Listener], settings: ProxySettings, view: View, random: Random) -> None:
         self._core = Core(tuple(listeners), settings, view, random)
         self._station = self._core.station
+        self._gate = Gate(self._station)
         self._sweeping = False
 
-    # --- the five doors
+    # --- the doors
 
     def receive(self, data: bytes, flow: Flow, now: float, wall: float) -> list[Output]:
         """Octets of one message that arrived on a flow."""
@@ -77,6 +80,10 @@ class Engine:
         """When ``tick`` wants to be called next (monotonic seconds), or None."""
         return self._station.timers.deadline()
 
+    def observe(self, delay: float, now: float) -> None:
+        """What is being read now waited ``delay`` seconds; what follows from it leaves by the next door."""
+        self._gate.observe(delay, now)
+
     # --- operation
 
     def reconfigure(self, view: View) -> None:
@@ -118,6 +125,16 @@ class Engine:
         return self._core.prober.targets_up()
 
     @property
+    def shed(self) -> float:
+        """The share of new calls that overload control turns away, 0 to 1."""
+        return self._gate.overload.shed
+
+    @property
+    def delay(self) -> float:
+        """How long messages waited before they were read, in seconds, as overload control last saw it."""
+        return self._gate.overload.delay
+
+    @property
     def counters(self) -> dict[tuple[str, ...], int]:
         """What happened so far, by label tuple: ("calls", direction, verdict, rule, code) and others."""
         return self._station.counters
@@ -128,8 +145,13 @@ class Engine:
         if not data.strip(b"\r\n"):
             self._keep_alive(data, flow)
             return
+        gate = self._gate
+        if gate.closing and gate.absorbs(data):
+            return
         try:
             message = parse(data)
+            if gate.closing and isinstance(message, Request) and gate.refuses(message, flow):
+                return
             check(message, datagram=flow.delimiting)
             if isinstance(message, Request):
                 stamp_received(message, flow)

@@ -17,6 +17,7 @@ from sipguard.config.section import Authorities, ConfiguredPath, Section, resolv
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
 from sipguard.policy.rules import RULES, Mode
+from sipguard.proxy.overload import OverloadSettings
 from sipguard.sip.digest import ALGORITHMS
 from sipguard.sip.uri import default_port
 from sipguard.stir.authentication import SERIAL
@@ -309,6 +310,29 @@ class HealthSection(Section):
     retry_after: float = Field(default=30.0, ge=1, le=3600)
 
 
+class OverloadSection(Section):
+    """``[overload]``: when new calls are turned away, and what neighbours are told about it."""
+
+    target: float = Field(default=0.05, ge=0.005, le=1)
+    patience: float = Field(default=0.1, ge=0, le=5)
+    interval: float = Field(default=0.02, ge=0.005, le=1)
+    correction: float = Field(default=0.3, gt=0, le=10)
+    damping: float = Field(default=2.0, ge=0, le=20)
+    most_shed: float = Field(default=0.98, gt=0, le=1)
+    calm: float = Field(default=2.0, ge=0, le=60)
+    retry_after: int = Field(default=2, ge=0, le=60)
+    validity: float = Field(default=0.5, ge=0.1, le=60)
+    longest_validity: float = Field(default=60.0, ge=0.1, le=3600)
+    priority_namespaces: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], ...] = ("esnet", "ets", "wps")
+    remembered: int = Field(default=50_000, ge=1000, le=10_000_000)
+    receive_buffer: int = Field(default=4_194_304, ge=65_536, le=268_435_456)
+
+    def settings(self) -> OverloadSettings:
+        """As the proxy core reads it."""
+        values = self.model_dump(exclude={"receive_buffer", "priority_namespaces"})
+        return OverloadSettings(**values, priority_namespaces=frozenset(self.priority_namespaces))
+
+
 class AdminSection(Section):
     """``[admin]``: the health and metrics listener."""
 
@@ -344,6 +368,7 @@ class Configuration(Section):
     limits: LimitsSection = LimitsSection()
     dns: DnsSection = DnsSection()
     health: HealthSection = HealthSection()
+    overload: OverloadSection = OverloadSection()
     admin: AdminSection = AdminSection()
     log: LogSection = LogSection()
     drain_timeout: float = Field(default=30.0, ge=0, le=3600)

@@ -4,6 +4,7 @@ Built once per call from what the stages found, encoded here so that the log onl
 Latin-1 inside the house (one octet, one character); ``readable`` turns it into the text a person meant.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -96,6 +97,17 @@ class FollowUpRecord(msgspec.Struct, omit_defaults=True):
     released_by: str | None = None
 
 
+class ShedRecord(msgspec.Struct):
+    """How many calls of each trunk overload control turned away since the last such record; they have no others."""
+
+    v: int
+    at: str
+    event: str
+    node: str
+    rule: str
+    calls: Mapping[str, int]
+
+
 class Recorder:
     """Builds encoded records for one node."""
 
@@ -169,6 +181,10 @@ class Recorder:
                 released_by=released_by,
             )
         )
+
+    def shed(self, rule: str, calls: Mapping[str, int], wall: float) -> bytes:
+        """How many calls were turned away undecided, by trunk."""
+        return self._encoder.encode(ShedRecord(VERSION, self.timestamp(wall), "shed", self.node, rule, calls))
 
     def timestamp(self, wall: float) -> str:
         """Wall-clock seconds as UTC with milliseconds; the date part is formatted once a second."""

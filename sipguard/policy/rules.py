@@ -64,6 +64,8 @@ TABLE = (
          "The account's traffic is tagged as robo-dialing; its calls leave by the segregated route."),
     Rule("node.draining", _D, 503, "Service Unavailable", Mode.BLOCK,
          "The node is shutting down; emergency calls pass."),
+    Rule("node.overload", _D, 503, "Service Unavailable", Mode.BLOCK,
+         "More calls arrive than the node can handle; emergency calls and calls in progress pass."),
     Rule("node.ledger", _D, 503, "Service Unavailable", Mode.BLOCK,
          "The attestation log cannot be written and is configured to hold calls."),
     Rule("node.error", _D, 500, "Server Internal Error", Mode.BLOCK,

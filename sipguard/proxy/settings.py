@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from sipguard.proxy.overload import OverloadSettings
 from sipguard.transaction.settings import TimerSettings
 
 
@@ -24,4 +25,5 @@ class ProxySettings:
     up_after: int = 2  # answers in a row
     retry_after: float = 30.0  # until a call tries a target that is down at its own place
     max_call_duration: float = 6 * 3600.0  # a call without re-INVITE or UPDATE for so long lost its BYE
+    overload: OverloadSettings = field(default_factory=OverloadSettings)
     timers: TimerSettings = field(default_factory=TimerSettings)

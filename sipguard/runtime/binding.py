@@ -7,15 +7,16 @@ import socket
 from sipguard.errors import StartupError
 from sipguard.runtime.addressing import is_mapped, socket_address
 
-_BUFFER = 4 * 1024 * 1024  # octets the kernel holds while the loop is busy; it gives what its limits allow
+BUFFER = 4 * 1024 * 1024  # octets the kernel holds while the loop is busy; it gives what its limits allow
 _RECEIVE_BUFFER_FORCE = 33  # SO_RCVBUFFORCE of Linux, for the privileged
 BACKLOG = 512
 
 
-def bind(what: str, transport: str, host: str, port: int) -> socket.socket:
+def bind(what: str, transport: str, host: str, port: int, buffer: int = BUFFER) -> socket.socket:
     """A non-blocking socket bound to ``host`` and ``port``; a stream also listens.
 
-    ``what`` opens the error line, for example ``listener``. Raises StartupError.
+    ``what`` opens the error line, for example ``listener``; ``buffer`` is how many octets of datagrams the kernel may
+    hold in each direction. Raises StartupError.
     """
     bracketed = f"[{host}]" if ":" in host else host
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -27,7 +28,7 @@ def bind(what: str, transport: str, host: str, port: int) -> socket.socket:
             # IPv4 has its own listener, whose address our Via must say; only a mapped address asks for both.
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if is_mapped(host) else 1)
         if transport == "udp":
-            _enlarge(bound)
+            _enlarge(bound, buffer)
         else:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(socket_address(host, port))
@@ -42,8 +43,8 @@ def bind(what: str, transport: str, host: str, port: int) -> socket.socket:
     return bound
 
 
-def _enlarge(bound: socket.socket) -> None:
+def _enlarge(bound: socket.socket, buffer: int) -> None:
     with contextlib.suppress(OSError):
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        bound.setsockopt(socket.SOL_SOCKET, _RECEIVE_BUFFER_FORCE, _BUFFER)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        bound.setsockopt(socket.SOL_SOCKET, _RECEIVE_BUFFER_FORCE, buffer)

@@ -258,6 +258,7 @@ def proxy_settings(configuration: Configuration, record_route_secret: bytes) -> 
         down_after=health.down_after,
         up_after=health.up_after,
         retry_after=health.retry_after,
+        overload=configuration.overload.settings(),
         timers=TimerSettings(t1=timers.t1, t2=timers.t2, t4=timers.t4, timer_c=timers.timer_c),
     )
 

@@ -1,4 +1,4 @@
-"""The engine as the driver sees it: four ways in, one deadline out."""
+"""The engine as the driver sees it: five ways in, one deadline out."""
 
 from typing import Protocol
 
@@ -24,6 +24,9 @@ class Doors(Protocol):
 
     def tick(self, now: float, wall: float) -> list[Output]:
         """Time has passed."""
+
+    def observe(self, delay: float, now: float) -> None:
+        """What is being read waited so many seconds outside."""
 
     def deadline(self) -> float | None:
         """When the next tick is due."""

@@ -36,6 +36,8 @@ class Transport(Protocol):
 Provider = Callable[[Any], Answer | TargetAnswer | None]
 
 _AFTER_A_BUG = 0.1  # seconds until the next tick when one raised: it may find the same thing due again
+_LATE = 0.02  # seconds: a loop that is later than this is told to the engine though no transport has anything to say
+_UNHEARD = 0.1  # seconds since a transport last had
 
 
 class Driver:
@@ -56,11 +58,14 @@ class Driver:
         self._answers: list[tuple[Need, Answer | TargetAnswer]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._wakes = 0.0  # when the timer fires, monotonic
+        self._late = 0.0  # how late the loop was since the last observation
+        self._observed = 0.0
         self._closed = False
         journal.completed = self._committed
 
     def start(self) -> None:
         """Let the engine begin what it does by the clock alone."""
+        self._wakes = self._clock.monotonic()
         self._tick()
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -71,6 +76,12 @@ class Driver:
         except Exception as error:
             self._faults.bug("receive", error)
         self.receive_seconds.observe(self._clock.monotonic() - now)
+
+    def observe(self, delay: float) -> None:
+        """What a transport is about to hand in waited so long; what a late loop says counts with it."""
+        now = self._observed = self._clock.monotonic()
+        late, self._late = self._late, 0.0
+        self.engine.observe(max(delay, late), now)
 
     def lost(self, flow: Flow) -> None:
         """A send on this flow failed or its stream is gone; told to the engine by the next ``settle``."""
@@ -156,8 +167,12 @@ class Driver:
 
     def _tick(self) -> None:
         self._timer = None
+        now = self._clock.monotonic()
+        self._late = max(self._late, now - self._wakes)
+        if self._late > _LATE and now - self._observed > _UNHEARD:
+            self.observe(self._late)
         try:
-            self._apply(self.engine.tick(self._clock.monotonic(), self._clock.wall()))
+            self._apply(self.engine.tick(now, self._clock.wall()))
         except Exception as error:
             self._faults.bug("tick", error)
             self._arm(_AFTER_A_BUG)

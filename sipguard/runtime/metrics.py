@@ -1,7 +1,7 @@
 """Prometheus: a collector that reads plain integers at scrape time, so that counting costs the hot path an addition.
 
-Labels are words from fixed sets (directions, rules, codes): telephone numbers, addresses and names that a caller
-chooses never become labels, so their number is bounded.
+Labels are words from fixed sets (directions, rules, codes, trunks): telephone numbers, addresses and names that a
+caller chooses never become labels, so their number is bounded.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +31,7 @@ _COUNTERS: Mapping[str, _Labelled] = {
     "disputed": _Labelled("Signatures of ours that a verifier reported as failed (RFC 9410).", ("cause",)),
     "digest": _Labelled("Requests of customers that credentials were wanted for.", ("outcome",)),
     "malformed": _Labelled("Messages that are not usable SIP.", ("code",)),
+    "shed": _Labelled("Calls turned away by overload control.", ("trunk",)),
     "rejected": _Labelled("Requests refused before screening.", ("code",)),
     "alarms": _Labelled("Conditions an operator should look at.", ("alarm",)),
 }
@@ -104,6 +105,8 @@ def _gauges(vitals: Vitals) -> Iterator[Family]:
         ("sipguard_parked_requests", "Requests that wait for a fact.", vitals.parked),
         ("sipguard_connections", "Open TCP and TLS connections.", vitals.connections),
         ("sipguard_ledger_up", "1 while the attestation log can be written.", 0 if vitals.ledger_failure else 1),
+        ("sipguard_admitted_share", "Share of new calls that overload control lets in.", 1.0 - vitals.shed),
+        ("sipguard_queueing_seconds", "How long messages wait to be read, while that is measured.", vitals.queueing),
         ("sipguard_draining", "1 while new calls are turned away.", 1 if vitals.draining else 0),
     ):
         yield GaugeMetricFamily(name, text, value=float(number))

@@ -60,7 +60,8 @@ class RunningNode:
         self._faults = faults
         self._started = clock.monotonic()
         with contextlib.ExitStack() as undo:
-            bound = [(listener, _bind(listener, undo)) for listener in node.listeners]
+            buffer = configuration.overload.receive_buffer
+            bound = [(listener, _bind(listener, buffer, undo)) for listener in node.listeners]
             log = AttestationLog.open(
                 log_directory(configuration.node.state), configuration.node.name, configuration.ledger.durability
             )
@@ -155,6 +156,8 @@ class RunningNode:
             receive_seconds=self._driver.receive_seconds,
             ledger_seconds=journal.seconds,
             lag_seconds=self._watchdog.seconds,
+            shed=engine.shed,
+            queueing=engine.delay,
             targets_up=engine.targets_up,
             tls_until=self._contexts.until,
             signing_until={name: generations.not_after for name, generations in self.node.view.signers.items()},
@@ -192,7 +195,7 @@ class RunningNode:
 
     def _add_transport(self, listener: Listener, bound: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         if listener.transport == "udp":
-            datagrams = UdpTransport(listener, bound, self._driver, loop)
+            datagrams = UdpTransport(listener, bound, self._driver, loop, self._clock)
             self._datagrams.append(datagrams)
             self._driver.transports[listener.number] = datagrams
             return
@@ -238,7 +241,7 @@ def stream_limits(configuration: Configuration) -> StreamLimits:
     )
 
 
-def _bind(listener: Listener, undo: contextlib.ExitStack) -> socket.socket:
-    bound = bind("listener", listener.transport, listener.host, listener.port)
+def _bind(listener: Listener, buffer: int, undo: contextlib.ExitStack) -> socket.socket:
+    bound = bind("listener", listener.transport, listener.host, listener.port, buffer)
     undo.callback(bound.close)
     return bound

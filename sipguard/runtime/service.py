@@ -231,7 +231,7 @@ class _Service:
 
 def _only_by_restart(old: Configuration, new: Configuration) -> list[str]:
     """The sections that changed and are read only at the start."""
-    fixed = ("node", "ledger", "timers", "limits", "dns", "health", "admin")
+    fixed = ("node", "ledger", "timers", "limits", "dns", "health", "overload", "admin")
     changed = [name for name in fixed if getattr(old, name) != getattr(new, name)]
     if _fixed_of_listeners(old) != _fixed_of_listeners(new):
         changed.append("listener")

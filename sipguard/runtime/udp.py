@@ -4,16 +4,22 @@ What ICMP says about a datagram we sent (nobody listens there, no route) is aske
 keeps those errors in a queue with the destination each belongs to, so a dead neighbour is known at once (RFC 3261
 §18.4) and never mistaken for another one. The price is a socket that polls as "error"; libuv (uvloop) gives up on such
 a descriptor. So the loop watches an epoll of our own that holds the socket: to the loop that is only ever readable.
+
+The kernel stamps every datagram (``SO_TIMESTAMPNS``). When the last wake-up found several, the stamp of the first one
+of the next says how long it waited: the queueing delay that overload control goes by.
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
 import select
 import socket
 import struct
+from typing import Any
 
 from sipguard.runtime.addressing import is_mapped, plain_host, socket_address
+from sipguard.runtime.clock import Clock
 from sipguard.runtime.driver import Driver
 from sipguard.sip.flow import Flow, Listener
 
@@ -24,6 +30,10 @@ _BATCH = 64  # datagrams a wake-up, so that timers and streams get their turn un
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _ERROR = struct.Struct("=IBBBBII")  # struct sock_extended_err: errno, origin, type, code, padding, info, data
 _ORIGIN_LOCAL = 1
+_TIMESTAMPS = getattr(socket, "SO_TIMESTAMPNS", 35)
+_STAMP = struct.Struct("@ll")  # struct timespec
+_STAMP_SPACE = socket.CMSG_SPACE(_STAMP.size)
+_BACKLOG = 4  # datagrams at one wake-up, from which on the delay is worth measuring
 _CONGESTION = frozenset((errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EINTR))  # as if lost on the way
 _TOO_BIG = errno.EMSGSIZE
 
@@ -32,7 +42,7 @@ class UdpTransport:
     """One UDP listener. ``sent``, ``received``, ``dropped`` (by a full buffer) and ``failed`` count datagrams."""
 
     def __init__(
-        self, listener: Listener, bound: socket.socket, driver: Driver, loop: asyncio.AbstractEventLoop
+        self, listener: Listener, bound: socket.socket, driver: Driver, loop: asyncio.AbstractEventLoop, clock: Clock
     ) -> None:
         self.name = "udp"
         self.received = self.sent = self.dropped = self.failed = 0
@@ -42,7 +52,11 @@ class UdpTransport:
         self._loop = loop
         self._ipv6 = bound.family == socket.AF_INET6
         self._mapped = is_mapped(listener.host)
+        self._wall = clock.wall
+        self._last_batch = 0
         self._epoll = select.epoll()
+        with contextlib.suppress(OSError):  # without stamps, only a late loop tells of overload
+            bound.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
         if self._ipv6:
             bound.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         if not self._ipv6 or self._mapped:
@@ -86,7 +100,10 @@ class UdpTransport:
         failed = False
         while count < _BATCH:
             try:
-                data, address = read(_LARGEST)
+                if count or self._last_batch < _BACKLOG:
+                    data, address = read(_LARGEST)
+                else:
+                    data, address = self._read_stamped()
             except BlockingIOError:
                 break
             except OSError:  # what an earlier datagram met
@@ -95,9 +112,19 @@ class UdpTransport:
             count += 1
             receive(data, Flow(number, "udp", plain_host(address) if ipv6 else address[0], address[1]))
         self.received += count
+        self._last_batch = count
         if failed or not count:
             self._drain_errors()
         self._driver.settle()
+
+    def _read_stamped(self) -> tuple[bytes, Any]:
+        """One datagram; tells the driver how long it waited. Raises OSError."""
+        data, ancillary, _, address = self._socket.recvmsg(_LARGEST, _STAMP_SPACE)
+        for level, kind, stamp in ancillary:
+            if level == socket.SOL_SOCKET and kind == _TIMESTAMPS and len(stamp) == _STAMP.size:
+                seconds, nanoseconds = _STAMP.unpack(stamp)
+                self._driver.observe(max(0.0, self._wall() - seconds - nanoseconds / 1e9))
+        return data, address
 
     def _not_sent(self, flow: Flow, data: bytes, error: OSError) -> None:
         if error.errno in _CONGESTION:

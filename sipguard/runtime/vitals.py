@@ -42,6 +42,8 @@ class Vitals:
     receive_seconds: Histogram
     ledger_seconds: Histogram
     lag_seconds: Histogram
+    shed: float = 0.0  # share of new calls that overload control turns away
+    queueing: float = 0.0  # seconds messages waited before they were read, as overload control last saw it
     targets_up: Mapping[tuple[str, str], bool] = field(default_factory=dict)  # by trunk and target URI
     tls_until: Mapping[str, int] = field(default_factory=dict)  # when the certificate of a TLS listener expires
     signing_until: Mapping[str, int] = field(default_factory=dict)  # when the last certificate of a name expires
@@ -56,6 +58,8 @@ class Vitals:
             reasons.append(self.ledger_failure)
         if self.lag > LAGGING:
             reasons.append(f"the event loop is {self.lag:.1f} s late")
+        if self.shed:
+            reasons.append(f"overload: {self.shed:.0%} of the new calls are turned away")
         if self.reload_failure:
             reasons.append(f"the last reload failed: {self.reload_failure}")
         return reasons

@@ -63,6 +63,10 @@ class TransactionLayer:
         """How many transactions have not terminated."""
         return len(self._servers) + len(self._clients)
 
+    def knows(self, key: ServerKey) -> bool:
+        """Whether a request with this key is being worked on, or was not long ago."""
+        return key in self._servers
+
     # --- from the network
 
     def receive_request(self, request: Request, flow: Flow, now: float) -> None:

@@ -68,7 +68,7 @@ class ServerTransaction:
         invite = request.method == "INVITE"
         self._machine = INVITE if invite else NON_INVITE
         self.state = _PROCEEDING if invite else _TRYING
-        self._reply_flow = flow if flow.reliable or request.via.has_rport else _via_flow(request, flow)
+        self._reply_flow = reply_flow(request, flow)
         self._octets = b""
         self._interval = 0.0
         self._repeat: Timer | None = None
@@ -167,6 +167,11 @@ class ServerTransaction:
 
     def _tell_gone(self, _: None, now: float) -> None:
         self._layer.user.gone(self, now)
+
+
+def reply_flow(request: Request, flow: Flow) -> Flow:
+    """Where a response to a request leaves that came on a flow (RFC 3261 §18.2.2, RFC 3581 §4)."""
+    return flow if flow.reliable or request.via.has_rport else _via_flow(request, flow)
 
 
 def _via_flow(request: Request, flow: Flow) -> Flow:

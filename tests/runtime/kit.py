@@ -42,6 +42,7 @@ class ScriptedEngine:
         self.completed: list[tuple[Need, Answer | TargetAnswer]] = []
         self.lost_flows: list[Flow] = []
         self.ticks = 0
+        self.delays: list[float] = []
         self.due: float | None = None
         self.on_receive: Callable[[bytes, Flow], list[Output]] = lambda data, flow: []
         self.on_complete: Callable[[Need, Answer | TargetAnswer], list[Output]] = lambda need, answer: []
@@ -68,6 +69,9 @@ class ScriptedEngine:
         self.due = None
         self._changed.set()
         return self.on_tick()
+
+    def observe(self, delay: float, now: float) -> None:
+        self.delays.append(delay)
 
     def deadline(self) -> float | None:
         return self.due

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 from sipguard.ledger.reader import LogReader
@@ -233,3 +234,39 @@ def test_the_engine_protocol_is_the_engines() -> None:
     for door in ("receive", "complete", "lost", "tick", "deadline"):
         assert callable(getattr(Engine, door))
     assert Driver.__init__.__annotations__["engine"].__name__ == "Doors"
+
+
+def test_a_late_loop_is_told_to_the_engine(tmp_path: Path) -> None:
+    """How late the engine's timer fires is an observation, when no transport has one."""
+
+    async def main() -> None:
+        rig = Rig(tmp_path)
+        rig.engine.due = rig.clock.monotonic() + 0.01
+        rig.driver.settle()
+        time.sleep(0.15)  # the loop is busy with something else
+        await rig.engine.until(lambda: rig.engine.ticks == 1)
+        (delay,) = rig.engine.delays
+        assert 0.1 < delay < 5
+        await rig.close()
+
+    run(main())
+
+
+def test_a_late_loop_counts_with_what_a_transport_sees(tmp_path: Path) -> None:
+    """The longer of the two waits is told, once."""
+
+    async def main() -> None:
+        rig = Rig(tmp_path)
+        rig.driver.observe(0.0)
+        rig.engine.due = rig.clock.monotonic() + 0.01
+        rig.driver.settle()
+        time.sleep(0.05)  # the loop is busy with something else
+        await rig.engine.until(lambda: rig.engine.ticks == 1)
+        rig.driver.observe(0.001)
+        rig.driver.observe(0.001)
+        assert rig.engine.delays[0] == 0.0
+        assert rig.engine.delays[1] >= 0.04
+        assert rig.engine.delays[2] == 0.001
+        await rig.close()
+
+    run(main())

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.parametrize("loop", LOOPS)
 async def echoing(rig: Rig, host: str = "127.0.0.1") -> AsyncIterator[tuple[UdpTransport, tuple[str, int]]]:
     """A UDP listener whose engine sends everything back."""
     bound = bind("listener", "udp", host, 0)
-    transport = UdpTransport(listener(bound, "udp"), bound, rig.driver, asyncio.get_running_loop())
+    transport = UdpTransport(listener(bound, "udp"), bound, rig.driver, asyncio.get_running_loop(), rig.clock)
     rig.driver.transports[0] = transport
     rig.engine.on_receive = lambda data, flow: [Send(flow, data)]
     transport.start()
@@ -168,5 +169,36 @@ def test_a_send_that_cannot_be_made_is_told(tmp_path: Path, loop: LoopFactory, f
                 assert await exchange(peer, b"ping", address) == b"pong"
         assert rig.engine.lost_flows == [flow]
         assert rig.faults.alarms["bug"] == 0
+
+    run(main(), loop)
+
+
+def test_a_backlog_is_measured_by_the_kernel_s_stamps(tmp_path: Path, loop: LoopFactory) -> None:
+    """After a wake-up that found several datagrams, the next one tells how long its first has waited."""
+
+    async def main() -> None:
+        rig = Rig(tmp_path)
+        async with echoing(rig) as (_, address):
+            rig.engine.on_receive = lambda data, flow: []
+            with udp_peer() as peer:
+                for number in range(65):
+                    peer.sendto(str(number).encode(), address)
+                time.sleep(0.1)  # the loop is busy with something else
+                await rig.engine.until(lambda: len(rig.engine.received) == 65)
+        assert 0.1 <= max(rig.engine.delays) < 5
+
+    run(main(), loop)
+
+
+def test_single_datagrams_are_not_measured(tmp_path: Path, loop: LoopFactory) -> None:
+    """Without a backlog measuring would cost each message more than it tells."""
+
+    async def main() -> None:
+        rig = Rig(tmp_path)
+        async with echoing(rig) as (_, address):
+            with udp_peer() as peer:
+                for _ in range(10):
+                    assert await exchange(peer, b"ping", address) == b"ping"
+        assert rig.engine.delays == []
 
     run(main(), loop)

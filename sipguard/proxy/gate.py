@@ -1,0 +1,173 @@
+"""The gate in front of the proxy: under overload it turns new calls away before they cost anything.
+
+It stands behind the parser and before everything else: no sanity check, no transaction, no policy, no record. A refusal
+is stateless, a 503 made of the request's rows, and the ACK for it is known by the tag we gave and goes no further.
+
+Always let in: whatever is not a new request outside a dialog (responses, ACK, CANCEL, in-dialog requests, repetitions
+of what is being worked on), OPTIONS (a neighbour that asks whether we live must not hear "no"), emergency calls, and
+priority calls of trusted trunks. What cannot be read here goes the long way, which knows what to answer.
+
+A refused call stays refused when it is repeated: its caller may have the 503 already, and a call that goes through
+after that would ring a telephone nobody listens at. So refusals are remembered for a few seconds, as numbers, bounded.
+"""
+
+import re
+import zlib
+from typing import TYPE_CHECKING
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import UNKNOWN_TRUNK
+from sipguard.policy.directory import Trunk
+from sipguard.policy.emergency_numbers import emergency_number
+from sipguard.policy.resource_priority import is_callback, namespace_of, resource_priorities
+from sipguard.policy.rules import Mode
+from sipguard.proxy.output import INFO, WARNING
+from sipguard.proxy.overload import Overload
+from sipguard.proxy.validation import is_service_urn
+from sipguard.sip.flow import Flow
+from sipguard.sip.message import Request
+from sipguard.sip.response import build_response, stamp_received
+from sipguard.sip.uri import parse_uri
+from sipguard.transaction.key import server_key
+from sipguard.transaction.server import reply_flow
+
+if TYPE_CHECKING:
+    from sipguard.proxy.station import Station
+
+RULE = "node.overload"
+# URIs of a number too long for an emergency number, as nearly every call has them: not worth a closer look.
+_ORDINARY_URI = re.compile(r"sips?:\+?[0-9]{11,}[@;]")
+_ORDINARY_ADDRESS = re.compile(r'[^"<]*<sips?:\+?[0-9]{11,}[@;]')
+_ALWAYS = frozenset(("ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "PRACK", "UPDATE"))
+_STEP = 0.1  # seconds between two looks at a gate that nothing comes to
+_REMEMBERED = 5.0  # seconds at least: callers repeat what was not answered at 0.5, 1.5 and 3.5 seconds
+_REPORT = 1.0  # seconds between two records of what was turned away
+
+
+class Gate:
+    """``closing`` is whether calls may be turned away: one cheap question for each message."""
+
+    def __init__(self, station: "Station") -> None:
+        self.closing = False
+        self.overload = Overload(station.settings.overload)
+        self._settings = station.settings.overload
+        self._station = station
+        self._mark = ""
+        self._mark_octets = b""
+        self._recent: set[int] = set()  # refused not long ago
+        self._older: set[int] = set()
+        self._turned = 0.0  # when the two changed places
+        self._busy_until = 0.0  # the overload is over when nothing is shed until then
+        self._since = 0.0
+        self._unreported: dict[str, int] = {}
+        self._total = 0
+        self._reported = 0.0
+
+    def observe(self, delay: float, now: float) -> None:
+        """What is being read now waited so long, in seconds."""
+        if self._station.view.policy.mode(RULE) is not Mode.BLOCK:
+            return
+        self.overload.observe(delay, now)
+        if self.overload.shed and not self.closing:
+            self._close(now)
+
+    def absorbs(self, data: bytes) -> bool:
+        """Whether octets are the ACK of a refusal of ours; the tag in it is told to nobody else."""
+        return data[:4] == b"ACK " and self._mark_octets in data
+
+    def refuses(self, request: Request, flow: Flow) -> bool:
+        """Turn a request away, if it may be and must be; the answer is sent then."""
+        if request.method in _ALWAYS:
+            return False
+        station = self._station
+        try:
+            key = server_key(request, request.method)
+            if station.layer.knows(key) or ("tag" in request.required("to").lower() and request.to.tag is not None):
+                return False
+            number = hash(key)
+            repeated = number in self._recent or number in self._older
+            if not repeated:
+                trunk = station.view.directory.trunk_of(flow) or UNKNOWN_TRUNK
+                if self.overload.admits(trunk.name) or self._is_urgent(request, trunk):
+                    return False
+                self._remember(number, trunk.name)
+            self._answer(request, flow)
+        except MalformedValue:
+            return False
+        return True
+
+    def fire(self, _kind: int, now: float) -> None:
+        """Look at what is left of the overload."""
+        overload = self.overload
+        overload.idle(now)
+        if overload.shed:
+            self._busy_until = now + self._settings.calm
+        if now - self._turned >= _REMEMBERED:
+            self._turned = now
+            self._recent, self._older = set(), self._recent
+        if now - self._reported >= _REPORT:
+            self._report(now)
+        if now < self._busy_until or self._recent or self._older:
+            self._station.timers.start(now + _STEP, self, 0)
+        else:
+            self._open(now)
+
+    # --- inside
+
+    def _close(self, now: float) -> None:
+        station = self._station
+        self.closing = True
+        self._since = self._reported = self._turned = now
+        self._busy_until = now + self._settings.calm
+        if not self._mark:
+            self._mark = f"busy{station.random()[-16:]}"
+            self._mark_octets = self._mark.encode("latin-1")
+        station.count("alarms", "overload")
+        station.log(WARNING, "overload.started", delay=round(self.overload.delay, 3))
+        station.timers.start(now + _STEP, self, 0)
+
+    def _open(self, now: float) -> None:
+        self.closing = False
+        self._report(now)
+        self._station.log(INFO, "overload.ended", seconds=round(now - self._since, 1), refused=self._total)
+        self._total = 0
+
+    def _report(self, now: float) -> None:
+        """What was turned away since the last time, as one record: such calls have none of their own."""
+        station = self._station
+        self._reported = now
+        if self._unreported:
+            counts, self._unreported = self._unreported, {}
+            station.record(station.recorder.shed(RULE, counts, station.wall))
+
+    def _remember(self, number: int, trunk: str) -> None:
+        if len(self._recent) >= self._settings.remembered:
+            self._recent, self._older = set(), self._recent
+        self._recent.add(number)
+        self._total += 1
+        self._unreported[trunk] = self._unreported.get(trunk, 0) + 1
+        self._station.count("shed", trunk)
+
+    def _is_urgent(self, request: Request, trunk: Trunk) -> bool:
+        """Whether a request is never turned away. Raises MalformedValue."""
+        if not _ORDINARY_URI.match(request.uri) and self._is_emergency(request.uri, trunk):
+            return True
+        if not _ORDINARY_ADDRESS.match(request.required("to")) and self._is_emergency(request.to.uri, trunk):
+            return True
+        if not trunk.trusted:
+            return False
+        namespaces = self._settings.priority_namespaces
+        return is_callback(request) or any(namespace_of(value) in namespaces for value in resource_priorities(request))
+
+    def _is_emergency(self, uri: str, trunk: Trunk) -> bool:
+        numbers = self._station.view.policy.emergency_numbers
+        return is_service_urn(uri) or emergency_number(parse_uri(uri), trunk.dial_plan, numbers) is not None
+
+    def _answer(self, request: Request, flow: Flow) -> None:
+        """The same answer to every repetition: all that varies is made of the request's branch."""
+        digest = zlib.crc32(f"{request.via.branch} {request.call_id}".encode("latin-1"))
+        middle = self._settings.retry_after
+        headers = (("retry-after", str(1 + digest % (2 * middle - 1))),) if middle else ()
+        stamp_received(request, flow)
+        response = build_response(request, 503, None, f"{self._mark}{digest:08x}", headers)
+        self._station.send(reply_flow(request, flow), response.encode())
