@@ -48,10 +48,10 @@ def run(plan: Plan, wanted: str, directory: Path) -> list[Finding]:
     narrator = Narrator()
     with (directory / "memory.csv").open("w", encoding="ascii") as file, Stage(plan, network, directory) as stage:
         book = MemoryBook(file)
-        took = stage.play(book, narrator.say)
+        stage.play(book, narrator.say)
         drained = stage.drain(book, narrator.say)
         ended = stage.end()
-        return findings(stage, book, took, drained, ended)
+        return findings(stage, book, drained, narrator.slowest, ended)
 
 
 def main() -> int:

@@ -1,8 +1,10 @@
 """An agent: a process that makes calls, takes calls, and writes down what became of each.
 
 ``python -m bench.soak.agent`` reads its ``Setup`` from the first line of its input, plays, says how far it is once a
-second on its output, and ends when its input ends. One thread, one epoll, no framework: it shares two processors with
-the proxy it tries. Results are lines ``end,call_id,how,code,by,seconds`` (``end``: ``caller`` or ``called``).
+second on its output, and ends when its input ends. It begins fewer calls a second while INVITEs stay unanswered: a soak
+is about what becomes of calls, not about how many a machine can carry. One thread, one epoll, no framework: it shares
+two processors with the proxy it tries. Results are lines ``end,call_id,how,code,by,seconds`` (``end``: ``caller`` or
+``called``).
 """
 
 import itertools
@@ -29,6 +31,7 @@ from bench.soak.party import Party
 
 _BATCH = 64
 _BUFFER = 8 * 1024 * 1024
+_SLOW = 0.15  # of the INVITEs may go unanswered for T1; loss of 2 % each way makes 0.04
 _DOMAIN = "soak.example"
 
 
@@ -67,6 +70,7 @@ class Progress(msgspec.Struct):
     active: int
     stray: int  # messages that belong to no call
     unsent: int
+    pace: float  # calls per second now
 
 
 class Socket:
@@ -95,7 +99,7 @@ class Agent:
         self.clock = Clockwork()
         self.random = Random(setup.seed)
         self.t1 = setup.t1
-        self.progress = Progress(0, 0, 0, 0, 0, 0)
+        self.progress = Progress(0, 0, 0, 0, 0, 0, setup.rate)
         self.lines = [Socket(place) for place in setup.places]
         self._setup = setup
         self._results = results
@@ -108,12 +112,18 @@ class Agent:
         self._kinds = [kind for kind in kinds if setup.slow or not kind.slow]
         self._weights = list(itertools.accumulate(kind.weight for kind in self._kinds))
         self._next_at = 0.0
+        self._missed = 0  # in this second
+        self._started_before = 0
 
     # --- what parties use
 
     def branch(self) -> str:
         """Never the same twice: the seed, and a count."""
         return f"{self._setup.seed}{next(self._serial):x}"
+
+    def missed(self) -> None:
+        """Too much of this, and the pace goes down."""
+        self._missed += 1
 
     def over(self, party: Party, how: str, code: int, by: str) -> None:
         """Write it down."""
@@ -151,6 +161,7 @@ class Agent:
             self.clock.tick(now)
             self._forget(now)
             if now >= report_at:
+                self._set_pace()
                 self._report()
                 report_at = now + 1.0
             for number, _ in poll.poll(self.clock.wait(now, self._pause(now))):
@@ -166,11 +177,20 @@ class Agent:
             return 0.5
         return min(0.5, max(0.0, self._next_at - now)) if self.progress.active < self._setup.limit else 0.05
 
+    def _set_pace(self) -> None:
+        """Once a second: half the pace when too much is missed, a tenth of the full one more when not."""
+        begun = self.progress.started - self._started_before
+        self._started_before = self.progress.started
+        rate, pace = self._setup.rate, self.progress.pace
+        slow = self._missed > 5 + _SLOW * begun
+        self.progress.pace = max(rate / 50, pace / 2) if slow else min(rate, pace + rate / 10)
+        self._missed = 0
+
     def _start_due(self, now: float) -> None:
         setup, progress = self._setup, self.progress
         self._next_at = max(self._next_at, now - 1.0)  # a second behind is caught up with, more is not
         while self._next_at <= now and progress.started < setup.calls and progress.active < setup.limit:
-            self._next_at += 1.0 / setup.rate
+            self._next_at += 1.0 / progress.pace
             self._begin(now)
 
     def _begin(self, now: float) -> None:

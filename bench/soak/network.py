@@ -18,6 +18,7 @@ from bench.soak.relay import Cable
 from scenarios.driver import free_port
 
 _PORT = 5060
+_MAC = "02:00:00:00:00"  # told to both ends: a late answer to ARP would make a neighbour unreachable
 CUSTOMER, CARRIER = "customer", "carrier"
 _NETS = {CUSTOMER: "10.77.1", CARRIER: "10.77.2"}
 _AGENTS = {CUSTOMER: "127.0.0.21", CARRIER: "127.0.0.31"}  # loopback: where the agents are,
@@ -63,18 +64,20 @@ class Namespaces:
         wires, cables = {}, []
         for name, agent in agents.items():
             net, near, far = _NETS[name], f"{name}-near", f"{name}-far"
-            namespace.ip("link", "add", "name", name, "type", "veth", "peer", "name", near, "netns", str(relay))
+            here, there = f"{_MAC}:{net[-1]}1", f"{_MAC}:{net[-1]}2"
+            _plug(name, here, near, relay)
             namespace.ip("address", "add", f"{net}.1/24", "dev", name)
             namespace.ip("link", "set", "dev", name, "up")
             namespace.without_offload(name)
-            made = ("link", "add", "name", self.interface, "type", "veth", "peer", "name", far, "netns", str(relay))
-            namespace.ip(*made, inside=agent)
+            _plug(self.interface, there, far, relay, inside=agent)
             for words in (
                 ("address", "add", f"{net}.2/24", "dev", self.interface),
                 ("link", "set", "dev", self.interface, "up"),
                 ("route", "add", "default", "via", f"{net}.1"),
+                ("neighbour", "add", f"{net}.1", "lladdr", here, "dev", self.interface),
             ):
                 namespace.ip(*words, inside=agent)
+            namespace.ip("neighbour", "add", f"{net}.2", "lladdr", there, "dev", name)
             for end in (near, far):
                 namespace.ip("link", "set", "dev", end, "up", inside=relay)
             places = [Place((f"{net}.2", port), f"{net}.2:{port}", proxy) for port in _ports(name)]
@@ -128,6 +131,12 @@ def choose(wanted: str) -> Network:
     if wanted == "namespaces":
         raise BenchError("network namespaces cannot be made here (they need root and iproute2)")
     return Loopback()
+
+
+def _plug(interface: str, address: str, end: str, relay: int, *, inside: int | None = None) -> None:
+    """One veth pair between a namespace and the relay's."""
+    pair = ("name", interface, "address", address, "type", "veth", "peer", "name", end, "netns", str(relay))
+    namespace.ip("link", "add", *pair, inside=inside)
 
 
 def _ports(name: str) -> range:

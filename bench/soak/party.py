@@ -34,6 +34,9 @@ class House(Protocol):
     def branch(self) -> str:
         """A branch, or a tag, that nobody used."""
 
+    def missed(self) -> None:
+        """An INVITE was not answered within T1: it was lost, or the other side is too slow."""
+
     def over(self, party: "Party", how: str, code: int, by: str) -> None:
         """The call is over for this party, and this is what it saw."""
 
@@ -41,15 +44,15 @@ class House(Protocol):
 class Repeater:
     """Sends octets now and then again, at doubling intervals of at most ``longest``, until stopped or for 64*T1."""
 
-    __slots__ = ("_alarm", "_end", "_gave_up", "_house", "_interval", "_line", "_longest", "_octets", "repeated")
+    __slots__ = ("_alarm", "_end", "_gave_up", "_house", "_interval", "_invite", "_line", "_longest", "_octets")
 
     def __init__(
         self, house: House, line: Line, octets: bytes, now: float, gave_up: Later, *, invite: bool = False
     ) -> None:
-        self.repeated = 0
         self._house = house
         self._line = line
         self._octets = octets
+        self._invite = invite
         self._interval = house.t1
         self._longest = 64 * house.t1 if invite else 8 * house.t1
         self._end = now + 64 * house.t1
@@ -63,7 +66,8 @@ class Repeater:
             self._gave_up(now)
             return
         self._line.send(self._octets)
-        self.repeated += 1
+        if self._invite and self._interval == self._house.t1:
+            self._house.missed()
         self._interval = min(2 * self._interval, self._longest)
         self._alarm = self._house.clock.at(min(now + self._interval, self._end), self._again)
 

@@ -18,6 +18,7 @@ _EVERY = 10.0  # seconds
 _MOST_GROWTH = 5.0  # per cent
 _WARM_UP = 0.1  # of the calls, at least
 _WARM_UP_SECONDS = 200.0  # at least: Timer C is three minutes
+
 _EXPECTED_WARNINGS = frozenset(("target.down", "robodial.changed"))
 
 
@@ -30,20 +31,22 @@ class Finding(NamedTuple):
 
 
 class Narrator:
-    """Says how it goes."""
+    """Says how it goes, and remembers how slow the agents had to be."""
 
     def __init__(self) -> None:
+        self.slowest = 0.0
         self._next = 0.0
 
     def say(self, sample: Sample, progress: Progress) -> None:
         """A line, when it is time for one."""
+        self.slowest = min(self.slowest or progress.pace, progress.pace)
         if sample.second < self._next:
             return
         self._next = sample.second + _EVERY
         print(
-            f"{sample.second:7.0f} s  {progress.started:7} calls begun  {progress.finished:7} ended"
-            f"  {progress.odd:3} odd  RSS {sample.rss / 1024:6.1f} MiB  {sample.open_transactions:6} open transactions"
-            f"  {sample.active_calls:5} active calls",
+            f"{sample.second:7.0f} s  {progress.started:7} calls begun  {progress.finished:7} ended  {progress.odd:3} odd"
+            f"  {progress.pace:4.0f}/s  RSS {sample.rss / 1024:6.1f} MiB"
+            f"  {sample.open_transactions:6} open transactions  {sample.active_calls:5} active calls",
             flush=True,
         )
 
@@ -51,8 +54,8 @@ class Narrator:
 def findings(
     stage: Stage,
     book: MemoryBook,
-    took: float,
     drained: float | None,
+    slowest: float,
     ended: tuple[Progress, Tally, Mapping[str, float], int],
 ) -> list[Finding]:
     """Everything there is to say at the end."""
@@ -60,7 +63,7 @@ def findings(
     directory = log_directory(stage.node.directory / "var")
     account = balance(progress.started, read_results(stage.results.values()), read_log(LogReader(directory).records()))
     return [
-        *_load(progress, took, tally, metrics),
+        *_load(book, progress, slowest, tally, metrics),
         *_accounted(account, progress),
         *_drained(book, drained),
         *_memory(book, stage.plan),
@@ -69,11 +72,15 @@ def findings(
     ]
 
 
-def _load(progress: Progress, took: float, tally: Tally, metrics: Mapping[str, float]) -> list[Finding]:
+def _load(
+    book: MemoryBook, progress: Progress, slowest: float, tally: Tally, metrics: Mapping[str, float]
+) -> list[Finding]:
+    begun = next(sample.second for sample in book.samples if sample.started >= progress.started)
+    pace = f"{progress.started / max(1.0, begun):.0f} a second, when slowest {slowest:.0f}"
     share = f"{tally.lost} lost, {tally.doubled} doubled, {tally.held} held back"
     cpu = metrics.get("process_cpu_seconds_total", 0.0)
     return [
-        Finding("calls", f"{progress.started} in {took:.0f} s, {progress.started / took:.0f} a second"),
+        Finding("calls", f"{progress.started} begun in {begun:.0f} s, {pace}"),
         Finding("datagrams", f"{tally.seen}: {share}"),
         Finding("proxy's processor time", f"{cpu:.0f} s, {cpu / max(1, progress.started) * 1e6:.0f} us a call"),
     ]
@@ -138,10 +145,12 @@ def _log(directory: Path, metrics: Mapping[str, float]) -> list[Finding]:
 def _node(stage: Stage, metrics: Mapping[str, float], exit_code: int) -> list[Finding]:
     errors, warnings = complaints(stage.node.log)
     alarms = {name: value for name, value in metrics.items() if name.startswith("sipguard_alarms_total") and value}
+    late = alarms.pop('sipguard_alarms_total{alarm="loop-lag"}', 0.0)
     unknown = Counter({event: count for event, count in warnings.items() if event not in _EXPECTED_WARNINGS})
     said = ", ".join(f"{event} {count}" for event, count in sorted(warnings.items())) or "none"
     rows = [
         Finding("alarms", ", ".join(alarms) or "none", not alarms),
+        Finding("event loop more than half a second late", f"{late:.0f} times"),
         Finding("errors in the node's log", str(len(errors)), not errors),
         Finding("warnings in the node's log", said, not unknown),
         Finding("exit code of the node", str(exit_code), exit_code == 0),

@@ -42,7 +42,7 @@ class Plan:
     @property
     def limit(self) -> int:
         """Calls at a time before an agent waits: what a machine that is too slow is spared."""
-        return max(500, round(self.rate * 15))
+        return max(500, round(self.rate * 6))
 
 
 class Stage(ExitStack):
@@ -107,8 +107,8 @@ class Stage(ExitStack):
         state = (round(metrics[name]) for name in _STATE)
         return Sample(time.monotonic() - self.begun, progress.started, progress.finished, rss, pss, *state)
 
-    def play(self, book: MemoryBook, say: Callable[[Sample, Progress], None]) -> float:
-        """Until every call has ended. The seconds it took. Raises BenchError when it takes far too long."""
+    def play(self, book: MemoryBook, say: Callable[[Sample, Progress], None]) -> None:
+        """Until every call has ended. Raises BenchError when it takes far too long."""
         latest = self.begun + self.plan.calls / self.plan.rate * 4 + 400
         while True:
             progress = self.progress()
@@ -116,7 +116,7 @@ class Stage(ExitStack):
             book.add(sample)
             say(sample, progress)
             if progress.finished >= self.plan.calls:
-                return sample.second
+                return
             if time.monotonic() > latest:
                 raise BenchError(f"{progress.active} calls do not end")
             time.sleep(_EVERY)
