@@ -44,8 +44,8 @@ class Narrator:
             return
         self._next = sample.second + _EVERY
         print(
-            f"{sample.second:7.0f} s  {progress.started:7} calls begun  {progress.finished:7} ended  {progress.odd:3} odd"
-            f"  {progress.pace:4.0f}/s  RSS {sample.rss / 1024:6.1f} MiB"
+            f"{sample.second:7.0f} s  {progress.started:7} calls begun  {progress.finished:7} ended"
+            f"  {progress.odd:3} odd  {progress.pace:4.0f}/s  RSS {sample.rss / 1024:6.1f} MiB"
             f"  {sample.open_transactions:6} open transactions  {sample.active_calls:5} active calls",
             flush=True,
         )
