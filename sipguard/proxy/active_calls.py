@@ -20,9 +20,15 @@ class CallKeeper(Protocol):
 
 
 class ActiveCall:
-    """One screened INVITE dialog. Times are monotonic seconds; ``answered_at`` is None until the first 2xx."""
+    """One screened INVITE and its dialogs: a forked one may have several, early and up.
 
-    __slots__ = ("account", "answered_at", "call_id", "caller_tag", "identifier", "keeper", "tags", "timer")
+    Times are monotonic seconds; ``answered_at`` is None until the first 2xx. ``abandoned`` is whether the caller said
+    BYE before that.
+    """
+
+    __slots__ = (
+        "abandoned", "account", "answered_at", "call_id", "caller_tag", "identifier", "keeper", "tags", "timer", "up",
+    )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
         self.keeper = keeper
@@ -31,8 +37,29 @@ class ActiveCall:
         self.caller_tag = caller_tag
         self.account = account
         self.tags = [caller_tag]
+        self.up: list[str] = []
         self.answered_at: float | None = None
+        self.abandoned = False
         self.timer: Timer | None = None
+
+    def answered_by(self, tag: str) -> None:
+        """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4)."""
+        if tag not in self.up:
+            self.up.append(tag)
+
+    def hung_up(self, own_tag: str, peer_tag: str) -> bool:
+        """A BYE from the party with the first tag to the other; whether no dialog of the call is up after it.
+
+        A BYE may end one early dialog, which the final response to the INVITE will say (RFC 3261 §15), or one of
+        several that were answered.
+        """
+        tag = peer_tag if own_tag == self.caller_tag else own_tag
+        if self.answered_at is None:
+            self.abandoned = self.abandoned or own_tag == self.caller_tag
+            return False
+        if tag in self.up:
+            self.up.remove(tag)
+        return not self.up
 
     def fire(self, _kind: int, now: float) -> None:
         """The longest a call may last is over."""

@@ -1,7 +1,7 @@
 """What becomes of a call: the follow-up records that close it, and what the traffic statistics learn from it.
 
-An attempt is an INVITE we let through, answered is a 2xx, the duration runs from the 2xx to the BYE, abandoned is a
-CANCEL by the caller.
+An attempt is an INVITE we let through, answered is a 2xx, the duration runs from the first 2xx to the BYE that ends the
+last dialog of the call, abandoned is a CANCEL, or a BYE before the answer, by the caller.
 """
 
 from sipguard.proxy.active_calls import ActiveCall
@@ -48,7 +48,7 @@ class CallLog:
         if active is None:
             return
         context.active = None
-        abandoned = context.cancelled and code == 487
+        abandoned = code == 487 and (context.cancelled or active.abandoned)
         released_by = "caller" if abandoned else "network"
         self._end(active, code, reason, released_by, answered=False, duration=None)
         if active.account is not None:
@@ -73,9 +73,11 @@ class CallLog:
                 )
             )
 
-    def released(self, active: ActiveCall, tag: str, now: float) -> None:
-        """A BYE from the party with this tag."""
-        by = "caller" if tag == active.caller_tag else "called"
+    def released(self, active: ActiveCall, own_tag: str, peer_tag: str, now: float) -> None:
+        """A BYE from the party with the first tag to the other."""
+        if not active.hung_up(own_tag, peer_tag):
+            return
+        by = "caller" if own_tag == active.caller_tag else "called"
         self._end(active, 200, "Normal call clearing", by, answered=True, duration=_duration(active, now))
         self._count_ended(active, now)
 

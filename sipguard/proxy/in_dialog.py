@@ -113,7 +113,7 @@ class InDialog:
 
     def _bye(self, request: Request, passage: Passage, now: float) -> None:
         if passage.active is not None:
-            self._call_log.released(passage.active, request.from_.tag or "", now)
+            self._call_log.released(passage.active, request.from_.tag or "", request.to.tag or "", now)
         elif passage.record is not None:
             self._call_log.released_before_our_time(passage.record)
 

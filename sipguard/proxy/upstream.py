@@ -78,6 +78,7 @@ class Upstream:
         """Any 2xx goes back at once, also a second one and one that lost the race with CANCEL (FRK-01, RFC 6026 §7)."""
         if context.active is not None:
             self._learn(context.active, response)
+            context.active.answered_by(response.to.tag or "")
             self._call_log.answered(context, response.code, now)
         stir_reasons.report(response, context.call)
         self.close(context)

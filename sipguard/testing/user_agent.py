@@ -133,7 +133,7 @@ class UserAgent:
             self.layer.cancel(self._invite, self.network.now, reasons)
 
     def in_dialog(self, method: str) -> Request:
-        """A request inside the dialog: by the last 2xx for a caller, by the last INVITE for who was called."""
+        """A request inside the dialog: by the last 2xx, or 18x, for a caller, by the last INVITE for who was called."""
         if self._invite is None:
             return self._from_the_called(method)
         invite, answer = self._dialog()
@@ -146,11 +146,8 @@ class UserAgent:
         return self._write(method, contact_of(invite), routes, own, peer, invite.call_id, self._next_serial())
 
     def _dialog(self) -> tuple[Request, Response]:
-        answer = next(
-            response
-            for response in reversed(self.responses)
-            if response.cseq.method == "INVITE" and 200 <= response.code < 300
-        )
+        answers = [r for r in reversed(self.responses) if r.cseq.method == "INVITE" and 100 < r.code < 300]
+        answer = next((response for response in answers if response.code >= 200), answers[0])
         if self._invite is None:
             raise LookupError("no INVITE was sent")
         return self._sent[self._invite.branch], answer

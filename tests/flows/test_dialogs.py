@@ -1,0 +1,74 @@
+"""One INVITE and its dialogs: early ones that are given up, several that are answered by a fork downstream."""
+
+import pytest
+
+from sipguard.sip.message import Request
+from sipguard.testing.sample import CARRIER_A, flow_from
+from sipguard.testing.user_agent import Script
+from tests.flows.stage import Stage
+
+
+def answered_twice() -> Stage:
+    """A call that the carrier has forked to two phones, both of which answered; the caller has acknowledged both."""
+    stage = Stage()
+    stage.call()
+    answer = stage.pbx.responses[-1].fork()
+    answer.prepend("via", stage.carrier.requests[0].listed("via")[0])
+    answer.set("to", answer.required("to").replace("tag=carrier-a", "tag=second"))
+    stage.network.inject(answer.encode(), flow_from(CARRIER_A))
+    stage.network.run(1)
+    assert [response.to.tag for response in stage.pbx.responses[-2:]] == ["carrier-a", "second"]
+    return stage
+
+
+def bye(stage: Stage, tag: str) -> Request:
+    """The caller's BYE for one of the two dialogs."""
+    request = stage.pbx.in_dialog("BYE")
+    request.set("to", request.required("to").replace("tag=second", f"tag={tag}"))
+    return request
+
+
+@pytest.mark.clause("FRK-01", "PRX-24", "RFC 3261 13.2.2.4")
+def test_the_bye_of_one_fork_leaves_the_other_up() -> None:
+    """Of two answered dialogs one is ended at once; the other takes re-INVITEs, and its BYE closes the record."""
+    stage = answered_twice()
+    stage.pbx.start(bye(stage, "second"))
+    stage.network.run(10)
+    assert (stage.pbx.codes[-1], stage.events) == (200, ["decision", "answer"])
+    update = stage.carrier.in_dialog("UPDATE")
+    stage.carrier.start(update)
+    stage.network.run(1)
+    assert (stage.carrier.codes[-1], stage.engine.active_calls) == (200, 1)
+    stage.pbx.start(bye(stage, "carrier-a"))
+    stage.network.run(1)
+    assert stage.record("end")["released_by"] == "caller"
+    assert stage.record("end")["duration"] > 10
+    assert stage.engine.active_calls == 0
+    stage.settle()
+
+
+@pytest.mark.clause("FRK-01", "PRX-24")
+def test_a_repeated_bye_counts_once() -> None:
+    """A second BYE in the dialog that has ended does not close the call that is still up in the other."""
+    stage = answered_twice()
+    for _ in range(2):
+        stage.pbx.start(bye(stage, "second"))
+        stage.network.run(1)
+    assert stage.events == ["decision", "answer"]
+    assert stage.engine.active_calls == 1
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 15")
+@pytest.mark.parametrize("code", [487, 486])
+def test_a_bye_before_the_answer_is_no_end(code: int) -> None:
+    """A caller's BYE in an early dialog passes, and the record is closed by the final response, as not answered."""
+    stage = Stage(scripts={"carrier-a": Script(answer_after=5, code=code)})
+    stage.call()
+    stage.pbx.start(stage.pbx.in_dialog("BYE"))
+    stage.network.run(1)
+    assert (stage.carrier.requests[-1].method, stage.events) == ("BYE", ["decision"])
+    stage.network.run(5)
+    end = stage.record("end")
+    assert (end["code"], end["answered"], "duration" in end) == (code, False, False)
+    assert end["released_by"] == ("caller" if code == 487 else "network")
+    stage.settle()

@@ -1,0 +1,1 @@
+"""Calls between peers that others wrote: SIPp, baresip and Kamailio, with the real proxy process in the middle."""
