@@ -112,6 +112,9 @@ class RegistrySection(Section):
     """``[registry]``: where accounts and numbers are. Without a URL: ``registry.db`` in the state directory."""
 
     url: str | None = None
+    poll_interval: float = Field(default=0.5, ge=0.05, le=60)
+    stale_after: float = Field(default=86_400.0, ge=1, le=2_592_000)
+    on_stale: Literal["continue", "refuse"] = "continue"
 
     @field_validator("url")
     @classmethod

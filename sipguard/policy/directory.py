@@ -5,12 +5,14 @@ lives. All keys are canonical telephone numbers (RFC 8224 §8.3) or names from t
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from sipguard.policy.need import Server, TargetNeed
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
 from sipguard.sip.flow import Flow
 from sipguard.sip.host import is_address
 from sipguard.sip.uri import default_port
@@ -52,14 +54,6 @@ class OnMismatch(StrEnum):
     REPLACE = "replace"
     DOWNGRADE = "downgrade"
     REPORT = "report"
-
-
-class RightKind(IntEnum):
-    """How an account came to use a number; only the first and last support attestation A (ATIS-1000074 §5.2.3)."""
-
-    OWNED = 1
-    VERIFIED = 2
-    DELEGATED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,78 +138,27 @@ class Credential:
     secret: str = field(repr=False)  # H(A1), as good as the password in that realm
 
 
-@dataclass(frozen=True, slots=True)
-class NumberRight:
-    """The right of one account to present one number."""
-
-    tn: TN
-    account: str
-    kind: RightKind
-    expires: UnixTime | None = None
-    end_user: str | None = None
-    trunk: str | None = None  # where calls to this number go; None: the account's first trunk with targets
-
-    def in_force(self, now: UnixTime) -> bool:
-        """Whether the right has not expired."""
-        return self.expires is None or self.expires > now
-
-
-@dataclass(frozen=True, slots=True)
-class EmergencyRegistration:
-    """That a number is provisioned for emergency calling, and where the caller is."""
-
-    tn: TN
-    account: str
-    country: str  # ISO 3166 alpha-2
-    status: str  # pending | registered | failed
-    paid: bool = False
-    location: str | None = None  # dispatchable location, civic
-
-
-@dataclass(frozen=True, slots=True)
-class ListEntry:
-    """One do-not-originate entry: the pattern that matched, and where it came from."""
-
-    pattern: str
-    source: str = ""
-    expires: UnixTime | None = None
-
-    def in_force(self, now: UnixTime) -> bool:
-        """Whether the entry has not expired."""
-        return self.expires is None or self.expires > now
-
-
 class Directory:
-    """The frozen look-ups. Build it once with everything; it never changes."""
+    """The frozen look-ups. Build it once with everything; it never changes.
+
+    ``stale`` is whether the registry could not be read for too long.
+    """
 
     def __init__(
         self,
         *,
-        revision: str = "",
+        revision: int = 0,
         accounts: Iterable[Account] = (),
         trunks: Iterable[Trunk] = (),
-        rights: Iterable[NumberRight] = (),
-        emergency: Iterable[EmergencyRegistration] = (),
-        do_not_originate: Mapping[str, ListEntry] | None = None,
+        numbers: NumberBook | None = None,
         credentials: Iterable[Credential] = (),
     ) -> None:
-        """``do_not_originate`` maps canonical numbers and blocks with trailing X (``1999XXXXXXX``) to their entry."""
+        """``revision`` is the number of the last change that is in it."""
+        self.stale = False
         self.revision = revision
         self.accounts = {account.name: account for account in accounts}
         self.trunks = {trunk.name: trunk for trunk in trunks}
-        self._rights: dict[TN, dict[str, NumberRight]] = {}
-        for right in rights:
-            self._rights.setdefault(right.tn, {})[right.account] = right
-        self._emergency = {registration.tn: registration for registration in emergency}
-        self._exact: dict[str, ListEntry] = {}
-        self._blocks: dict[tuple[str, int], ListEntry] = {}  # (prefix, full length)
-        for pattern, entry in (do_not_originate or {}).items():
-            prefix = pattern.rstrip("X")
-            if prefix == pattern:
-                self._exact[pattern] = entry
-            else:
-                self._blocks[prefix, len(pattern)] = entry
-        self._block_prefix_lengths = sorted({len(prefix) for prefix, _ in self._blocks}, reverse=True)
+        self.numbers = numbers or NumberBook()
         self._by_address: dict[str, Trunk] = {}
         self._by_network: dict[str, Trunk | None] = {}  # addresses already looked for in the networks
         self._networks: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Trunk]] = []
@@ -242,6 +185,12 @@ class Directory:
             )
             for traffic_class in TrafficClass
         }
+
+    def aged(self) -> "Directory":
+        """The same, marked as too old to rely on."""
+        aged = copy(self)
+        aged.stale = True
+        return aged
 
     def _add_named(self, trunk: Trunk) -> None:
         for name in trunk.tls_names:
@@ -323,26 +272,23 @@ class Directory:
 
     def right(self, tn: TN, account: str, now: UnixTime) -> NumberRight | None:
         """The unexpired right of ``account`` to present ``tn``; a right held by an ancestor on its path counts."""
-        holders = self._rights.get(tn)
-        if holders is None:
-            return None
-        right = holders.get(account)
-        if right is not None and right.in_force(now):
-            return right
         known = self.accounts.get(account)
-        for ancestor in reversed(known.path) if known is not None else ():
-            right = holders.get(ancestor)
-            if right is not None and right.in_force(now):
-                return right
+        names = (account, *reversed(known.path)) if known is not None else (account,)
+        for rights in (self.numbers.rights(tn), *self.numbers.block_rights(tn)):
+            if rights:
+                for name in names:
+                    right = rights.get(name)
+                    if right is not None and right.in_force(now):
+                        return right
         return None
 
     def home(self, tn: TN) -> NumberRight | None:
         """Whose number this is: the right that a call *to* the number is routed by (owned or delegated)."""
-        holders = self._rights.get(tn)
-        if holders is None:
-            return None
-        homes = [right for right in holders.values() if right.kind is not RightKind.VERIFIED]
-        return max(homes, key=lambda right: right.kind, default=None)
+        for rights in (self.numbers.rights(tn), *self.numbers.block_rights(tn)):
+            homes = [right for right in (rights or {}).values() if right.kind is not RightKind.VERIFIED]
+            if homes:
+                return max(homes, key=lambda right: right.kind)
+        return None
 
     def home_trunk(self, right: NumberRight) -> Trunk | None:
         """The customer trunk that calls to this number go to."""
@@ -355,18 +301,11 @@ class Directory:
 
     def emergency(self, tn: TN) -> EmergencyRegistration | None:
         """The emergency registration of a number."""
-        return self._emergency.get(tn)
+        return self.numbers.emergency(tn)
 
     def do_not_originate(self, tn: TN, now: UnixTime) -> ListEntry | None:
         """The unexpired do-not-originate entry that matches, the longest pattern first."""
-        entry = self._exact.get(tn)
-        if entry is not None and entry.in_force(now):
-            return entry
-        for length in self._block_prefix_lengths:
-            entry = self._blocks.get((tn[:length], len(tn)))
-            if entry is not None and entry.in_force(now):
-                return entry
-        return None
+        return self.numbers.listed(tn, now)
 
     def egress(self, traffic_class: TrafficClass) -> tuple[Trunk, ...]:
         """The network trunks that carry a traffic class, in order of configuration."""

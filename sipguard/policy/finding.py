@@ -5,7 +5,8 @@ A stage returns one finding, a ``Need`` when a fact is missing, or None when it 
 
 from dataclasses import dataclass
 
-from sipguard.policy.directory import EmergencyRegistration, RightKind, TrafficClass, Trunk
+from sipguard.policy.directory import TrafficClass, Trunk
+from sipguard.policy.right import EmergencyRegistration, RightKind
 from sipguard.stir.attestation import Attestation
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime

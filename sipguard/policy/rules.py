@@ -68,6 +68,8 @@ TABLE = (
          "More calls arrive than the node can handle; emergency calls and calls in progress pass."),
     Rule("node.ledger", _D, 503, "Service Unavailable", Mode.BLOCK,
          "The attestation log cannot be written and is configured to hold calls."),
+    Rule("node.registry", _D, 503, "Service Unavailable", Mode.BLOCK,
+         "The registry has been out of reach for too long and is configured to stop customers' calls then."),
     Rule("node.error", _D, 500, "Server Internal Error", Mode.BLOCK,
          "A stage failed; the failure is in the node's log."),
     Rule("sign.outage", _D, 503, "Signing Unavailable", Mode.BLOCK,

@@ -36,6 +36,7 @@ class PolicySettings:
     revision: str = "unversioned"
     modes: Mapping[str, Mode] = field(default_factory=dict)
     precedence: tuple[str, ...] = ("p-asserted-identity", "p-preferred-identity", "remote-party-id", "from")
+    registry_on_stale: str = "continue"  # continue | refuse
     emergency_unprovisioned: str = "reject"  # reject | route
     emergency_numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sign_outage: str = "unsigned"  # unsigned | refuse

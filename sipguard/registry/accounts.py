@@ -1,9 +1,9 @@
 """The account tree: who is whose customer, and in which state."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import CTE, ColumnElement, Connection, delete, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,7 @@ from sipguard.policy.directory import AccountState
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountKind, AccountRow, EmergencyRow, NumberRow, TrunkRow
 
+_BATCH = 500  # names in one question to the database
 _LEVEL = {kind: level for level, kind in enumerate(AccountKind)}
 
 
@@ -79,10 +80,38 @@ def read_accounts(connection: Session | Connection) -> list[AccountEntry]:
     """All accounts, by name."""
     table = AccountRow.__table__.c
     rows = connection.execute(select(*(table[field] for field in AccountEntry._fields)).order_by(table.name))
-    return [
-        AccountEntry(name, AccountKind(kind), parent, AccountState(state), *rest)
-        for name, kind, parent, state, *rest in rows
-    ]
+    return [_entry(tuple(row)) for row in rows]
+
+
+def read_below(connection: Connection, names: Iterable[str]) -> Sequence[AccountEntry]:
+    """These accounts and everything below them; a name that is no account (any more) is left out."""
+    return _read_related(connection, names, lambda tree: AccountRow.parent == tree.c.name)
+
+
+def read_above(connection: Connection, names: Iterable[str]) -> dict[str, AccountEntry]:
+    """These accounts and everything above them, by name."""
+    related = _read_related(connection, names, lambda tree: AccountRow.name == tree.c.parent)
+    return {entry.name: entry for entry in related}
+
+
+def _read_related(
+    connection: Connection, names: Iterable[str], step: Callable[[CTE], ColumnElement[bool]]
+) -> list[AccountEntry]:
+    listed = list(names)
+    found: dict[str, AccountEntry] = {}
+    columns = [AccountRow.__table__.c[field] for field in AccountEntry._fields]
+    for start in range(0, len(listed), _BATCH):
+        batch = listed[start : start + _BATCH]
+        tree = select(AccountRow.name, AccountRow.parent).where(AccountRow.name.in_(batch)).cte(recursive=True)
+        tree = tree.union(select(AccountRow.name, AccountRow.parent).join(tree, step(tree)))
+        for row in connection.execute(select(*columns).where(AccountRow.name.in_(select(tree.c.name)))):
+            found[row.name] = _entry(tuple(row))
+    return list(found.values())
+
+
+def _entry(row: Sequence[Any]) -> AccountEntry:
+    name, kind, parent, state, *rest = row
+    return AccountEntry(name, AccountKind(kind), parent, AccountState(state), *rest)
 
 
 def write_accounts(session: Session, entries: Sequence[AccountEntry]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
-from sipguard.policy.directory import RightKind
+from sipguard.policy.right import RightKind
 from sipguard.registry.accounts import path_of, read_accounts
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountRow, NumberRow

@@ -1,19 +1,22 @@
 """The registry: one store, one door per noun, and the frozen snapshot of it all."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import select
 
 from sipguard.policy.directory import Directory, Trunk
 from sipguard.registry.accounts import Accounts
+from sipguard.registry.changes import Touched, touched_since
+from sipguard.registry.compiled_file import open_book
 from sipguard.registry.credentials import Credentials
 from sipguard.registry.database import Database
 from sipguard.registry.emergency import EmergencyRegistrations
 from sipguard.registry.lists import DoNotOriginate
 from sipguard.registry.numbers import Numbers
 from sipguard.registry.schema import AuditRow
-from sipguard.registry.snapshot import read_directory
+from sipguard.registry.snapshot import follow, read_directory
 from sipguard.registry.trunks import Trunks
 
 
@@ -34,6 +37,7 @@ class Registry:
     """
 
     def __init__(self, url: str, actor: str = "sipguard", patience: float = 5.0) -> None:
+        self.url = url
         self.database = Database(url, actor, patience)
         self.accounts = Accounts(self.database)
         self.numbers = Numbers(self.database)
@@ -42,10 +46,24 @@ class Registry:
         self.emergency = EmergencyRegistrations(self.database)
         self.lists = DoNotOriginate(self.database)
 
-    def directory(self, config_trunks: Iterable[Trunk] = ()) -> Directory:
-        """Everything as the hot path sees it, with the trunks of the configuration file."""
+    def directory(self, config_trunks: Iterable[Trunk] = (), compiled: Path | None = None) -> Directory:
+        """Everything as the hot path sees it, with the trunks of the configuration file.
+
+        ``compiled`` is the file that numbers are compiled into and mapped from; without one they are compiled into
+        this process's memory.
+        """
         with self.database.reading() as connection:
-            return read_directory(connection, config_trunks)
+            return read_directory(connection, config_trunks, open_book(connection, compiled))
+
+    def changes(self, previous: Directory) -> Touched:
+        """What was touched since this directory was read."""
+        with self.database.reading() as connection:
+            return touched_since(connection, previous.revision)
+
+    def follow(self, previous: Directory, touched: Touched) -> Directory:
+        """The directory after these changes, if none of them is wholesale or to a trunk."""
+        with self.database.reading() as connection:
+            return follow(connection, previous, touched)
 
     def audit(self) -> list[AuditEntry]:
         """Every change, the oldest first."""

@@ -6,52 +6,66 @@ the path win; of the emergency settings, the signing certificates and the caller
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from sipguard.policy.directory import (
-    Account,
-    AccountState,
-    Directory,
-    EmergencyRegistration,
-    ListEntry,
-    NumberRight,
-    Trunk,
-)
-from sipguard.registry.accounts import AccountEntry, path_of, read_accounts
+from sipguard.policy.directory import Account, AccountState, Directory, Trunk
+from sipguard.policy.number_book import NumberBook
+from sipguard.registry.accounts import AccountEntry, path_of, read_above, read_accounts, read_below
+from sipguard.registry.changes import Touched, read_changes
+from sipguard.registry.compilation import latest_revision
 from sipguard.registry.credentials import read_credentials
-from sipguard.registry.emergency import read_emergency
-from sipguard.registry.numbers import KINDS, read_numbers
-from sipguard.registry.schema import AuditRow
 from sipguard.registry.trunks import read_trunks
 
 _SEVERITY = {state: severity for severity, state in enumerate(AccountState)}
 
 
-def read_directory(connection: Connection, config_trunks: Iterable[Trunk]) -> Directory:
+def read_directory(connection: Connection, config_trunks: Iterable[Trunk], numbers: NumberBook) -> Directory:
     """Read everything; trunks of the configuration come first, and win over one of the same name in the registry."""
     trunks = {trunk.name: trunk for trunk in config_trunks}
     for section in read_trunks(connection):
         trunks.setdefault(section.name, section.trunk())
-    entries = read_accounts(connection)
-    known = {entry.name: entry for entry in entries}
     return Directory(
-        revision=str(connection.execute(select(func.max(AuditRow.number))).scalar() or 0),
-        accounts=[effective([known[name] for name in path_of(entry.name, known)]) for entry in entries],
+        revision=latest_revision(connection),
+        accounts=_effective_accounts(connection),
         trunks=trunks.values(),
-        rights=(
-            NumberRight(entry.tn, entry.account, KINDS[entry.kind], entry.expires, entry.end_user, entry.trunk)
-            for entry in read_numbers(connection)
-        ),
-        emergency=(EmergencyRegistration(*entry) for entry in read_emergency(connection)),
-        do_not_originate=_patterns(connection),
+        numbers=numbers,
         credentials=read_credentials(connection),
     )
 
 
-def _patterns(connection: Connection) -> dict[str, ListEntry]:
-    """Every pattern; the driver's own rows, since a list may have a million of them."""
-    rows = connection.exec_driver_sql("SELECT pattern, source, expires FROM do_not_originate").cursor
-    return {} if rows is None else {row[0]: ListEntry(*row) for row in rows.fetchall()}
+def follow(connection: Connection, previous: Directory, touched: Touched) -> Directory:
+    """The directory after these changes to accounts and to single numbers."""
+    accounts = previous.accounts
+    names = touched.of("account")
+    if names:
+        accounts = {} if "" in names else {name: known for name, known in accounts.items() if not _below(known, names)}
+        changed = _effective_accounts(connection) if "" in names else _effective_below(connection, names)
+        accounts |= {account.name: account for account in changed}
+    numbers = previous.numbers.with_changes(read_changes(connection, touched))
+    return Directory(
+        revision=latest_revision(connection),
+        accounts=accounts.values(),
+        trunks=previous.trunks.values(),
+        numbers=numbers,
+        credentials=read_credentials(connection) if touched.of("credential") else previous.credentials,
+    )
+
+
+def _below(account: Account, names: frozenset[str]) -> bool:
+    return not names.isdisjoint(account.path)
+
+
+def _effective_accounts(connection: Connection) -> list[Account]:
+    entries = read_accounts(connection)
+    known = {entry.name: entry for entry in entries}
+    return [effective([known[name] for name in path_of(entry.name, known)]) for entry in entries]
+
+
+def _effective_below(connection: Connection, names: frozenset[str]) -> list[Account]:
+    """These accounts and everything below them."""
+    below = read_below(connection, names)
+    known = read_above(connection, [entry.name for entry in below])
+    return [effective([known[name] for name in path_of(entry.name, known)]) for entry in below]
 
 
 def effective(path: list[AccountEntry]) -> Account:

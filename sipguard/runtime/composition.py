@@ -18,6 +18,7 @@ from sipguard.policy.settings import DigestSettings, PolicySettings
 from sipguard.policy.view import View
 from sipguard.proxy.settings import ProxySettings
 from sipguard.registry import Registry
+from sipguard.registry.compiled_file import compile_apart
 from sipguard.runtime.certificates import restore
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.directory_checks import directory_problems, shadowed_trunks
@@ -109,7 +110,10 @@ class _Composition:
     def directory(self) -> Directory:
         """The registry's snapshot, with the trunks of the configuration; what they disagree on becomes problems."""
         registry = Registry(self.configuration.registry_url)
-        directory = registry.directory([section.trunk() for section in self.configuration.trunk])
+        compiled = compiled_file(self.configuration)
+        if self.previous is not None and registry.changes(self.previous.view.directory).wholesale:
+            compile_apart(registry.url, compiled)  # this process carries calls
+        directory = registry.directory([section.trunk() for section in self.configuration.trunk], compiled)
         self.problems += shadowed_trunks(self.configuration, registry.trunks.list())
         self.problems += directory_problems(self.configuration, directory, registry.numbers.trunks())
         return directory
@@ -190,6 +194,11 @@ class _Composition:
         return self.previous.view.traffic
 
 
+def compiled_file(configuration: Configuration) -> Path:
+    """What the numbers of the registry are compiled into."""
+    return configuration.node.state / "numbers.compiled"
+
+
 def chains_on_disk(configuration: Configuration) -> DiskCache:
     """Where fetched certificate chains outlive the process."""
     return DiskCache(configuration.node.state / "certificates", configuration.stir.verify.cache_capacity)
@@ -223,6 +232,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         revision=policy.revision,
         modes={name: rule.mode for name, rule in policy.rules.items()},
         precedence=policy.precedence,
+        registry_on_stale=configuration.registry.on_stale,
         emergency_unprovisioned=policy.emergency.unprovisioned,
         redress_url=policy.redress.url,
         redress_telephone=policy.redress.telephone,

@@ -107,6 +107,8 @@ def _gauges(vitals: Vitals) -> Iterator[Family]:
         ("sipguard_ledger_up", "1 while the attestation log can be written.", 0 if vitals.ledger_failure else 1),
         ("sipguard_admitted_share", "Share of new calls that overload control lets in.", 1.0 - vitals.shed),
         ("sipguard_queueing_seconds", "How long messages wait to be read, while that is measured.", vitals.queueing),
+        ("sipguard_registry_up", "1 while the registry can be read.", 0 if vitals.registry_failure else 1),
+        ("sipguard_registry_age_seconds", "Seconds since the registry was last read.", vitals.registry_age),
         ("sipguard_draining", "1 while new calls are turned away.", 1 if vitals.draining else 0),
     ):
         yield GaugeMetricFamily(name, text, value=float(number))

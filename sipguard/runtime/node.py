@@ -16,6 +16,7 @@ from sipguard.engine import Engine
 from sipguard.errors import Problem
 from sipguard.ledger.log import AttestationLog
 from sipguard.ledger.segment import log_directory
+from sipguard.policy.directory import Directory
 from sipguard.policy.need import CertificateNeed, TargetNeed
 from sipguard.policy.view import View
 from sipguard.runtime.addresses import AddressBook
@@ -31,6 +32,7 @@ from sipguard.runtime.entropy import Entropy
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.hosts_file import HostsFile
 from sipguard.runtime.journal import Journal
+from sipguard.runtime.registry_watch import RegistryWatch
 from sipguard.runtime.revocations import RevocationKeeper
 from sipguard.runtime.stream import StreamLimits, StreamTransport
 from sipguard.runtime.targets import TargetBook
@@ -77,6 +79,9 @@ class RunningNode:
         self.engine = Engine(node.listeners, node.settings, node.view, Entropy())
         self._journal = Journal(log, configuration.node.name, clock, faults, loop, worker=worker)
         self._driver = Driver(self.engine, self._journal, clock, faults, loop)
+        self.registry = RegistryWatch(
+            configuration, lambda: self.node.view.directory, self.replace_directory, clock, faults
+        )
         self._watchdog = Watchdog(clock, faults, loop)
         self._streams: list[StreamTransport] = []
         self._datagrams: list[UdpTransport] = []
@@ -131,6 +136,11 @@ class RunningNode:
         self.node = replace(self.node, view=replace(self.node.view, signers=signers))
         self.engine.reconfigure(self.node.view)
 
+    def replace_directory(self, directory: Directory) -> None:
+        """Look numbers and accounts up here from the next message on; nothing else of the view changes."""
+        self.node = replace(self.node, view=replace(self.node.view, directory=directory))
+        self.engine.reconfigure(self.node.view)
+
     def vitals(self) -> Vitals:
         """What can be seen from outside, now."""
         engine, journal = self.engine, self._journal
@@ -144,6 +154,8 @@ class RunningNode:
             ledger_lost=journal.lost,
             lag=self._watchdog.lag,
             reload_failure=self.reload_failure,
+            registry_failure=self.registry.failure,
+            registry_age=self.registry.age,
             open_transactions=engine.open_transactions,
             active_calls=engine.active_calls,
             parked=engine.parked,

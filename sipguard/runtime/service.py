@@ -105,6 +105,7 @@ class _Service:
         loop = asyncio.get_running_loop()
         last_resort.watch(loop, self._faults)
         running = RunningNode(self._configuration, self._node, self._clock, self._faults)
+        running.registry.reload = lambda: self._reload(running)
         admin = self._admin_builder(running.vitals)
         admin_address = self._configuration.admin.address
         try:
@@ -120,6 +121,7 @@ class _Service:
         keeper = loop.create_task(self._keep_tags())
         watch = self._watch = self._make_watch(running)
         watcher = loop.create_task(watch.keep())
+        follower = loop.create_task(running.registry.keep())
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at in every collection
         gc.set_threshold(*_COLLECT)
@@ -128,6 +130,7 @@ class _Service:
         await self._drain(running)
         keeper.cancel()
         watcher.cancel()
+        follower.cancel()
         if self._reloading is not None:
             await asyncio.wait((self._reloading,))
         await running.close()
@@ -201,6 +204,7 @@ class _Service:
             logger.warning("reload.restart-needed", extra={"fields": {"key": key}})
         logs.set_up(configuration.log.level, configuration.log.mask_numbers)
         self._node = node
+        running.registry.use(configuration)
         if self._watch is not None:
             self._watch.follow(configuration.stir.sign)
         running.reload_failure = ""

@@ -44,6 +44,8 @@ class Vitals:
     lag_seconds: Histogram
     shed: float = 0.0  # share of new calls that overload control turns away
     queueing: float = 0.0  # seconds messages waited before they were read, as overload control last saw it
+    registry_failure: str = ""  # empty while the registry can be read
+    registry_age: float = 0.0  # seconds since it was read last
     targets_up: Mapping[tuple[str, str], bool] = field(default_factory=dict)  # by trunk and target URI
     tls_until: Mapping[str, int] = field(default_factory=dict)  # when the certificate of a TLS listener expires
     signing_until: Mapping[str, int] = field(default_factory=dict)  # when the last certificate of a name expires
@@ -62,6 +64,8 @@ class Vitals:
             reasons.append(f"overload: {self.shed:.0%} of the new calls are turned away")
         if self.reload_failure:
             reasons.append(f"the last reload failed: {self.reload_failure}")
+        if self.registry_failure:
+            reasons.append(f"the registry cannot be read: {self.registry_failure}")
         return reasons
 
     @property

@@ -9,19 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from sipguard.engine import Engine
-from sipguard.policy.directory import (
-    Account,
-    AccountState,
-    Directory,
-    EmergencyRegistration,
-    ListEntry,
-    NumberRight,
-    RightKind,
-    Side,
-    Target,
-    TrafficClass,
-    Trunk,
-)
+from sipguard.policy.directory import Account, AccountState, Directory, Side, Target, TrafficClass, Trunk
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.view import View
 from sipguard.proxy.settings import ProxySettings
@@ -79,16 +69,17 @@ TRUNKS = (
 def directory(trunks: tuple[Trunk, ...] = TRUNKS, state: AccountState = AccountState.ACTIVE) -> Directory:
     """The sample operator's directory."""
     return Directory(
-        revision="sample",
         accounts=[Account("acme", state, ("acme",))],
         trunks=trunks,
-        rights=[
-            NumberRight(OWNED, "acme", RightKind.OWNED, end_user="acme/sales"),
-            NumberRight(VERIFIED, "acme", RightKind.VERIFIED),
-            NumberRight(TN("14155550199"), "acme", RightKind.OWNED),
-        ],
-        emergency=[EmergencyRegistration(OWNED, "acme", "US", "registered", paid=True, location="1 Main St")],
-        do_not_originate={"14155550199": ListEntry("14155550199", "sample")},
+        numbers=NumberBook.of(
+            rights=[
+                (OWNED, NumberRight("acme", RightKind.OWNED, end_user="acme/sales")),
+                (VERIFIED, NumberRight("acme", RightKind.VERIFIED)),
+                ("14155550199", NumberRight("acme", RightKind.OWNED)),
+            ],
+            emergency=[EmergencyRegistration(OWNED, "acme", "US", "registered", paid=True, location="1 Main St")],
+            listed=[ListEntry("14155550199", "sample")],
+        ),
     )
 
 

@@ -3,19 +3,9 @@
 from dataclasses import dataclass, field, replace
 
 from sipguard.policy.call import Call
-from sipguard.policy.directory import (
-    Account,
-    AccountState,
-    Directory,
-    EmergencyRegistration,
-    ListEntry,
-    NumberRight,
-    RightKind,
-    Side,
-    Target,
-    TrafficClass,
-    Trunk,
-)
+from sipguard.policy.directory import Account, AccountState, Directory, Side, Target, TrafficClass, Trunk
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.view import View
 from sipguard.sip.flow import Flow
@@ -158,18 +148,20 @@ def directory(**changes: object) -> Directory:
         "accounts": (ACME, Account("reseller", path=("operator", "reseller"))),
         "trunks": (CUSTOMER, CONVERSATIONAL, DIALER, EMERGENCY),
         "rights": (
-            NumberRight(OWNED, "acme", RightKind.OWNED, end_user="acme/sales"),
-            NumberRight(VERIFIED, "acme", RightKind.VERIFIED),
-            NumberRight(DELEGATED, "acme", RightKind.DELEGATED),
-            NumberRight(PARENTS, "reseller", RightKind.OWNED),
-            NumberRight(LISTED, "acme", RightKind.OWNED),
-            NumberRight(EXPIRED, "acme", RightKind.OWNED, expires=NOW),
-            NumberRight(FOREIGN, "other", RightKind.OWNED),
+            (OWNED, NumberRight("acme", RightKind.OWNED, end_user="acme/sales")),
+            (VERIFIED, NumberRight("acme", RightKind.VERIFIED)),
+            (DELEGATED, NumberRight("acme", RightKind.DELEGATED)),
+            (PARENTS, NumberRight("reseller", RightKind.OWNED)),
+            (LISTED, NumberRight("acme", RightKind.OWNED)),
+            (EXPIRED, NumberRight("acme", RightKind.OWNED, expires=NOW)),
+            (FOREIGN, NumberRight("other", RightKind.OWNED)),
         ),
         "emergency": (EmergencyRegistration(OWNED, "acme", "US", "registered", paid=True),),
-        "do_not_originate": {LISTED: ListEntry(LISTED), "1999XXXXXXX": ListEntry("1999XXXXXXX", expires=NOW + 1)},
+        "listed": (ListEntry(LISTED), ListEntry("1999XXXXXXX", expires=NOW + 1)),
     }
-    return Directory(**{**parts, **changes})
+    parts |= changes
+    said = {name: parts.pop(name) for name in ("rights", "emergency", "listed")}
+    return Directory(numbers=NumberBook.of(**said), **parts)
 
 
 @dataclass

@@ -2,17 +2,9 @@
 
 import pytest
 
-from sipguard.policy.directory import (
-    Account,
-    Directory,
-    ListEntry,
-    NumberRight,
-    RightKind,
-    Side,
-    Target,
-    TrafficClass,
-    Trunk,
-)
+from sipguard.policy.directory import Account, Directory, Side, Target, TrafficClass, Trunk
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import ListEntry, NumberRight, RightKind
 from sipguard.sip.flow import Flow
 
 NOW = 1_764_000_000
@@ -58,7 +50,9 @@ def test_the_right_of_an_ancestor_serves_and_a_neighbours_does_not():
             Account("child", path=("top", "child")),
             Account("other", path=("other",)),
         ),
-        rights=(NumberRight(TN, "top", RightKind.OWNED), NumberRight("14155550101", "child", RightKind.OWNED)),
+        numbers=NumberBook.of(
+            ((TN, NumberRight("top", RightKind.OWNED)), ("14155550101", NumberRight("child", RightKind.OWNED)))
+        ),
     )
     assert directory.right(TN, "child", NOW) is not None
     assert directory.right(TN, "other", NOW) is None
@@ -69,31 +63,31 @@ def test_the_right_of_an_ancestor_serves_and_a_neighbours_does_not():
 @pytest.mark.parametrize(("expires", "valid"), [(NOW - 1, False), (NOW, False), (NOW + 1, True), (None, True)])
 def test_a_right_ends_at_the_second_it_expires(expires, valid):
     """A right holds until its expiry and no longer."""
-    directory = Directory(rights=(NumberRight(TN, "acme", RightKind.VERIFIED, expires),))
+    directory = Directory(numbers=NumberBook.of(((TN, NumberRight("acme", RightKind.VERIFIED, expires)),)))
     assert (directory.right(TN, "acme", NOW) is not None) is valid
 
 
 def test_a_delegated_number_is_at_home_with_its_user():
     """Calls go to the account a number was delegated to, not to its owner, and never to who merely verified it."""
-    rights = [NumberRight(TN, name, kind) for name, kind in zip("abc", RightKind, strict=True)]
-    assert Directory(rights=rights).home(TN) == rights[2]
-    assert Directory(rights=rights[:2]).home(TN) == rights[0]
-    assert Directory(rights=rights[1:2]).home(TN) is None
+    rights = [(TN, NumberRight(name, kind)) for name, kind in zip("abc", RightKind, strict=True)]
+    assert Directory(numbers=NumberBook.of(rights)).home(TN) == rights[2][1]
+    assert Directory(numbers=NumberBook.of(rights[:2])).home(TN) == rights[0][1]
+    assert Directory(numbers=NumberBook.of(rights[1:2])).home(TN) is None
 
 
 def test_a_number_may_name_its_trunk():
     """The right's own trunk wins; otherwise the account's first trunk with targets takes the call."""
     trunks = (customer("dry", "acme", targets=()), customer("first", "acme"), customer("second", "acme"))
     directory = Directory(trunks=trunks)
-    assert directory.home_trunk(NumberRight(TN, "acme", RightKind.OWNED)) == trunks[1]
-    assert directory.home_trunk(NumberRight(TN, "acme", RightKind.OWNED, trunk="second")) == trunks[2]
-    assert directory.home_trunk(NumberRight(TN, "acme", RightKind.OWNED, trunk="gone")) is None
+    assert directory.home_trunk(NumberRight("acme", RightKind.OWNED)) == trunks[1]
+    assert directory.home_trunk(NumberRight("acme", RightKind.OWNED, trunk="second")) == trunks[2]
+    assert directory.home_trunk(NumberRight("acme", RightKind.OWNED, trunk="gone")) is None
 
 
 def test_the_longest_do_not_originate_pattern_matches():
     """An exact entry wins over a block, and a longer block over a shorter one; lengths must fit."""
-    entries = {pattern: ListEntry(pattern) for pattern in ("1999XXXXXXX", "1999555XXXX", "19995550100")}
-    directory = Directory(do_not_originate=entries)
+    entries = [ListEntry(pattern) for pattern in ("1999XXXXXXX", "1999555XXXX", "19995550100")]
+    directory = Directory(numbers=NumberBook.of(listed=entries))
     for number, pattern in (
         ("19995550100", "19995550100"),
         ("19995550101", "1999555XXXX"),
@@ -108,7 +102,7 @@ def test_the_longest_do_not_originate_pattern_matches():
 
 def test_an_expired_do_not_originate_entry_is_none():
     """An entry holds until its expiry."""
-    directory = Directory(do_not_originate={TN: ListEntry(TN, expires=NOW)})
+    directory = Directory(numbers=NumberBook.of(listed=[ListEntry(TN, expires=NOW)]))
     assert directory.do_not_originate(TN, NOW) is None
     assert directory.do_not_originate(TN, NOW - 1) is not None
 

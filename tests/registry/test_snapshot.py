@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sipguard.policy.directory import Account, AccountState, RightKind, Side, TrafficClass, Trunk
+from sipguard.policy.directory import Account, AccountState, Side, TrafficClass, Trunk
+from sipguard.policy.right import RightKind
 from sipguard.registry.emergency import EmergencyEntry
 from sipguard.registry.lists import PatternEntry
 from sipguard.registry.numbers import NumberEntry
@@ -20,7 +21,7 @@ NUMBER = TN("14155550100")
 def test_empty(tmp_path: Path) -> None:
     """An empty registry makes an empty directory."""
     directory = empty(tmp_path).directory()
-    assert (directory.accounts, directory.trunks, directory.revision) == ({}, {}, "0")
+    assert (directory.accounts, directory.trunks, directory.revision) == ({}, {}, 0)
 
 
 @pytest.mark.parametrize("above", ["reseller", "acme"])

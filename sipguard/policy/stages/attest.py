@@ -13,8 +13,9 @@ unsigned is attested C (BLK-11). A trusted trunk may have attested the call alre
 import re
 
 from sipguard.policy.call import Call
-from sipguard.policy.directory import AccountState, RightKind, TrafficClass
+from sipguard.policy.directory import AccountState, TrafficClass
 from sipguard.policy.finding import Attested
+from sipguard.policy.right import RightKind
 from sipguard.policy.view import View
 from sipguard.stir.attestation import Attestation
 from sipguard.stir.telephone_number import TN

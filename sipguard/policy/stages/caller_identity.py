@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.directory import NumberRight, OnMismatch
+from sipguard.policy.directory import OnMismatch
 from sipguard.policy.finding import CallerIdentity, Refusal
 from sipguard.policy.presented import (
     ASSERTED,
@@ -30,6 +30,7 @@ from sipguard.policy.presented import (
     identities,
     unique,
 )
+from sipguard.policy.right import NumberRight
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
 from sipguard.sip.names import display_name

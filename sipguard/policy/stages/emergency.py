@@ -11,10 +11,10 @@ A rule mode other than ``block`` also routes: an emergency call is never handled
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.directory import EmergencyRegistration
 from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.presented import ASSERTED, from_number, numbers
+from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
 from sipguard.stir.telephone_number import TN

@@ -11,11 +11,11 @@ def examine(call: Call, view: View) -> Routed | Refusal:
     """Name the customer trunk, or say that the number is nobody's (404) or has nowhere to go (480)."""
     tn = _called(call)
     home = None if tn is None else view.directory.home(tn)
-    if home is None:
+    if tn is None or home is None:
         return Refusal("destination.unknown", "no account here has the called number")
     trunk = view.directory.home_trunk(home)
     if trunk is None or not trunk.targets:
-        return Refusal("destination.no-route", f"no trunk takes calls to +{home.tn}")
+        return Refusal("destination.no-route", f"no trunk takes calls to +{tn}")
     return Routed((trunk,))
 
 

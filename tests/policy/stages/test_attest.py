@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import AccountState, RightKind, TrafficClass
+from sipguard.policy.directory import AccountState, TrafficClass
 from sipguard.policy.finding import CallerIdentity, Classified
+from sipguard.policy.right import RightKind
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.attest import examine
 from sipguard.stir.attestation import Attestation

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import NumberRight, OnMismatch, RightKind
+from sipguard.policy.directory import OnMismatch
 from sipguard.policy.finding import CallerIdentity, Emergency, Refusal
+from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.caller_identity import examine
@@ -313,7 +314,7 @@ def test_an_emergency_call_keeps_its_number():
 @pytest.mark.clause("BLK-16")
 def test_the_dial_plan_reads_national_numbers():
     """A French national number is the canonical one on a trunk with a French dial plan, and another one elsewhere."""
-    paris = NumberRight("33140000000", "acme", RightKind.OWNED)
+    paris = ("33140000000", NumberRight("acme", RightKind.OWNED))
     view = view_of(directory=directory(rights=(paris,)))
     trunk = replace(CUSTOMER, dial_plan=FRANCE)
     finding = examined(from_number("0140000000"), trunk=trunk, view=view)

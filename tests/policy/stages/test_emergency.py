@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import EmergencyRegistration
 from sipguard.policy.finding import Emergency, Refusal
+from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.emergency import examine

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from sipguard.errors import CertificateError
-from sipguard.policy.directory import Account, EmergencyRegistration, TrafficClass
+from sipguard.policy.directory import Account, TrafficClass
 from sipguard.policy.finding import Attested, CallerIdentity, Emergency, Signed
+from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.sign import examine
 from sipguard.stir import base64url

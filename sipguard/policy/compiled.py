@@ -1,0 +1,200 @@
+"""The compiled part of a directory: who may use which number, as one block of octets that processes map and share.
+
+Ten million numbers as Python objects would take gigabytes in every process, and minutes to build at every change. So
+the registry compiles them into tables: a number index that points into a pool of distinct values. Numbers that one
+account holds alike share one value, so pools stay small. The block is replaced as a whole; what changed since it was
+compiled lies over it in ``number_book``.
+
+Layout: ``MAGIC``, the length of the header (eight octets, little-endian), the header (JSON: what is where), then the
+sections, each starting at a multiple of eight. Integers are in the byte order of the machine that compiled and maps it.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from sipguard.errors import RegistryError
+from sipguard.policy.number_index import NumberIndex, build_slots
+from sipguard.policy.pattern import Form, block_key, block_pattern
+from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
+from sipguard.stir.telephone_number import TN
+
+MAGIC = b"sipguard directory 1\n\0\0\0"
+_ALIGNMENT = 8
+_REMEMBERED = 65_536  # decoded values of each table
+_TABLES = ("numbers", "number_blocks", "emergency", "listed", "listed_blocks")
+_PARTS = ("keys", "values", "offsets", "blob")
+
+Octets = bytes | bytearray | memoryview
+Rights = Mapping[str, NumberRight]  # by account
+# What a table is compiled of: a key of digits, and a value that JSON can hold; equal values are stored once.
+Rows = Iterable[tuple[str, tuple[Any, ...]]]
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What was compiled, and what is where.
+
+    ``revision`` and ``fingerprint`` name the last change in it; forms are those of the blocks, the longest prefix
+    first; ``sections`` are start and length in octets by name.
+    """
+
+    revision: int
+    fingerprint: str
+    counts: dict[str, int]
+    number_forms: list[Form]
+    listed_forms: list[Form]
+    sections: dict[str, tuple[int, int]]
+
+
+class Contents(NamedTuple):
+    """Everything that is compiled; ``counts`` are upper bounds of how many rows each table has."""
+
+    revision: int
+    fingerprint: str
+    counts: dict[str, int]
+    number_forms: list[Form]
+    listed_forms: list[Form]
+    tables: dict[str, Rows]
+
+
+class Table:
+    """One table: the value of a key, decoded when it is first asked for; the latest ones are kept."""
+
+    __slots__ = ("_blob", "_decode", "_decoded", "_index", "_offsets")
+
+    def __init__(self, parts: Mapping[str, memoryview], decode: Callable[[Any], Any]) -> None:
+        self._index = NumberIndex(parts["keys"].cast("Q"), parts["values"].cast("I"))
+        self._offsets = parts["offsets"].cast("Q")
+        self._blob = parts["blob"]
+        self._decode = decode
+        self._decoded: dict[int, Any] = {}
+
+    def find(self, key: str) -> Any:
+        """The value of a key, None when it is not there. Do not change it: keys share values."""
+        number = self._index.find(key)
+        if number is None:
+            return None
+        value = self._decoded.get(number)
+        if value is None:
+            if len(self._decoded) >= _REMEMBERED:
+                self._decoded.clear()
+            octets = self._blob[self._offsets[number] : self._offsets[number + 1]]
+            value = self._decoded[number] = self._decode(msgspec.json.decode(octets))
+        return value
+
+
+class Compiled:
+    """Reads a compiled block. Raises RegistryError when it is none, or cut short."""
+
+    def __init__(self, block: bytes | memoryview) -> None:
+        view = memoryview(block).cast("B")
+        header = _read_header(view)
+        self.revision = header.revision
+        self.fingerprint = header.fingerprint
+        self.counts = header.counts
+        self.number_forms = header.number_forms
+        self.listed_forms = header.listed_forms
+        tables = {
+            name: Table(
+                {part: _section(view, header, f"{name}.{part}") for part in _PARTS},
+                _rights if name.startswith("number") else tuple,
+            )
+            for name in _TABLES
+        }
+        self._numbers, self._number_blocks, self._emergency, self._listed, self._listed_blocks = tables.values()
+
+    def rights(self, tn: TN) -> Rights | None:
+        """Who may use exactly this number; None when nobody may."""
+        found: Rights | None = self._numbers.find(tn)
+        return found
+
+    def block_rights(self, prefix: str, length: int) -> Rights | None:
+        """Who may use the block of all numbers of this length with this prefix."""
+        found: Rights | None = self._number_blocks.find(block_key(prefix, length))
+        return found
+
+    def emergency(self, tn: TN) -> EmergencyRegistration | None:
+        """The emergency registration of a number."""
+        found = self._emergency.find(tn)
+        return None if found is None else EmergencyRegistration(tn, *found)
+
+    def listed(self, tn: TN) -> ListEntry | None:
+        """The do-not-originate entry of exactly this number."""
+        found = self._listed.find(tn)
+        return None if found is None else ListEntry(tn, *found)
+
+    def listed_block(self, prefix: str, length: int) -> ListEntry | None:
+        """The do-not-originate entry of a block."""
+        found = self._listed_blocks.find(block_key(prefix, length))
+        return None if found is None else ListEntry(block_pattern(prefix, length), *found)
+
+
+def compile_block(contents: Contents) -> list[Octets]:
+    """The block, in pieces to be written one after the other. Raises ValueError for a number that is none."""
+    sections: dict[str, Octets] = {}
+    for name in _TABLES:
+        sections |= _compile_table(name, contents.tables.get(name, ()), contents.counts.get(name, 0))
+    places: dict[str, tuple[int, int]] = {}
+    at = 0
+    for name, octets in sections.items():
+        length = len(memoryview(octets).cast("B"))
+        places[name] = (at, length)
+        at += length + _padding(length)
+    header = msgspec.json.encode(
+        Header(
+            contents.revision,
+            contents.fingerprint,
+            contents.counts,
+            contents.number_forms,
+            contents.listed_forms,
+            places,
+        )
+    )
+    header += b" " * _padding(len(header))
+    pieces: list[Octets] = [MAGIC, len(header).to_bytes(8, "little"), header]
+    for octets in sections.values():
+        pieces += [octets, bytes(_padding(len(octets)))]
+    return pieces
+
+
+def _compile_table(name: str, rows: Rows, count: int) -> dict[str, Octets]:
+    pool: dict[tuple[Any, ...], int] = {}
+    slots = build_slots(((key, pool.setdefault(value, len(pool))) for key, value in rows), count)
+    blob = bytearray()
+    offsets = array("Q", (0,))
+    for value in pool:
+        blob += msgspec.json.encode(value)
+        offsets.append(len(blob))
+    keys, values, ends = (memoryview(numbers).cast("B") for numbers in (*slots, offsets))
+    return {f"{name}.keys": keys, f"{name}.values": values, f"{name}.offsets": ends, f"{name}.blob": blob}
+
+
+def _rights(rows: list[list[Any]]) -> Rights:
+    return {account: NumberRight(account, RightKind(kind), *rest) for account, kind, *rest in rows}
+
+
+def _read_header(view: memoryview) -> Header:
+    start = len(MAGIC) + 8
+    if bytes(view[: len(MAGIC)]) != MAGIC:
+        raise RegistryError("is not a compiled directory of this version")
+    length = int.from_bytes(view[len(MAGIC) : start], "little")
+    try:
+        header = msgspec.json.decode(view[start : start + length], type=Header)
+    except msgspec.DecodeError:
+        raise RegistryError("is a damaged directory") from None
+    end = max((at + size for at, size in header.sections.values()), default=0)
+    if len(view) < start + length + end or not header.sections.keys() >= {f"{t}.{p}" for t in _TABLES for p in _PARTS}:
+        raise RegistryError("is a directory cut short")
+    return header
+
+
+def _section(view: memoryview, header: Header, name: str) -> memoryview:
+    start = len(MAGIC) + 8 + int.from_bytes(view[len(MAGIC) : len(MAGIC) + 8], "little")
+    at, length = header.sections[name]
+    return view[start + at : start + at + length]
+
+
+def _padding(length: int) -> int:
+    return -length % _ALIGNMENT

@@ -1,0 +1,92 @@
+"""The compiled file: what a node maps instead of reading millions of rows, in step with the registry or made anew.
+
+``python -m sipguard.registry.compiled_file URL FILE`` makes it in a process of its own: ten million rows keep one busy
+for half a minute, and a node that carries calls must not be that one.
+"""
+
+import contextlib
+import mmap
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from sipguard.errors import RegistryError
+from sipguard.policy.compiled import Compiled
+from sipguard.policy.number_book import NumberBook
+from sipguard.registry.changes import read_changes, touched_since
+from sipguard.registry.compilation import compile_registry, fingerprint
+from sipguard.registry.database import Database
+
+
+def open_book(connection: Connection, path: Path | None) -> NumberBook:
+    """What the registry says of numbers: the compiled file and what changed since. Raises RegistryError.
+
+    A file that is not there, is of another registry or is too old is made anew; without a path a block in memory is.
+    """
+    if path is None:
+        return NumberBook(Compiled(b"".join(compile_registry(connection))))
+    with contextlib.suppress(RegistryError):
+        compiled = map_compiled(path)
+        touched = touched_since(connection, compiled.revision)
+        if not touched.wholesale and compiled.fingerprint == fingerprint(connection, compiled.revision):
+            return NumberBook(compiled, read_changes(connection, touched))
+    write_compiled(connection, path)
+    return NumberBook(map_compiled(path))
+
+
+def compile_apart(url: str, path: Path) -> None:
+    """Make the file anew in another process, and wait for it. Raises RegistryError."""
+    command = [sys.executable, "-m", __name__, url, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise RegistryError(done.stderr.strip().rpartition("\n")[2] or f"compiling {path} ended with {done.returncode}")
+
+
+def write_compiled(connection: Connection, path: Path) -> None:
+    """Compile into a file that is replaced as a whole. Raises RegistryError."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for piece in compile_registry(connection):
+                    file.write(piece)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise RegistryError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def map_compiled(path: Path) -> Compiled:
+    """Map a compiled file; processes that map it share its memory. Raises RegistryError."""
+    try:
+        with path.open("rb") as file:
+            block = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:  # ValueError: an empty file
+        raise RegistryError(f"{path} cannot be read: {error}") from None
+    try:
+        return Compiled(memoryview(block))
+    except RegistryError as error:
+        raise RegistryError(f"{path} {error}") from None
+
+
+def main() -> int:
+    """Compile, as a process of its own. Exit code 1 and one line on standard error when it fails."""
+    url, path = sys.argv[1:]
+    try:
+        with Database(url, "compilation", 5.0).reading() as connection:
+            write_compiled(connection, Path(path))
+    except RegistryError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Changes of the registry, live without a reload: whoever suspends an account sees it on the next call.
+
+Every ``registry.poll_interval`` the audit trail is asked, off the loop, what was touched since the directory in force
+was read. Single things are read and laid over what is known, and the new directory is swapped in between two messages.
+After an import the numbers are compiled anew by another process; that, and changes of trunks, end in a reload.
+
+When the database cannot be read, calls go on with what was read last, and an alarm says so. Once that is older than
+``registry.stale_after`` the directory is marked as stale; ``registry.on_stale`` says what follows for customers' calls.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from sipguard.config import Configuration
+from sipguard.errors import SipguardError
+from sipguard.policy.directory import Directory
+from sipguard.registry import Registry
+from sipguard.registry.compiled_file import compile_apart
+from sipguard.runtime.clock import Clock
+from sipguard.runtime.composition import compiled_file
+from sipguard.runtime.faults import Faults
+
+logger = logging.getLogger(__name__)
+
+
+class RegistryWatch:
+    """Keeps one node's directory in step with its registry; ``swap`` puts another directory in force.
+
+    ``reload`` is what begins a reload of everything. ``age`` is how many seconds ago the registry was last read;
+    ``failure`` says why that fails now, or is empty.
+    """
+
+    def __init__(
+        self, configuration: Configuration, directory: Callable[[], Directory], swap: Callable[[Directory], None],
+        clock: Clock, faults: Faults,
+    ) -> None:  # fmt: skip
+        """``directory`` gives the one in force."""
+        self.reload: Callable[[], None] = lambda: None
+        self.failure = ""
+        self._directory = directory
+        self._swap = swap
+        self._clock = clock
+        self._faults = faults
+        self._read_at = clock.monotonic()
+        self.use(configuration)
+
+    def use(self, configuration: Configuration) -> None:
+        """Watch the registry of this configuration from now on."""
+        self._section = configuration.registry
+        self._url = configuration.registry_url
+        self._compiled = compiled_file(configuration)
+        self._registry: Registry | None = None  # opened by the first look
+
+    @property
+    def age(self) -> float:
+        """Seconds since the registry was last read."""
+        return self._clock.monotonic() - self._read_at
+
+    async def keep(self) -> None:
+        """Look, again and again."""
+        while True:
+            await asyncio.sleep(self._section.poll_interval)
+            try:
+                await self.look()
+            except Exception as error:
+                self._faults.bug("registry-watch", error)
+
+    async def look(self) -> None:
+        """Ask once what changed, and put it in force."""
+        previous = self._directory()
+        try:
+            found = await asyncio.to_thread(self._after, previous)
+        except SipguardError as error:
+            self._unreadable(str(error), previous)
+            return
+        self._readable()
+        if found is None or self._directory() is not previous:  # a reload came between: it has read all this itself
+            return
+        if isinstance(found, Directory):
+            self._swap(found)
+            logger.info("registry.followed", extra={"fields": {"revision": found.revision}})
+        else:
+            self.reload()
+
+    def _after(self, previous: Directory) -> "Directory | _Anew | None":
+        """In a thread: the directory as it is now, None when nothing changed."""
+        registry = self._registry = self._registry or Registry(self._url)
+        touched = registry.changes(previous)
+        if touched.wholesale:
+            compile_apart(registry.url, self._compiled)
+            return _ANEW
+        if touched.of("trunk"):
+            return _ANEW
+        return registry.follow(previous, touched) if touched.subjects or previous.stale else None
+
+    def _unreadable(self, why: str, previous: Directory) -> None:
+        if not self.failure:
+            self._faults.alarm("registry", detail=why)
+        self.failure = why
+        if self.age > self._section.stale_after and not previous.stale and self._directory() is previous:
+            self._faults.alarm("registry-stale", seconds=int(self.age))
+            self._swap(previous.aged())
+
+    def _readable(self) -> None:
+        self._read_at = self._clock.monotonic()
+        if self.failure:
+            logger.warning("registry.readable", extra={"fields": {"detail": "the registry can be read again"}})
+        self.failure = ""
+
+
+class _Anew:
+    """Everything has to be read again."""
+
+
+_ANEW = _Anew()
