@@ -101,13 +101,13 @@ def change(
 
 @app.command(epilog="Example: sipguard account suspend acme")
 def suspend(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Refuse every call of an account and of the accounts below it, from the next reload on."""
+    """Refuse every call of an account and of the accounts below it, from the next call on."""
     _state(name, AccountState.SUSPENDED, as_json, config)
 
 
 @app.command(epilog="Example: sipguard account activate acme")
 def activate(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Let an account call again, from the next reload on."""
+    """Let an account call again."""
     _state(name, AccountState.ACTIVE, as_json, config)
 
 
@@ -122,7 +122,7 @@ def remove(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAU
 def show_all(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the accounts, with the state in force: the strictest on the way down the tree."""
     registry = open_registry(config)
-    effective = registry.directory().accounts
+    effective = registry.effective_accounts()
     show(
         [entry._asdict() | {"state_in_force": effective[entry.name].state} for entry in registry.accounts.list()],
         as_json,
@@ -147,7 +147,7 @@ def import_csv(
 def _state(name: str, state: AccountState, as_json: bool, config: ConfigOption) -> None:
     open_registry(config).accounts.change(name, state=state.value)
     done(
-        f"account {name} is {state}; a running proxy learns it at its next reload",
+        f"account {name} is {state}",
         {"name": name, "state": state},
         as_json,
     )

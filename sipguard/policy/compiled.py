@@ -23,7 +23,7 @@ from sipguard.stir.telephone_number import TN
 
 MAGIC = b"sipguard directory 1\n\0\0\0"
 _ALIGNMENT = 8
-_REMEMBERED = 65_536  # decoded values of each table
+_REMEMBERED = 262_144  # decoded values of each table
 _TABLES = ("numbers", "number_blocks", "emergency", "listed", "listed_blocks")
 _PARTS = ("keys", "values", "offsets", "blob")
 

@@ -1,8 +1,6 @@
 """Compiling what the registry says of numbers into one block of octets (``policy/compiled``)."""
 
 from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -65,8 +63,18 @@ def _rights(connection: Connection, how: str) -> Rows:
         f"SELECT tn, account, kind, expires, end_user, trunk FROM numbers WHERE tn {how} '%X' ORDER BY tn, account",  # noqa: S608
     )
     kinds = {name: int(kind) for name, kind in KINDS.items()}
-    for tn, group in groupby(rows, itemgetter(0)):
-        yield tn, tuple((account, kinds[kind], *rest) for _, account, kind, *rest in group)
+    latest: str | None = None
+    rights: tuple[tuple[Any, ...], ...] = ()
+    for tn, account, kind, expires, end_user, trunk in rows:
+        right = (account, kinds[kind], expires, end_user, trunk)
+        if tn == latest:
+            rights += (right,)
+            continue
+        if latest is not None:
+            yield latest, rights
+        latest, rights = tn, (right,)
+    if latest is not None:
+        yield latest, rights
 
 
 def _registrations(connection: Connection) -> Rows:

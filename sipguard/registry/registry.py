@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from sipguard.policy.directory import Directory, Trunk
+from sipguard.policy.directory import Account, Directory, Trunk
 from sipguard.registry.accounts import Accounts
 from sipguard.registry.changes import Touched, touched_since
 from sipguard.registry.compiled_file import open_book
@@ -16,7 +16,7 @@ from sipguard.registry.emergency import EmergencyRegistrations
 from sipguard.registry.lists import DoNotOriginate
 from sipguard.registry.numbers import Numbers
 from sipguard.registry.schema import AuditRow
-from sipguard.registry.snapshot import follow, read_directory
+from sipguard.registry.snapshot import effective_accounts, follow, read_directory
 from sipguard.registry.trunks import Trunks
 
 
@@ -54,6 +54,11 @@ class Registry:
         """
         with self.database.reading() as connection:
             return read_directory(connection, config_trunks, open_book(connection, compiled))
+
+    def effective_accounts(self) -> dict[str, Account]:
+        """Every account with what those above it impose, by name."""
+        with self.database.reading() as connection:
+            return {account.name: account for account in effective_accounts(connection)}
 
     def changes(self, previous: Directory) -> Touched:
         """What was touched since this directory was read."""

@@ -26,7 +26,7 @@ def read_directory(connection: Connection, config_trunks: Iterable[Trunk], numbe
         trunks.setdefault(section.name, section.trunk())
     return Directory(
         revision=latest_revision(connection),
-        accounts=_effective_accounts(connection),
+        accounts=effective_accounts(connection),
         trunks=trunks.values(),
         numbers=numbers,
         credentials=read_credentials(connection),
@@ -39,7 +39,7 @@ def follow(connection: Connection, previous: Directory, touched: Touched) -> Dir
     names = touched.of("account")
     if names:
         accounts = {} if "" in names else {name: known for name, known in accounts.items() if not _below(known, names)}
-        changed = _effective_accounts(connection) if "" in names else _effective_below(connection, names)
+        changed = effective_accounts(connection) if "" in names else _effective_below(connection, names)
         accounts |= {account.name: account for account in changed}
     numbers = previous.numbers.with_changes(read_changes(connection, touched))
     return Directory(
@@ -55,7 +55,8 @@ def _below(account: Account, names: frozenset[str]) -> bool:
     return not names.isdisjoint(account.path)
 
 
-def _effective_accounts(connection: Connection) -> list[Account]:
+def effective_accounts(connection: Connection) -> list[Account]:
+    """Every account with what those above it impose."""
     entries = read_accounts(connection)
     known = {entry.name: entry for entry in entries}
     return [effective([known[name] for name in path_of(entry.name, known)]) for entry in entries]

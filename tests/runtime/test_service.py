@@ -111,7 +111,7 @@ def test_sighup_reads_everything_again_or_nothing(tmp_path: Path) -> None:
 
 def test_sighup_reads_the_registry_again(tmp_path: Path) -> None:
     """A number added beside the running proxy may be used after a reload, not before."""
-    with live_node(tmp_path) as node:
+    with live_node(tmp_path, "[registry]\npoll_interval = 60\n") as node:
         node.add_number("+14155550123")
         node.invite("before", "+14155550123")
         node.customer.receive("SIP/2.0 403")

@@ -1,0 +1,98 @@
+"""Changes of the registry in a running node: followed, recompiled, survived."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.live_node import LiveNode, live_node
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
+
+CALLED = "INVITE sip:+14155550199@"
+OTHER = "+14155550123"
+
+
+def sipguard(node: LiveNode, *arguments: str) -> None:
+    """An operator's command, beside the running node."""
+    command = [sys.executable, "-m", "sipguard", *arguments, "--config", str(node.config)]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
+def test_a_suspension_holds_within_a_second(tmp_path: Path) -> None:
+    """The first call more than a second after ``account suspend`` is refused, and one after ``activate`` passes."""
+    with live_node(tmp_path) as node:
+        node.invite("before")
+        node.carrier.receive(CALLED)
+        sipguard(node, "account", "suspend", "acme")
+        changed = time.monotonic()
+        node.wait_for("registry.followed")
+        assert time.monotonic() - changed < 1.0
+        node.invite("suspended")
+        assert "account.suspended" in node.customer.receive("SIP/2.0 403")
+        sipguard(node, "account", "activate", "acme")
+        node.wait_for("registry.followed", 2)
+        node.invite("active")
+        node.carrier.receive(CALLED)
+
+
+def test_an_import_is_compiled_beside_the_calls(tmp_path: Path) -> None:
+    """Imported numbers may be used without anybody's doing; the node says that it reloaded."""
+    with live_node(tmp_path) as node:
+        rows = tmp_path / "numbers.csv"
+        rows.write_text(f"number,account,kind\n{OTHER},acme,owned\n")
+        node.invite("before", OTHER)
+        node.customer.receive("SIP/2.0 403")
+        sipguard(node, "number", "import", str(rows))
+        node.wait_for("reloaded")
+        node.invite("after", OTHER)
+        node.carrier.receive(CALLED)
+
+
+def test_a_trunk_that_is_added_to_the_registry_takes_calls(tmp_path: Path) -> None:
+    """A trunk of the registry is part of the next reload, which comes by itself."""
+    with live_node(tmp_path) as node:
+        sipguard(
+            node, "trunk", "add", "spare", "--side", "network", "--source", "127.0.0.9", "--target", "sip:127.0.0.9"
+        )
+        node.wait_for("reloaded")
+
+
+def test_calls_go_on_without_the_database(tmp_path: Path) -> None:
+    """With the database gone calls are screened by what was read last, and an alarm says so until it is back."""
+    with live_node(tmp_path) as node:
+        database, elsewhere = tmp_path / "var" / "registry.db", tmp_path / "elsewhere.db"
+        database.rename(elsewhere)
+        database.mkdir()
+        node.wait_for("alarm.registry")
+        assert any("the registry cannot be read" in reason for reason in node.health().json()["reasons"])
+        node.invite("owned")
+        node.carrier.receive(CALLED)
+        node.invite("forged", OTHER)
+        node.customer.receive("SIP/2.0 403")
+        database.rmdir()
+        elsewhere.rename(database)
+        node.wait_for("registry.readable")
+        node.add_number(OTHER)
+        node.wait_for("registry.followed")
+        node.invite("after", OTHER)
+        node.carrier.receive(CALLED)
+
+
+def test_what_is_too_old_stops_calls_if_the_operator_wants_that(tmp_path: Path) -> None:
+    """Once the last reading is older than ``stale_after`` calls are refused with 503, until the registry is back."""
+    more = '[registry]\nstale_after = 1.0\non_stale = "refuse"\n'
+    with live_node(tmp_path, more) as node:
+        database, elsewhere = tmp_path / "var" / "registry.db", tmp_path / "elsewhere.db"
+        database.rename(elsewhere)
+        database.mkdir()
+        node.wait_for("alarm.registry-stale")
+        node.invite("stale")
+        assert "node.registry" in node.customer.receive("SIP/2.0 503")
+        database.rmdir()
+        elsewhere.rename(database)
+        node.wait_for("registry.followed")
+        node.invite("fresh")
+        node.carrier.receive(CALLED)
