@@ -1,4 +1,4 @@
-"""What the directory costs at scale: ``python -m bench.directory`` (a thousand, a hundred thousand, ten million numbers).
+"""What the directory costs at scale, up to ten million numbers: ``python -m bench.directory``.
 
 For every size: how long compiling takes in a process of its own, octets a number in the mapped file, microseconds of a
 look-up (a number an account owns, a number nobody has, a do-not-originate number; the mean over numbers drawn at random

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sipguard.policy.directory import Account, Credential, Directory, NumberRight, RightKind, Side, Trunk
+from sipguard.policy.directory import Account, Credential, Directory, Side, Trunk
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.settings import DigestSettings, PolicySettings
 from sipguard.sip.digest import Challenge, answer, format_credentials, parse_challenge, secret_of
 from sipguard.sip.message import Request, Response
@@ -40,7 +42,7 @@ def asking(
         revision="sample",
         accounts=[Account("acme", path=("acme",))],
         trunks=trunks,
-        rights=[NumberRight(OWNED, "acme", RightKind.OWNED, end_user="acme/sales")],
+        numbers=NumberBook.of(rights=[(OWNED, NumberRight("acme", RightKind.OWNED, end_user="acme/sales"))]),
         credentials=users,
     )
     return Stage(directory=known, policy=PolicySettings(digest=digest), **more)

@@ -104,17 +104,19 @@ def follow(registry: Registry, directory):  # type: ignore[no-untyped-def]
 
 
 def test_changes_are_followed_without_reading_everything(tmp_path: Path) -> None:
-    """Numbers, registrations, list entries and accounts that changed hold in the next directory, not in the last."""
+    """Numbers, registrations, list entries, credentials and accounts that changed hold in the next directory, not in the last."""
     registry = acme(tmp_path)
     before = registry.directory()
     registry.numbers.add(NumberEntry(LATER, "acme"))
     registry.emergency.add(EmergencyEntry(LATER, "acme"))
     registry.lists.add(PatternEntry("1999XXXXXXX"))
+    registry.credentials.set("pbx", "alice", "sip.example", {"SHA-256": "0" * 64})
     registry.accounts.change("reseller", state="suspended")
     after = follow(registry, before)
     assert after.right(LATER, "acme", NOW)
     assert after.emergency(LATER)
     assert after.do_not_originate(TN("19995550100"), NOW)
+    assert after.credential("sip.example", "SHA-256", "alice")
     assert after.accounts == registry.directory().accounts
     assert {account.state for account in after.accounts.values()} == {AccountState.SUSPENDED}
     assert before.right(LATER, "acme", NOW) is None
