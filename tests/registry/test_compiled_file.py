@@ -104,7 +104,7 @@ def follow(registry: Registry, directory):  # type: ignore[no-untyped-def]
 
 
 def test_changes_are_followed_without_reading_everything(tmp_path: Path) -> None:
-    """Numbers, registrations, list entries, credentials and accounts that changed hold in the next directory, not in the last."""
+    """What changed of numbers, registrations, lists, credentials and accounts holds in the next directory only."""
     registry = acme(tmp_path)
     before = registry.directory()
     registry.numbers.add(NumberEntry(LATER, "acme"))
