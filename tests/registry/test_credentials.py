@@ -32,7 +32,7 @@ def test_life_of_a_credential(tmp_path: Path) -> None:
         ("credential.set", "pbx"), ("credential.set", "pbx"), ("credential.remove", "pbx"),
     ]  # fmt: skip
     assert not any(secret in str(audit) for secret in ("aaa", "bbb", "ccc"))
-    assert registry.directory().revision == str(len(registry.audit()))
+    assert registry.directory().revision == len(registry.audit())
 
 
 def test_a_user_name_is_of_one_trunk(tmp_path: Path) -> None:
