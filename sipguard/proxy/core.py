@@ -12,6 +12,7 @@ from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random, Station
 from sipguard.proxy.upstream import Upstream
 from sipguard.proxy.validation import validate
+from sipguard.proxy.way_back import WayBack
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request, Response
 from sipguard.sip.uri import SipUri, parse_uri
@@ -35,6 +36,7 @@ class Core:
         self._authentication = Authentication(self.station)
         self._screening = Screening(self.station, self._delivery, self._upstream, self._authentication)
         self.prober = Prober(self.station)
+        self._way_back = WayBack(self.station)
         self._in_dialog = InDialog(self.station, self._delivery, call_log)
 
     def request(self, transaction: ServerTransaction, now: float) -> None:
@@ -125,3 +127,7 @@ class Core:
         if transaction.context is not None:
             self._upstream.close(transaction.context)
             transaction.context = None
+
+    def stranded(self, transaction: ServerTransaction, now: float) -> None:
+        """The sender of a request is not to be found where it came from."""
+        self._way_back.stranded(transaction, now)

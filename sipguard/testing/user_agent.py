@@ -242,6 +242,9 @@ class UserAgent:
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         """A transaction ended."""
 
+    def stranded(self, transaction: ServerTransaction, now: float) -> None:
+        """The proxy is not to be found."""
+
     @property
     def _contact(self) -> str:
         transport = ";transport=tcp" if self.transport == "tcp" else ""

@@ -56,7 +56,7 @@ class TransactionLayer:
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._clients_on: dict[Flow, set[ClientTransaction]] = {}
-        self._servers_on: dict[Flow, set[ServerTransaction]] = {}  # connections only
+        self._servers_on: dict[Flow, set[ServerTransaction]] = {}  # connections only, by where answers leave
 
     @property
     def open_transactions(self) -> int:
@@ -173,9 +173,19 @@ class TransactionLayer:
         for client in tuple(self._clients_on.get(flow, ())):
             client.handle(_TRANSPORT_ERROR, None, now)
         for server in self._servers_on.pop(flow, ()):
-            server.lost_connection()
+            server.lost_connection(now)
+
+    def find_sender(self, transaction: ServerTransaction, ways: Sequence[Flow]) -> None:
+        """Where the sender of a stranded request may be answered, best first (RFC 3263 §5)."""
+        transaction.try_ways(ways)
 
     # --- from the transactions
+
+    def reroute(self, transaction: ServerTransaction, flow: Flow) -> None:
+        """The responses of this transaction leave on another connection from now on."""
+        self._leave(transaction)
+        transaction.reply_flow = flow
+        self._servers_on.setdefault(flow, set()).add(transaction)
 
     def forget_client(self, transaction: ClientTransaction) -> None:
         """The transaction has terminated."""
@@ -189,8 +199,11 @@ class TransactionLayer:
         """The transaction has terminated."""
         del self._servers[transaction.key]
         if transaction.flow.reliable:
-            on_flow = self._servers_on.get(transaction.flow)
-            if on_flow is not None:
-                on_flow.discard(transaction)
-                if not on_flow:
-                    del self._servers_on[transaction.flow]
+            self._leave(transaction)
+
+    def _leave(self, transaction: ServerTransaction) -> None:
+        on_flow = self._servers_on.get(transaction.reply_flow)
+        if on_flow is not None:
+            on_flow.discard(transaction)
+            if not on_flow:
+                del self._servers_on[transaction.reply_flow]

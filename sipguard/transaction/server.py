@@ -5,7 +5,8 @@ run: Timer G repeats, the other ends the state (H, I, J, L, or the moment a 100 
 
 A response leaves on the flow its request came from; over UDP without ``rport`` that is the source address with the
 port of the Via (RFC 3261 §18.2.2, RFC 3581 §4). When a connection is lost, the transaction lives on (RFC 6026 §7.1)
-and its responses go to the source address and the Via's port, on a connection the runtime opens.
+and its responses go to the source address and the Via's port, on a connection the runtime opens. When that fails too,
+the user is asked where else the sender might be found (RFC 3263 §5), and what could not be delivered is sent there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from sipguard.transaction.states import ServerInput, ServerState
 from sipguard.transaction.tables import INVITE_SERVER, NON_INVITE_SERVER, Action, Performer, compile_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sipguard.sip.message import Message, Request, Response
     from sipguard.transaction.key import ServerKey
     from sipguard.transaction.layer import TransactionLayer
@@ -28,6 +31,7 @@ TRYING_WITHIN = 0.2  # seconds a user may be silent about an INVITE before the l
 
 _PROCEEDING = ServerState.PROCEEDING
 _TRYING = ServerState.TRYING
+_TERMINATED = ServerState.TERMINATED
 _TRYING_DUE = int(ServerInput.TRYING_DUE)
 _TIMER_G = int(ServerInput.TIMER_G)
 _TIMER_H = int(ServerInput.TIMER_H)
@@ -47,12 +51,13 @@ class ServerTransaction:
         "_machine",
         "_octets",
         "_repeat",
-        "_reply_flow",
+        "_ways",
         "context",
         "flow",
         "key",
         "last_response",
         "method",
+        "reply_flow",
         "request",
         "state",
     )
@@ -68,7 +73,8 @@ class ServerTransaction:
         invite = request.method == "INVITE"
         self._machine = INVITE if invite else NON_INVITE
         self.state = _PROCEEDING if invite else _TRYING
-        self._reply_flow = reply_flow(request, flow)
+        self.reply_flow = reply_flow(request, flow)
+        self._ways: Sequence[Flow] | None = None  # what is left of where the sender may be; None: nobody asked yet
         self._octets = b""
         self._interval = 0.0
         self._repeat: Timer | None = None
@@ -91,20 +97,35 @@ class ServerTransaction:
         delay = TRYING_WITHIN if self.method == "INVITE" else self._layer.non_invite_trying
         self._lifetime = self._layer.timers.start(now + delay, self, _TRYING_DUE)
 
-    def lost_connection(self) -> None:
-        """From now on answer to the address the request came from and the Via's port (RFC 3261 §18.2.2)."""
-        self._reply_flow = _via_flow(self.request, self.flow)
+    def lost_connection(self, now: float) -> None:
+        """The connection that answers leave on is gone, or could not be opened."""
+        if self.reply_flow is self.flow:
+            self._layer.reroute(self, _via_flow(self.request, self.flow))
+        elif self._ways is None:
+            self._ways = ()
+            self._layer.user.stranded(self, now)
+        else:
+            self.try_ways(self._ways)
+
+    def try_ways(self, ways: Sequence[Flow]) -> None:
+        """Answer on the first of these, on the others should it fail; what was sent last is sent again."""
+        if not ways or self.state == _TERMINATED:
+            return
+        self._ways = ways[1:]
+        self._layer.reroute(self, ways[0])
+        if self.last_response is not None:
+            self._layer.send(ways[0], self.last_response.encode())
 
     # --- what the actions do: (what came with the input, now)
 
     def _send(self, response: Response, _now: float) -> None:
         self.last_response = response
         self._octets = response.encode()
-        self._layer.send(self._reply_flow, self._octets)
+        self._layer.send(self.reply_flow, self._octets)
 
     def _send_again(self, _: object, _now: float) -> None:
         if self._octets:
-            self._layer.send(self._reply_flow, self._octets)
+            self._layer.send(self.reply_flow, self._octets)
 
     def _send_trying(self, _: None, now: float) -> None:
         self._send(build_response(self.request, 100), now)
@@ -141,16 +162,17 @@ class ServerTransaction:
             self._live(self._layer.t4, _TIMER_I, now)
 
     def _start_j(self, _response: Response, now: float) -> None:
-        if self.flow.reliable:
+        if self.reply_flow is self.flow and self.flow.reliable:
             self.handle(_TIMER_J, None, now)
-        else:
-            self._live(self._layer.timeout, _TIMER_J, now)
+            return
+        self._live(self._layer.timeout, _TIMER_J, now)
+        if not self.flow.reliable:  # on a stream the Via still says where to answer when the connection is lost
             self.request = SPENT
 
     def _start_l(self, _response: Response, now: float) -> None:
         self._live(self._layer.timeout, _TIMER_L, now)
         self._octets = b""  # a 2xx is never retransmitted here (RFC 6026 §7.1)
-        if not self.flow.reliable:  # on a stream the Via still says where to answer when the connection is lost
+        if not self.flow.reliable:
             self.request = SPENT
 
     def _start_expiry(self, _: None, now: float) -> None:

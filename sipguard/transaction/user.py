@@ -39,3 +39,6 @@ class TransactionUser(Protocol):
 
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         """The server transaction has ended, however it did; what ``context`` holds can be let go."""
+
+    def stranded(self, transaction: ServerTransaction, now: float) -> None:
+        """Its sender cannot be reached any more; ``TransactionLayer.find_sender`` takes where else it may be."""

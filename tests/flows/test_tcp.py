@@ -3,6 +3,7 @@
 import pytest
 
 from sipguard.engine import Close
+from sipguard.policy.need import Server, TargetAnswer, TargetNeed
 from sipguard.sip.flow import Flow
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, changed, flow_from, invite, target
 from sipguard.testing.user_agent import UserAgent
@@ -78,6 +79,75 @@ def test_a_caller_whose_connection_broke_is_answered_on_another() -> None:
     stage.network.run(1)
     (flow,) = {send.flow for _, send in stage.network.sent if send.data.startswith(b"SIP/2.0 200")}
     assert (flow.transport, flow.host, flow.port, flow.connection) == ("tcp", ACME_PBX[0], 5060, 0)
+
+
+def answered_at(stage: Stage) -> list[tuple[str, int]]:
+    """Where the 200 went, in order, when the caller's connection breaks under its INVITE."""
+    stage.network.run(4)
+    answers = [send.flow for _, send in stage.network.sent if send.data.startswith(b"SIP/2.0 200")]
+    return [(flow.host, flow.port) for flow in answers]
+
+
+def breaks(sent_by: str, source: str = ACME_PBX[0]) -> Stage:
+    """A call over TCP with this sent-by; its connection breaks, and nobody takes one where it came from."""
+    stage = Stage()
+    stream = Flow(1, "tcp", source, 49152, 7)
+    request = invite(transport="TCP").encode().replace(f"TCP {ACME_PBX[0]}:5060".encode(), f"TCP {sent_by}".encode())
+    stage.network.no_streams |= {(source, 5060), (source, 5070)}
+    stage.network.inject(request, stream)
+    stage.network.apply(stage.engine.lost(stream, stage.network.now, stage.network.wall))
+    return stage
+
+
+@pytest.mark.clause("FRK-14", "PRX-19", "RFC 3263 5")
+@pytest.mark.parametrize(
+    ("sent_by", "need", "first"),
+    [
+        ("pbx.example", TargetNeed("pbx.example", None, "tcp"), 5060),  # SRV, then addresses
+        ("pbx.example:5070", TargetNeed("pbx.example", 5070, "tcp"), 5070),  # addresses only
+    ],
+)
+def test_a_caller_that_is_not_where_it_came_from_is_looked_up(sent_by: str, need: TargetNeed, first: int) -> None:
+    """First the source address, then the servers of the name in its Via, each in turn, for the transport it used."""
+    stage = breaks(sent_by)
+    places = (("192.0.2.13", 5081), ("192.0.2.14", 5082))
+    others = Server("udp", "192.0.2.15", 5060), Server("tcp", *places[0]), Server("tcp", *places[1])
+    stage.network.answers[need] = TargetAnswer(others)
+    stage.network.no_streams.add(places[0])
+    assert answered_at(stage)[:2] == [places[1], places[1]]  # the callee repeats its 200, nobody acknowledges
+    tries = [(send.flow.host, send.flow.port) for _, send in stage.network.sent if send.data.startswith(b"SIP/2.0 180")]
+    assert tries == [(ACME_PBX[0], first), places[0], places[1]]
+    assert stage.network.asked.count(need) == 1
+    stage.settle()
+
+
+@pytest.mark.clause("FRK-14", "RFC 3263 5")
+def test_a_sent_by_that_is_another_address() -> None:
+    """Nothing has to be asked for; the address itself is tried."""
+    stage = breaks("192.0.2.12:5080")
+    stage.network.no_streams.add((ACME_PBX[0], 5080))
+    assert answered_at(stage)[0] == ("192.0.2.12", 5080)
+    assert [need for need in stage.network.asked if isinstance(need, TargetNeed)] == []
+    stage.settle()
+
+
+@pytest.mark.clause("FRK-14", "FRK-18")
+def test_a_caller_whose_name_says_nothing() -> None:
+    """No answer from the name server: the response is lost, and nothing is left behind."""
+    stage = breaks("pbx.example")
+    assert set(answered_at(stage)) == {(ACME_PBX[0], 5060)}
+    stage.settle()
+
+
+def test_a_stranger_is_not_looked_for() -> None:
+    """The refusal of a caller no trunk stands behind goes to its source address or nowhere."""
+    stage = breaks("pbx.example", source="192.0.2.99")
+    again = invite(transport="TCP").encode().replace(f"TCP {ACME_PBX[0]}:5060".encode(), b"TCP pbx.example")
+    stage.network.inject(again, Flow(1, "tcp", "192.0.2.99", 49153, 8))
+    refused = [send.flow for _, send in stage.network.sent if send.data.startswith(b"SIP/2.0 403")]
+    assert [flow.port for flow in refused] == [49152, 5060]
+    assert [need for need in stage.network.asked if isinstance(need, TargetNeed)] == []
+    stage.settle()
 
 
 @pytest.mark.clause("PRX-19")

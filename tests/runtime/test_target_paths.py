@@ -26,6 +26,20 @@ classes = ["dialer", "emergency"]
 servers = ["127.0.0.1:{port}"]
 timeout = 1.0
 """
+MOVING = """
+[[trunk]]
+name = "moving-pbx"
+side = "customer"
+account = "acme"
+sources = ["127.0.0.3"]
+[dns]
+servers = ["127.0.0.1:{port}"]
+"""
+MOVED = "\r\n".join((
+    "INVITE sip:+14155550199@{host} SIP/2.0", "Via: SIP/2.0/TCP pbx.test;branch=z9hG4bKmoved",
+    "From: <sip:+14155550100@pbx.test>;tag=a", "To: <sip:+14155550199@{host}>", "Call-ID: moved@pbx.test",
+    "CSeq: 1 INVITE", "Contact: <sip:pbx.test>", "Max-Forwards: 70", "Content-Length: 0", "", "",
+))  # fmt: skip
 LARGE = f"X-Padding: {'x' * 1300}"
 
 
@@ -44,6 +58,26 @@ def test_a_target_by_name(tmp_path: Path) -> None:
             node.carrier.answer(invite, "486 Busy Here", node.proxy)
             assert "486" in node.customer.receive("SIP/2.0 486")
             assert [kind for _, kind in names.asked] == ["NAPTR", "SRV", "A"]
+
+
+@pytest.mark.clause("FRK-14", "PRX-19", "RFC 3263 5")
+def test_a_caller_whose_connection_is_gone(tmp_path: Path) -> None:
+    """Its Via is a name without a port: nobody listens where it came from, so SRV says where the 486 goes."""
+    with name_server() as names, socket.create_server(("127.0.0.3", 0)) as listening:
+        listening.settimeout(PATIENCE)
+        names.add("_sip._tcp.pbx.test", "SRV", f"0 0 {listening.getsockname()[1]} host.test.")
+        names.add("host.test", "A", "127.0.0.3")
+        with live_node(tmp_path, MOVING.format(port=names.port)) as node:
+            with socket.create_connection(node.proxy, PATIENCE, ("127.0.0.3", 0)) as stream:
+                stream.sendall(MOVED.format(host=node.proxy[0], port=node.port).encode())
+                invite = node.carrier.receive(CALLED)
+            node.until(lambda: node.metric("sipguard_connections") == 0)
+            node.carrier.answer(invite, "486 Busy Here", node.proxy)
+            answered, _ = listening.accept()
+            with answered:
+                answered.settimeout(PATIENCE)
+                assert answered.recv(65_535).startswith(b"SIP/2.0 486")
+            assert names.asked[0] == ("_sip._tcp.pbx.test", "SRV")
 
 
 @pytest.mark.clause("TRN-02", "TRN-03", "RFC 3261 18.1.1")

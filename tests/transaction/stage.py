@@ -68,6 +68,9 @@ class Stage:
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         self.told.append(Told("gone", transaction))
 
+    def stranded(self, transaction: ServerTransaction, now: float) -> None:
+        self.told.append(Told("stranded", transaction))
+
     # --- driving
 
     def receive(self, message: Request | Response, flow: Flow = CALLER) -> None:

@@ -255,7 +255,46 @@ def test_a_lost_connection_leaves_the_server_transaction_and_reroutes_its_respon
     stage.layer.lost(Flow(1, transport, "192.0.2.1", port), 0.0)
     stage.receive(request(sent_by=sent_by), connection._replace(connection=9))
     assert transaction.state is ServerState.ACCEPTED
-    assert stage.heard() == ["request"]
+    assert stage.heard() == ["request", "stranded"]
+    stage.until(40.0)
+    assert stage.layer.open_transactions == 0
+
+
+@pytest.mark.clause("FRK-14", "PRX-19", "RFC 3263 5")
+def test_a_sender_that_was_found_elsewhere_gets_what_was_sent_last() -> None:
+    """The ways the user names are tried in turn, each with the last response; when none is left, that is all."""
+    stage = Stage()
+    connection = Flow(1, "tcp", "192.0.2.1", 40_000, 3)
+    first, second = Flow(1, "tcp", "192.0.2.8", 5060), Flow(1, "tcp", "192.0.2.9", 5060)
+    transaction = stage.serve(request(sent_by="pbx.example"), connection)
+    stage.layer.lost(connection, 0.0)
+    stage.answer(transaction, 486)
+    stage.layer.lost(Flow(1, "tcp", "192.0.2.1", 5060), 0.0)
+    assert stage.heard() == ["request", "stranded"]
+    stage.layer.find_sender(transaction, [first, second])
+    stage.layer.lost(first, 0.0)
+    stage.layer.lost(second, 0.0)
+    stage.layer.lost(second, 0.0)
+    assert [(flow, response.code) for _, flow, response in stage.sent[1:]] == [(first, 486), (second, 486)]
+    assert stage.heard() == ["request", "stranded"]
+    stage.until(40.0)
+    assert stage.layer.open_transactions == 0
+    stage.layer.find_sender(transaction, [first])
+    assert len(stage.sent) == 3
+
+
+@pytest.mark.clause("FRK-14")
+def test_an_answer_to_another_request_waits_for_its_sender_to_be_found() -> None:
+    """Over a stream a non-INVITE transaction ends with its answer, unless the answer may not have arrived."""
+    stage = Stage()
+    connection = Flow(1, "tcp", "192.0.2.1", 40_000, 3)
+    transaction = stage.serve(request("MESSAGE", sent_by="pbx.example"), connection)
+    stage.layer.lost(connection, 0.0)
+    stage.answer(transaction, 200)
+    assert transaction.state is ServerState.COMPLETED
+    stage.layer.lost(Flow(1, "tcp", "192.0.2.1", 5060), 0.0)
+    stage.layer.find_sender(transaction, [Flow(1, "tcp", "192.0.2.8", 5060)])
+    assert [flow.host for _, flow, _ in stage.sent] == ["192.0.2.1", "192.0.2.8"]
     stage.until(40.0)
     assert stage.layer.open_transactions == 0
 
