@@ -18,6 +18,7 @@ from sipguard.policy.finding import (
     Verified,
 )
 from sipguard.policy.need import Answer, Need
+from sipguard.policy.presented import from_number
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.uri import Uri, parse_uri
@@ -36,6 +37,7 @@ class Call:
     """
 
     __slots__ = (
+        "_from_tn",
         "_request_tn",
         "_request_uri",
         "_to_tn",
@@ -90,6 +92,7 @@ class Call:
         self.routed: Routed | None = None
         self._request_uri: Uri | None = None
         self._request_tn: TN | None = None
+        self._from_tn: TN | None = None
         self._to_tn: TN | None = None
 
     @property
@@ -117,6 +120,13 @@ class Call:
         if self._request_tn is None:
             self._request_tn = tn_of_uri(self.request_uri, self.trunk.dial_plan)
         return self._request_tn
+
+    @property
+    def from_tn(self) -> TN | None:
+        """The canonical number of the From field, None when it holds no number."""
+        if self._from_tn is None:
+            self._from_tn = from_number(self.request, self.trunk.dial_plan)
+        return self._from_tn
 
     @property
     def to_tn(self) -> TN | None:

@@ -117,9 +117,13 @@ class Unsigned:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What verification found; enforcement is another stage's business."""
+    """What verification found; enforcement is another stage's business.
+
+    ``caller`` is the number the call was verified for: the PASSporT's where it is good, else the first presented.
+    """
 
     verdict: Verdict
+    caller: TN | None = None
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""

@@ -53,6 +53,11 @@ def identities(request: Request, field: str, plan: DialPlan) -> list[Presented]:
     ]
 
 
+def number_of(address: Address, plan: DialPlan) -> TN | None:
+    """The canonical number of one address. Raises MalformedValue."""
+    return tn_of_uri(parse_uri(address.uri), plan)
+
+
 def numbers(request: Request, field: str, plan: DialPlan) -> tuple[TN, ...]:
     """The canonical numbers of an identity header field, none twice; none at all when the field does not parse."""
     try:

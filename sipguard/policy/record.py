@@ -22,6 +22,7 @@ class Calling(msgspec.Struct, omit_defaults=True):
     """Caller numbers: as received in From and asserted fields, the one that counts, and the raw header values."""
 
     effective: str | None = None
+    from_: str | None = msgspec.field(name="from", default=None)
     asserted: list[str] = []
     replaced: str | None = None
     raw_from: str = ""
@@ -203,6 +204,9 @@ def _calling(call: Call) -> Calling:
     if request.has("privacy"):
         calling.privacy = request.value("privacy")
     identity = call.identity
+    calling.from_ = call.from_tn if identity is None else identity.from_tn
+    if call.verified is not None:
+        calling.effective = call.verified.caller
     if identity is not None:
         calling.effective = identity.effective
         calling.asserted = list(identity.asserted)

@@ -4,19 +4,23 @@ A request too large for a datagram leaves over a stream where the server takes o
 true. Only that part is made anew then, for the size is known when it is finished.
 """
 
+import re
+
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
+from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
-from sipguard.proxy import authentication, forwarding, presentation
+from sipguard.proxy import authentication, forwarding, plain_form, presentation
 from sipguard.proxy.branch import Attempt
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
 from sipguard.proxy.validation import loop_digest
 from sipguard.sip.flow import Listener
 from sipguard.sip.message import Request
+from sipguard.sip.uri import SipUri, Uri
 from sipguard.stir.telephone_number import TN
 
-SHORTEST_GLOBAL_NUMBER = 7  # digits; shorter numbers are service codes and stay as dialled
+_DIALLED = re.compile(r"\+?[0-9*#]+(?:;(?!phone-context)[A-Za-z][A-Za-z0-9\-]*(?:=[A-Za-z0-9\-._+]*)?)*", re.IGNORECASE)
 
 
 class Departure:
@@ -67,17 +71,19 @@ class Departure:
         trunk, target = route
         request = context.server.request
         fork.remove("route")  # where a screened request goes is our decision, not the caller's
-        fork.set_uri(forwarding.retargeted(self._attempt.contact or call.request_uri, target, _number_to_send(call)))
+        number = _number_to_send(call, trunk)
+        fork.set_uri(forwarding.retargeted(self._attempt.contact or call.request_uri, target, number))
         view = self._station.view
         if view.directory.asks_credentials:
             authentication.consume(fork, view.policy.digest.realm)
         if call.outbound:
             presentation.originate(fork, call, trunk, self.egress.advertised_host)
         else:
-            presentation.terminate(fork, call, trunk)
+            presentation.terminate(fork, call, trunk, self.egress.advertised_host)
         if request.method in forwarding.DIALOG_FORMING:
             self._token = self._station.calls.token(call.identifier, request.call_id)
-        context.original_from = _changed_from(request, fork) or context.original_from  # of any branch
+        context.original_from = _changed(request, fork, "from") or context.original_from  # of any branch
+        context.original_to = _changed(request, fork, "to") or context.original_to
         forwarding.decrement_hops(fork)
         return fork
 
@@ -98,8 +104,8 @@ class Departure:
         return routes
 
 
-def _number_to_send(call: Call) -> str | None:
-    """The called number in canonical form; None leaves the user part as it was received.
+def _number_to_send(call: Call, egress: Trunk) -> str | None:
+    """The called number in canonical form; None leaves the user part as it was received, to a customer who reads it so.
 
     An emergency number leaves as the bare number it was recognised as, whatever was dialled around it.
     """
@@ -109,13 +115,21 @@ def _number_to_send(call: Call) -> str | None:
         number: TN | None = call.request_tn
     except MalformedValue:
         return None
-    if number is None or not call.outbound:
+    if number is None:
         return None
-    is_global = number.isdecimal() and len(number) >= SHORTEST_GLOBAL_NUMBER
-    return f"+{number}" if is_global else number
+    if not call.outbound and _is_plain(call.request_uri, number, egress):
+        return None
+    return plain_form.number_text(number)
 
 
-def _changed_from(request: Request, fork: Request) -> str | None:
-    """The From row as received, when the fork has another."""
-    original = request.rows[request.names.index("from")]
-    return None if fork.rows[fork.names.index("from")] == original else original
+def _is_plain(uri: Uri, number: TN, egress: Trunk) -> bool:
+    """Whether a customer reads the called number as we do, as it was dialled."""
+    if not isinstance(uri, SipUri) or uri.user is None:
+        return False
+    return _DIALLED.fullmatch(uri.user) is not None and plain_form.reads_as(uri.user, number, egress.dial_plan)
+
+
+def _changed(request: Request, fork: Request, field: str) -> str | None:
+    """A row as received, when the fork has another."""
+    original = request.rows[request.names.index(field)]
+    return None if fork.rows[fork.names.index(field)] == original else original

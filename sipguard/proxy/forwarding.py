@@ -3,6 +3,8 @@
 Everything nobody had to change keeps its octets. The steps are the RFC's, each one function.
 """
 
+import re
+
 from sipguard.policy.directory import Target
 from sipguard.proxy.validation import MAX_MAX_FORWARDS, is_sips
 from sipguard.sip.flow import WEBSOCKET, Listener
@@ -11,6 +13,9 @@ from sipguard.sip.uri import SIP_PORT, TLS_PORT, SipUri, TelUri, Uri
 
 DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 _OURS = frozenset(("transport", "maddr", "ttl", "method"))  # they belonged to the hop before (PRX-04, PRX-11)
+# A number that was checked is followed by nothing that says it is another one, or that the call goes elsewhere.
+_OTHER_NUMBERS = frozenset(("phone-context", "rn", "rn-context", "cic", "cic-context", "npdi", "verstat"))
+_TEL_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9\-]*(?:=[A-Za-z0-9\-._+]*)?")
 
 
 def decrement_hops(fork: Request) -> None:
@@ -40,13 +45,19 @@ def retargeted(uri: Uri, target: Target, number: str | None) -> str:
         return uri.text  # a service URN stays in the Request-URI (EMG-02)
     user = uri.user or ""
     if number is not None:
-        user = number + user[len(uri.user_number) :]
+        user = number + "".join(map(_harmless, user[len(uri.user_number) :].split(";")[1:]))
     parameters = "".join(
         f";{name}" if value is None else f";{name}={value}"
         for name, value in uri.parameters.items()
         if name not in _OURS
     )
     return f"{scheme}:{user}@{place}{parameters}{transport}" if user else f"{scheme}:{place}{transport}"
+
+
+def _harmless(parameter: str) -> str:
+    """A tel parameter in the user part as it goes on; "" when it could be read as part of another number."""
+    known = _TEL_PARAMETER.fullmatch(parameter) and parameter.partition("=")[0].lower() not in _OTHER_NUMBERS
+    return f";{parameter}" if known else ""
 
 
 def record_route(fork: Request, ingress: Listener, egress: Listener, token: str) -> int:
@@ -89,6 +100,9 @@ def push_via(fork: Request, egress: Listener, entropy: str) -> str:
 
 
 def frame(fork: Request) -> None:
-    """Content-Length for a stream when the request came without one (RFC 3261 §16.6 (10))."""
+    """Content-Length for a stream, spelled so that nobody can lose the framing (RFC 3261 §16.6 (10))."""
+    length = str(len(fork.body))
     if not fork.has("content-length"):
-        fork.append("content-length", str(len(fork.body)))
+        fork.append("content-length", length)
+    elif fork.rows[fork.names.index("content-length")] not in (f"Content-Length: {length}", f"l: {length}"):
+        fork.set("content-length", length)

@@ -10,7 +10,9 @@ import re
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.directory import TrafficClass, Trunk
-from sipguard.proxy import unverified
+from sipguard.policy.presented import number_of
+from sipguard.proxy import plain_form, unverified
+from sipguard.proxy.plain_form import ANONYMOUS_URI, UNAVAILABLE_URI, Checked, number_text
 from sipguard.sip.address import Address, format_address, parse_address
 from sipguard.sip.message import Message, Request
 from sipguard.sip.uri import SipUri, TelUri, parse_uri
@@ -22,6 +24,13 @@ ASSERTED = "p-asserted-identity"
 TRUSTED_ONLY = frozenset((
     "p-preferred-identity",
     "remote-party-id",
+    "p-served-user",
+    "p-associated-uri",
+    "p-asserted-service",
+    "p-charging-function-addresses",
+    "p-private-network-indication",
+    "additional-identity",
+    "cellular-network-info",
     "attestation-info",
     "origination-id",
     "p-charge-info",
@@ -37,8 +46,13 @@ _VERSTAT = re.compile(r";verstat(?:=[^;@>?]*+)?(?=[;@>?]|$)", re.IGNORECASE)
 def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     """Present a customer's call to the network: the screened identity, our signature, nothing else."""
     strip_untrusted(fork)
+    if fork.unusual:
+        plain_form.unfold_rows(fork)
     unverified.strip_from_customer(fork, call.trunk.trusted)
     identity = call.identity
+    shown = egress.trusted or _is_emergency(egress) or not wants_privacy(fork)
+    _settle_from(fork, call, egress, host)
+    _settle_to(fork, call, egress, host)
     _mark_from(fork, None)
     if identity is None:
         if call.emergency is None:
@@ -46,9 +60,11 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     elif identity.replaced is not None:
         if not identity.anonymous:
             _replace_from(fork, identity.replaced, host)
-        fork.set(ASSERTED, f"<sip:+{identity.replaced}@{host};user=phone>")
-    elif identity.asserted and (egress.trusted or _is_emergency(egress) or not wants_privacy(fork)):
-        _assert(fork, identity.effective, host)
+        fork.remove(ASSERTED)
+        if shown:
+            fork.append(ASSERTED, f"<sip:+{identity.replaced}@{host};user=phone>")
+    elif identity.asserted and shown:
+        _assert(fork, Checked(identity.effective, identity.asserted, egress.dial_plan, host))
     else:
         fork.remove(ASSERTED)
     if call.signed is not None:
@@ -63,19 +79,24 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
         _convey(fork, call.attested.level.value, call.attested.origid)
 
 
-def terminate(fork: Request, call: Call, egress: Trunk) -> None:
+def terminate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     """Present a call from the network to a customer: our verdict in place of anybody else's (VS-25..28)."""
+    if fork.unusual:
+        plain_form.unfold_rows(fork)
     if not (call.trunk.trusted and egress.trusted):
         strip_untrusted(fork)  # neither believed from outside the trust domain nor shown to it
     if not call.trunk.trusted:
         fork.remove(ASSERTED)
     unverified.strip_from_network(fork, call)
     fork.remove("p-preferred-identity")  # for the first proxy only (RFC 3325 §9.2)
+    fork.remove("remote-party-id")  # nothing was verified for it
     if not egress.trusted and wants_privacy(fork):
         fork.remove(ASSERTED)
     _convey_verdict(fork, call, egress)
     verstat = call.verified.verdict.verstat.value if call.verified is not None else None
-    asserted = _annotated(fork, verstat)
+    _settle_from(fork, call, egress, host)
+    _settle_to(fork, call, egress, host)
+    asserted = _annotated(fork, call, verstat, egress, host)
     if asserted:
         fork.set(ASSERTED, ", ".join(asserted))
         _mark_from(fork, None)
@@ -86,6 +107,8 @@ def terminate(fork: Request, call: Call, egress: Trunk) -> None:
 
 def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
     """What the trust boundary takes off a response or an in-dialog request (RFC 3325 §5, RFC 5876)."""
+    if message.unusual:
+        plain_form.unfold_rows(message)
     if not (from_trusted and to_trusted):
         strip_untrusted(message)
     if not from_trusted:
@@ -104,8 +127,10 @@ def strip_untrusted(message: Message) -> None:
 
 def wants_privacy(message: Message) -> bool:
     """Whether the caller asked that its asserted identity leave the trust domain with nobody (RFC 3325 §9.3)."""
-    privacy = message.value("privacy")
-    return privacy is not None and "id" in [value.strip(" \t").lower() for value in privacy.split(";")]
+    if not message.has("privacy"):
+        return False
+    values = ";".join(message.values("privacy")).replace(",", ";").split(";")
+    return "id" in [value.strip(" \t").lower() for value in values]
 
 
 def without_verstat(uri: str) -> str:
@@ -152,25 +177,66 @@ def _looks_dialled(user: str) -> bool:
     return digits[:1].isascii() and digits[:1].isdigit()
 
 
-def _annotated(fork: Request, verstat: str | None) -> list[str]:
-    """The asserted identities with our verdict; none when they cannot be read."""
+def _annotated(fork: Request, call: Call, verstat: str | None, egress: Trunk, host: str) -> list[str]:
+    """The asserted identities with our verdict; none when they cannot be read.
+
+    Only one number was verified, so no other is shown; there is one value of each scheme at most (RFC 3325 §9.1).
+    """
     try:
         addresses = [parse_address(value) for value in fork.listed(ASSERTED)]
-        return [format_address(item._replace(uri=with_verstat(item.uri, verstat))) for item in addresses]
+        numbers = [number_of(address, call.trunk.dial_plan) for address in addresses]
+        caller = call.verified.caller if call.verified is not None else next(filter(None, numbers), None)
+        kept: dict[bool, str] = {}
+        for address, tn in zip(addresses, numbers, strict=True):
+            if tn in (None, caller):
+                plain = plain_form.plainly(address, Checked(tn, (), egress.dial_plan, host))
+                if plain.uri != UNAVAILABLE_URI:
+                    value = format_address(plain._replace(uri=with_verstat(plain.uri, verstat)))
+                    kept.setdefault(plain.uri.startswith("tel:"), value)
+        return list(kept.values())
     except MalformedValue:
         return []
 
 
-def _assert(fork: Request, tn: TN, host: str) -> None:
+def _assert(fork: Request, checked: Checked) -> None:
     """One asserted identity in canonical form; a header that already is that form stays as it was written."""
     if fork.names.count(ASSERTED) == 1:
         try:
-            uri = parse_uri(parse_address(fork.required(ASSERTED)).uri)
+            address = parse_address(fork.required(ASSERTED))
+            bare = address.uri[:4] != "tel:" and without_verstat(address.uri) == address.uri
+            if bare and plain_form.plainly(address, checked) is address:
+                return
         except MalformedValue:
-            uri = None
-        if isinstance(uri, SipUri) and uri.user == f"+{tn}" and uri.headers is None:
-            return
-    fork.set(ASSERTED, f"<sip:+{tn}@{host};user=phone>")
+            pass  # two values in one row, of which one is left
+    fork.set(ASSERTED, f"<sip:+{checked.tn}@{checked.host};user=phone>")
+
+
+def _settle_from(fork: Request, call: Call, egress: Trunk, host: str) -> None:
+    """From as everybody reads it; an emergency caller we could not place stays as it was written (EMG-12)."""
+    identity, plan = call.identity, egress.dial_plan
+    if identity is None:
+        if call.emergency is None:
+            nobody = ANONYMOUS_URI if "anonymous" in fork.from_.uri.lower() else UNAVAILABLE_URI
+            plain_form.settle(fork, "from", Checked(call.from_tn, (), plan, host, nobody))
+    elif identity.anonymous:
+        plain_form.settle(fork, "from", Checked(identity.from_tn, (), plan, host, ANONYMOUS_URI))
+    else:
+        nobody = f"sip:{number_text(identity.effective)}@{host};user=phone"
+        plain_form.settle(fork, "from", Checked(identity.from_tn, identity.asserted, plan, host, nobody))
+
+
+def _settle_to(fork: Request, call: Call, egress: Trunk, host: str) -> None:
+    """To as everybody reads it: its own number, else that of the Request-URI."""
+    tn = call.to_tn
+    try:
+        called = call.request_tn
+    except MalformedValue:
+        called = None
+    if tn is None and called is None:
+        return
+    nobody = UNAVAILABLE_URI if called is None else f"sip:{number_text(called)}@{host};user=phone"
+    others = () if called is None else (called,)
+    plain_form.settle(fork, "to", Checked(tn, others, egress.dial_plan, host, nobody))
 
 
 def _mark_from(fork: Request, verstat: str | None) -> None:

@@ -29,8 +29,8 @@ class ResponseContext:
     ``leave_by`` the number of the listener it leaves from if that can reach the target. ``pending`` are the branches
     whose final answer is waited for: the one being tried, and those given up that may still say 2xx. ``cancelled`` is
     whether the caller gave up, ``over`` whether no further target may be tried, for that or another reason.
-    ``challenges`` are the 401 and 407 responses so far. ``original_from`` is the From row as received when we sent
-    another one on, so that responses show the caller what it wrote.
+    ``challenges`` are the 401 and 407 responses so far. ``original_from`` and ``original_to`` are the rows as
+    received when we sent others on: responses show the caller what it wrote.
     """
 
     __slots__ = (
@@ -47,6 +47,7 @@ class ResponseContext:
         "leave_by",
         "next_attempt",
         "original_from",
+        "original_to",
         "over",
         "parked",
         "pending",
@@ -69,6 +70,7 @@ class ResponseContext:
         self.best: Response | None = None
         self.challenges: tuple[Response, ...] = ()
         self.original_from: str | None = None
+        self.original_to: str | None = None
         self.parked: Parked | None = None
         self.cancelled = False
         self.over = False

@@ -59,6 +59,10 @@ class Upstream:
             return None
         if context.original_from is not None:
             upstream.rows[upstream.names.index("from")] = context.original_from
+        if context.original_to is not None:
+            tag = upstream.to.tag
+            row = context.original_to if tag is None else f"{context.original_to};tag={tag}"
+            upstream.rows[upstream.names.index("to")] = row
         station = self._station
         upstream_trusted = station.is_trusted(context.server.flow)
         presentation.cross(upstream, station.is_trusted(flow), upstream_trusted)

@@ -25,15 +25,17 @@ class Message:
     """What requests and responses share: a start line, header rows, a body.
 
     ``names`` holds the canonical lower-case name of each row, ``rows`` the rows as received without the closing CRLF.
+    ``unusual`` is whether a row may be folded or have white space before its colon.
     """
 
-    __slots__ = ("_call_id", "_cseq", "_from", "_to", "_via", "body", "names", "rows", "start_line")
+    __slots__ = ("_call_id", "_cseq", "_from", "_to", "_via", "body", "names", "rows", "start_line", "unusual")
 
     def __init__(self, start_line: str, names: list[str], rows: list[str], body: bytes) -> None:
         self.start_line = start_line
         self.names = names
         self.rows = rows
         self.body = body
+        self.unusual = False
         self._via: Via | None = None
         self._from: Address | None = None
         self._to: Address | None = None
@@ -54,7 +56,8 @@ class Message:
             self._call_id = None
 
     def _remember(self, original: "Message") -> None:
-        """Take over what is already parsed of the message this one is a copy of."""
+        """Take over what is already known of the message this one is a copy of."""
+        self.unusual = original.unusual
         self._via = original._via
         self._from = original._from
         self._to = original._to

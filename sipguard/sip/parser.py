@@ -44,9 +44,11 @@ def parse(data: bytes) -> Request | Response:
     start_line = rows.pop(0)
     if line_ends > MAX_ROWS:
         raise MalformedMessage(513, "Message Too Large", _start(start_line, *_named(rows[:MAX_ROWS]), b""))
-    if "\r\n " in head or "\r\n\t" in head:
+    folded = "\r\n " in head or "\r\n\t" in head
+    if folded:
         rows = _join_folds(rows)
     message = _start(start_line, *_named(rows), body)
+    message.unusual = folded or " :" in head or "\t:" in head
     names = message.names
     if not separator:
         raise MalformedMessage(400, "Header Section Not Terminated", message)

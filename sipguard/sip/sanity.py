@@ -16,7 +16,9 @@ from sipguard.sip.uri import SipUri, parse_uri
 
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
+_SINGLE_IN_REQUESTS = (*_SINGLE, "date")  # which the PASSporT's time is held against
 _CALL_ID = re.compile(r"[^\x00-\x20\x7f]++")
+_TAG = re.compile(r"[^\x00-\x20\"(),;<>@\x7f]*+")  # a token, and what careless peers put in besides
 _MAX_FORWARDS_LIMIT = 255  # RFC 3261 §20.22
 _CSEQ_LIMIT = 2**31  # RFC 3261 §8.1.1.5
 
@@ -43,7 +45,7 @@ def check(message: Request | Response, *, datagram: bool) -> None:
 
 
 def _refuse_repeated(message: Request | Response) -> None:
-    for name in _SINGLE:
+    for name in _SINGLE if isinstance(message, Response) else _SINGLE_IN_REQUESTS:
         if message.names.count(name) > 1:
             raise MalformedMessage(400, f"Repeated {display_name(name)}", message)
 
@@ -51,8 +53,8 @@ def _refuse_repeated(message: Request | Response) -> None:
 def _check_fields(message: Request | Response) -> None:
     """Read what every layer needs. Raises MalformedValue."""
     message.via  # noqa: B018
-    message.from_  # noqa: B018
-    message.to  # noqa: B018
+    if not _TAG.fullmatch(message.from_.tag or "") or not _TAG.fullmatch(message.to.tag or ""):
+        raise MalformedValue("malformed tag")
     if message.cseq.number >= _CSEQ_LIMIT:
         raise MalformedValue("CSeq number out of range")
     if not _CALL_ID.fullmatch(message.call_id):

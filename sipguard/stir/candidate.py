@@ -30,9 +30,9 @@ def result_of(candidate: Candidate, reason: Reason | None, detail: str, spc: str
     own, iat = claims.own, claims.iat
     if type(own) is ShakenClaims:
         attest, origid, rich = own
-        return HeaderResult(ppt, reason, detail, attest, origid, spc, x5u, iat, rich)
+        return HeaderResult(ppt, reason, detail, attest, origid, spc, x5u, iat, rich, claims.orig_tn)
     extension = None if isinstance(own, ShakenClaims) else own
-    return HeaderResult(ppt, reason, detail, None, None, spc, x5u, iat, extension)
+    return HeaderResult(ppt, reason, detail, None, None, spc, x5u, iat, extension, claims.orig_tn)
 
 
 def enclosing_result(outer: Candidate, innermost: HeaderResult) -> HeaderResult:
@@ -48,4 +48,5 @@ def enclosing_result(outer: Candidate, innermost: HeaderResult) -> HeaderResult:
         innermost.x5u,
         outer.claims.iat,
         own if isinstance(own, Diversion) else None,
+        innermost.orig,
     )

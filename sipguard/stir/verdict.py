@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sipguard.stir.claims import Diversion, PriorityClaims, RichCallData
+from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 
 
@@ -98,7 +99,8 @@ class HeaderResult(NamedTuple):
 
     ``spc`` is the first service provider code of the signer's certificate and set only when that is trusted.
     ``detail`` is one printable ASCII line that never quotes more than a few characters of the token. ``extension`` is
-    what the type adds to say: a diversion, authorised priorities, rich call data.
+    what the type adds to say: a diversion, authorised priorities, rich call data; ``orig`` is the
+    calling number it is for.
     """
 
     ppt: str | None = None
@@ -110,6 +112,7 @@ class HeaderResult(NamedTuple):
     x5u: str | None = None
     iat: UnixTime | None = None
     extension: Diversion | PriorityClaims | RichCallData | None = None
+    orig: TN | None = None
 
     @property
     def vouches(self) -> bool:

@@ -178,13 +178,13 @@ def test_the_answer_goes_back_where_the_request_came_from() -> None:
 
 @pytest.mark.clause("PRX-11", "PRX-04", "RFC 3261 16.6 (2)")
 def test_the_request_uri_keeps_only_what_is_the_callees() -> None:
-    """maddr, ttl, method and transport of the hop before are gone, any other parameter stays."""
+    """maddr, ttl, method and transport of the hop before are gone, and a routing number; any other parameter stays."""
     trunks = changed("carrier-a", targets=(target((CARRIER_A[0], 5070)),))
     stage = Stage(trunks=trunks)
-    uri = f"sip:+1-212-555-0123;npdi@{PROXY[0]};maddr=203.0.113.1;method=BYE;transport=udp;ttl=3;odd=1"
+    uri = f"sip:+1-212-555-0123;isub=7;npdi;rn=+19005550100@{PROXY[0]};maddr=203.0.113.1;method=BYE;transport=udp;ttl=3;odd=1"
     stage.network.inject(invite(uri=uri).encode(), flow_from(ACME_PBX))
     (sent,) = stage.requests_to((CARRIER_A[0], 5070), "INVITE")
-    assert sent.uri == f"sip:+12125550123;npdi@{CARRIER_A[0]}:5070;odd=1"
+    assert sent.uri == f"sip:+12125550123;isub=7@{CARRIER_A[0]}:5070;odd=1"
 
 
 @pytest.mark.clause("PRX-24")

@@ -149,11 +149,21 @@ def test_a_number_nobody_has_is_404() -> None:
 
 
 @pytest.mark.clause("PRX-11")
-def test_the_called_number_arrives_as_it_was_written() -> None:
-    """Towards a customer the user part of the Request-URI stays as the carrier wrote it."""
+@pytest.mark.parametrize(
+    ("user", "arrives"),
+    [
+        ("14155550100", "14155550100"),
+        ("4155550100;ext=7", "4155550100;ext=7"),
+        ("1-415-555-0100", "+14155550100"),
+        ("%2B14155550100", "+14155550100"),
+        ("4155550100;phone-context=+1", "+14155550100"),
+    ],
+)
+def test_the_called_number_arrives_as_it_was_dialled(user: str, arrives: str) -> None:
+    """Digits which the customer's dial plan reads as the called number stay as the carrier wrote them, no others."""
     stage = Stage()
-    stage.arrives(uri=f"sip:1-415-555-0100@{PROXY[0]};user=phone")
-    assert stage.pbx.requests[0].uri == f"sip:1-415-555-0100@{ACME_PBX[0]};user=phone"
+    stage.arrives(uri=f"sip:{user}@{PROXY[0]};user=phone")
+    assert stage.pbx.requests[0].uri == f"sip:{arrives}@{ACME_PBX[0]};user=phone"
 
 
 @pytest.mark.clause("MSG-16", "PRV-05")

@@ -28,7 +28,8 @@ def test_max_forwards(before: str | None, after: str) -> None:
     [
         ("sip:+1212@old;user=phone", "10.0.0.9", 5060, "udp", None, "sip:+1212@10.0.0.9;user=phone"),
         ("sip:1-212@old", "10.0.0.9", 5070, "tcp", "+1212", "sip:+1212@10.0.0.9:5070;transport=tcp"),
-        ("sip:1212;npdi;rn=+1@old", "h.example", 5060, "udp", "+1212", "sip:+1212;npdi;rn=+1@h.example"),
+        ("sip:1212;npdi;isub=1;rn=+1@old", "h.example", 5060, "udp", "+1212", "sip:+1212;isub=1@h.example"),
+        ("sip:1;npdi;rn=+2@old", "h.example", 5060, "udp", None, "sip:1;npdi;rn=+2@h.example"),
         ("sip:a@old;gr=urn:uuid:1;ob;maddr=x", "h.example", 5060, "udp", None, "sip:a@h.example;gr=urn:uuid:1;ob"),
         ("sips:a@old", "2001:db8::1", 5060, "udp", None, "sip:a@[2001:db8::1]"),
         ("sips:a@old", "h.example", 5061, "tls", None, "sips:a@h.example"),
@@ -109,10 +110,15 @@ def test_our_via() -> None:
 
 @pytest.mark.clause("PRX-27")
 def test_framing() -> None:
-    """A missing Content-Length is added, one that is there stays as written."""
+    """A missing Content-Length is added, a plain one stays as written, any other spelling is written anew."""
     fork = request(body=b"abc").fork()
     forwarding.frame(fork)
     assert fork.value("content-length") == "3"
-    fork = request("l:  003", body=b"abc").fork()
-    forwarding.frame(fork)
-    assert fork.rows[-1] == "l:  003"
+    for row, framed in (
+        ("l: 3", "l: 3"),
+        ("l:  3", "Content-Length: 3"),
+        ("CONTENT-LENGTH : 003", "Content-Length: 3"),
+    ):
+        fork = request(row, body=b"abc").fork()
+        forwarding.frame(fork)
+        assert fork.rows[-1] == framed

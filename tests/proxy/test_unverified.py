@@ -162,7 +162,7 @@ def test_both_directions_and_dialogs_use_it() -> None:
     assert not any(fork.has(name) for name in names)
     inbound = call_of(request(*rows), trunk=STRANGER, account=None)
     fork = inbound.request.fork()
-    presentation.terminate(fork, inbound, CUSTOMER)
+    presentation.terminate(fork, inbound, CUSTOMER, "proxy.example")
     assert not any(fork.has(name) for name in names)
     for trusted in (False, True):
         fork = request(*rows).fork()

@@ -10,7 +10,7 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.finding import Verified
 from sipguard.policy.need import CertificateNeed
-from sipguard.policy.presented import ASSERTED, from_number, numbers
+from sipguard.policy.presented import ASSERTED, numbers
 from sipguard.policy.resource_priority import is_callback, resource_priorities
 from sipguard.policy.view import View
 from sipguard.sip.date import parse_date
@@ -18,6 +18,7 @@ from sipguard.sip.uri import parse_uri
 from sipguard.stir.media_key import fingerprints
 from sipguard.stir.telephone_number import TN, normalise_uri
 from sipguard.stir.unix_time import UnixTime
+from sipguard.stir.verdict import Verdict, Verstat
 from sipguard.stir.verification import MissingCertificate, Signalling
 
 
@@ -33,12 +34,19 @@ def examine(call: Call, view: View) -> Verified | CertificateNeed | None:
     while True:
         verdict = view.verification.verify(identities, signalling, view.certificates, call.received_at, unavailable)
         if not isinstance(verdict, MissingCertificate):
-            return Verified(verdict)
+            return Verified(verdict, _caller(verdict, signalling))
         need = CertificateNeed(verdict.url)
         if need not in call.answers:
             return need
         # Fetched, and already gone from the cache: asking again could go on for ever.
         unavailable |= {verdict.url}
+
+
+def _caller(verdict: Verdict, signalling: Signalling) -> TN | None:
+    orig = verdict.best.orig
+    if verdict.verstat is Verstat.PASSED and orig in signalling.orig:
+        return orig
+    return signalling.orig[0] if signalling.orig else None
 
 
 def _met(answer: object) -> bool:
@@ -49,8 +57,7 @@ def _signalling(call: Call) -> Signalling:
     request, plan = call.request, call.trunk.dial_plan
     orig = numbers(request, ASSERTED, plan) if call.trunk.trusted else ()
     if not orig:
-        from_tn = from_number(request, plan)
-        orig = () if from_tn is None else (from_tn,)
+        orig = () if call.from_tn is None else (call.from_tn,)
     to_tn = call.to_tn
     stated = request.value("date")
     date = None if stated is None else parse_date(stated)

@@ -35,7 +35,7 @@ def arrived(*headers, trunk=CONVERSATIONAL, from_=f"<sip:+{FOREIGN}@carrier.exam
 def asked(call):
     """What verification was asked about a call."""
     verification = FakeVerification(passed())
-    assert examine(call, view_of(verification=verification)) == Verified(passed())
+    assert examine(call, view_of(verification=verification)).verdict == passed()
     return verification.asked[0]
 
 
@@ -125,7 +125,7 @@ def test_a_certificate_is_fetched_again_once():
         need = examine(call, view)
         assert need == CertificateNeed(URL)
         call.answers[need] = answer
-        assert examine(call, view) == Verified(failed(Reason.SIGNATURE))
+        assert examine(call, view).verdict == failed(Reason.SIGNATURE)
 
 
 @pytest.mark.clause("VS-34", "VS-35")
@@ -143,7 +143,7 @@ def test_a_fetched_certificate_leads_to_the_verdict():
     need = examine(call, view)
     assert isinstance(need, CertificateNeed)
     call.answers[need] = Answer(True)
-    assert examine(call, view) == Verified(passed())
+    assert examine(call, view).verdict == passed()
     assert verification.asked[1][3] == frozenset()
 
 
@@ -162,7 +162,7 @@ def test_what_could_not_be_fetched_counts_as_unavailable():
     call.answers[CertificateNeed(URL)] = Answer(False, "timeout")
     verdict = failed(Reason.CERTIFICATE_UNAVAILABLE)
     verification = FakeVerification(verdict)
-    assert examine(call, view_of(verification=verification)) == Verified(verdict)
+    assert examine(call, view_of(verification=verification)).verdict == verdict
     assert verification.asked[0][3] == frozenset((URL,))
 
 
@@ -172,7 +172,7 @@ def test_a_certificate_that_is_gone_again_is_not_asked_for_twice():
     call.answers[CertificateNeed(URL)] = Answer(True)
     verdict = failed(Reason.CERTIFICATE_UNAVAILABLE)
     verification = FakeVerification(MissingCertificate(URL), verdict)
-    assert examine(call, view_of(verification=verification)) == Verified(verdict)
+    assert examine(call, view_of(verification=verification)).verdict == verdict
     assert verification.asked[1][3] == frozenset((URL,))
 
 
@@ -180,4 +180,4 @@ def test_a_certificate_that_is_gone_again_is_not_asked_for_twice():
 def test_another_request_is_judged_only_if_signed():
     """An unsigned MESSAGE is not verified; a signed one is."""
     assert examine(arrived(method="MESSAGE"), view_of()) is None
-    assert examine(arrived("Identity: one", method="MESSAGE"), view_of()) == Verified(passed())
+    assert examine(arrived("Identity: one", method="MESSAGE"), view_of()).verdict == passed()
