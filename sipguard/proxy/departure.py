@@ -71,7 +71,7 @@ class Departure:
         trunk, target = route
         request = context.server.request
         fork.remove("route")  # where a screened request goes is our decision, not the caller's
-        number = _number_to_send(call, trunk)
+        number = _number_to_send(call, trunk, self._attempt.contact)
         fork.set_uri(forwarding.retargeted(self._attempt.contact or call.request_uri, target, number))
         view = self._station.view
         if view.directory.asks_credentials:
@@ -104,8 +104,9 @@ class Departure:
         return routes
 
 
-def _number_to_send(call: Call, egress: Trunk) -> str | None:
-    """The called number in canonical form; None leaves the user part as it was received, to a customer who reads it so.
+def _number_to_send(call: Call, egress: Trunk, contact: SipUri | None) -> str | None:
+    """The called number in canonical form; None leaves the user part as it was received from the network, by somebody
+    who reads it so. ``contact`` is the URI of a 3xx that takes the place of the Request-URI.
 
     An emergency number leaves as the bare number it was recognised as, whatever was dialled around it.
     """
@@ -117,13 +118,13 @@ def _number_to_send(call: Call, egress: Trunk) -> str | None:
         return None
     if number is None:
         return None
-    if not call.outbound and _is_plain(call.request_uri, number, egress):
+    if (contact or not call.outbound) and _is_plain(contact or call.request_uri, number, egress):
         return None
     return plain_form.number_text(number)
 
 
 def _is_plain(uri: Uri, number: TN, egress: Trunk) -> bool:
-    """Whether a customer reads the called number as we do, as it was dialled."""
+    """Whether the next hop reads the called number as we do, as it was dialled."""
     if not isinstance(uri, SipUri) or uri.user is None:
         return False
     return _DIALLED.fullmatch(uri.user) is not None and plain_form.reads_as(uri.user, number, egress.dial_plan)

@@ -181,7 +181,8 @@ def test_the_request_uri_keeps_only_what_is_the_callees() -> None:
     """maddr, ttl, method and transport of the hop before are gone, and a routing number; any other parameter stays."""
     trunks = changed("carrier-a", targets=(target((CARRIER_A[0], 5070)),))
     stage = Stage(trunks=trunks)
-    uri = f"sip:+1-212-555-0123;isub=7;npdi;rn=+19005550100@{PROXY[0]};maddr=203.0.113.1;method=BYE;transport=udp;ttl=3;odd=1"
+    user = "+1-212-555-0123;isub=7;npdi;rn=+19005550100"
+    uri = f"sip:{user}@{PROXY[0]};maddr=203.0.113.1;method=BYE;transport=udp;ttl=3;odd=1"
     stage.network.inject(invite(uri=uri).encode(), flow_from(ACME_PBX))
     (sent,) = stage.requests_to((CARRIER_A[0], 5070), "INVITE")
     assert sent.uri == f"sip:+12125550123;isub=7@{CARRIER_A[0]}:5070;odd=1"

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.finding import Verified
 from sipguard.policy.need import Answer, CertificateNeed
 from sipguard.policy.stages.verify import examine
 from sipguard.stir.verdict import Reason
