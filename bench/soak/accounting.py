@@ -61,7 +61,7 @@ class Seen:
     how: str = ""
     code: int = 0
     by: str = ""
-    called: str = ""  # how it ended for the called end, the last one if there were two
+    called: str = ""  # how it ended for the called end; of two servers, for the one that took the call
 
 
 def read_results(files: Iterable[Path]) -> dict[str, Seen]:
@@ -74,8 +74,8 @@ def read_results(files: Iterable[Path]) -> dict[str, Seen]:
                 seen = calls.setdefault(call_id, Seen())
                 if end == "caller":
                     seen.how, seen.code, seen.by = how, int(code), by
-                elif how != "silent":
-                    seen.called = how
+                elif how != "silent" and (how != "failed" or not seen.called):
+                    seen.called = how  # a first server may end after the one that took the call
     return calls
 
 

@@ -15,6 +15,7 @@ from sipguard.sip.flow import Flow
 from sipguard.sip.message import Response
 from sipguard.sip.response import build_response
 from sipguard.sip.status import reason_phrase
+from sipguard.transaction.derived import SPENT
 from sipguard.transaction.server import ServerTransaction
 
 
@@ -50,6 +51,7 @@ class Upstream:
         context.challenges = ()
         context.attempts = []
         context.pending = []
+        context.base = SPENT
 
     def translated(self, context: ResponseContext, flow: Flow, response: Response) -> Response | None:
         """A response as the caller may see it, without our Via; None when it has no other: it was ours (PRX-20)."""

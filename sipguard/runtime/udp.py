@@ -54,6 +54,10 @@ class UdpTransport:
         self._mapped = is_mapped(listener.host)
         self._wall = clock.wall
         self._last_batch = 0
+        # One buffer for all: an object of 64 KB for each datagram, cut to size afterwards, would leave a heap full of
+        # holes, and it would grow around them.
+        self._buffer = bytearray(_LARGEST)
+        self._octets = memoryview(self._buffer)
         self._epoll = select.epoll()
         with contextlib.suppress(OSError):  # without stamps, only a late loop tells of overload
             bound.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
@@ -93,7 +97,7 @@ class UdpTransport:
 
     def _readable(self) -> None:
         receive = self._driver.receive
-        read = self._socket.recvfrom
+        read, buffer, octets = self._socket.recvfrom_into, self._buffer, self._octets
         number = self._listener.number
         ipv6 = self._ipv6
         count = 0
@@ -101,30 +105,30 @@ class UdpTransport:
         while count < _BATCH:
             try:
                 if count or self._last_batch < _BACKLOG:
-                    data, address = read(_LARGEST)
+                    size, address = read(buffer)
                 else:
-                    data, address = self._read_stamped()
+                    size, address = self._read_stamped()
             except BlockingIOError:
                 break
             except OSError:  # what an earlier datagram met
                 failed = True
                 break
             count += 1
-            receive(data, Flow(number, "udp", plain_host(address) if ipv6 else address[0], address[1]))
+            receive(bytes(octets[:size]), Flow(number, "udp", plain_host(address) if ipv6 else address[0], address[1]))
         self.received += count
         self._last_batch = count
         if failed or not count:
             self._drain_errors()
         self._driver.settle()
 
-    def _read_stamped(self) -> tuple[bytes, Any]:
-        """One datagram; tells the driver how long it waited. Raises OSError."""
-        data, ancillary, _, address = self._socket.recvmsg(_LARGEST, _STAMP_SPACE)
+    def _read_stamped(self) -> tuple[int, Any]:
+        """One datagram into the buffer; tells the driver how long it waited. Raises OSError."""
+        size, ancillary, _, address = self._socket.recvmsg_into((self._buffer,), _STAMP_SPACE)
         for level, kind, stamp in ancillary:
             if level == socket.SOL_SOCKET and kind == _TIMESTAMPS and len(stamp) == _STAMP.size:
                 seconds, nanoseconds = _STAMP.unpack(stamp)
                 self._driver.observe(max(0.0, self._wall() - seconds - nanoseconds / 1e9))
-        return data, address
+        return size, address
 
     def _not_sent(self, flow: Flow, data: bytes, error: OSError) -> None:
         if error.errno in _CONGESTION:

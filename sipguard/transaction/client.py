@@ -139,6 +139,7 @@ class ClientTransaction:
             self.handle(_TIMER_D, None, now)
         else:
             self._live(self._layer.timer_d, _TIMER_D, now)
+            self.request = SPENT  # the ACK, which is what is repeated from here on, is made
 
     def _start_e(self, _: None, now: float) -> None:
         if not self.flow.reliable:

@@ -5,6 +5,7 @@ import gc
 import pytest
 
 from bench.engine import Load
+from sipguard.sip.message import Request
 from sipguard.testing.sample import Sample
 
 
@@ -24,3 +25,20 @@ def test_a_call_leaves_nothing_for_the_garbage_collector():
     finally:
         gc.enable()
     assert load.engine.open_transactions == 0
+
+
+def requests_alive() -> int:
+    """How many requests are in memory."""
+    return sum(type(thing) is Request for thing in gc.get_objects())
+
+
+@pytest.mark.clause("TXN-34")
+def test_transactions_that_only_absorb_keep_no_request() -> None:
+    """A call that is over has transactions for half a minute more, and none of its messages among them."""
+    load = Load(Sample().engine)
+    load.one(0)
+    before = requests_alive()
+    for number in range(1, 20):
+        load.one(number)
+    assert load.engine.open_transactions >= 60
+    assert requests_alive() == before
