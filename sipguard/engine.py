@@ -62,6 +62,7 @@ class Engine:
         self._station.wall = wall
         try:
             self._station.streams.lost(flow, now)
+            self._station.flows.lost(flow)
             self._station.layer.lost(flow, now)
         except Exception as error:
             self._failed("lost", error)

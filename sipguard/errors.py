@@ -37,6 +37,10 @@ class MalformedValue(SipguardError):
     """One value (a URI, a header field, a token) does not follow its grammar."""
 
 
+class ForgedToken(SipguardError):
+    """A token that should be ours was not written by us, or was changed."""
+
+
 class Problem(NamedTuple):
     """One configuration error: the dotted key it concerns and what is wrong with it."""
 

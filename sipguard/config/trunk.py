@@ -59,6 +59,7 @@ class TrunkSection(Section):
     certificate: str = DEFAULT_CERTIFICATE
     gateway: bool = False
     udp_only: bool = False
+    behind_nat: bool = False
     probe: bool = True
     response_timeout: float = Field(default=0.0, ge=0, le=32)
     ring_timeout: float = Field(default=0.0, ge=0, le=3600)
@@ -99,6 +100,7 @@ class TrunkSection(Section):
             certificate=self.certificate,
             gateway=self.gateway,
             udp_only=self.udp_only,
+            behind_nat=self.behind_nat,
             probe=self.probe,
             response_timeout=self.response_timeout,
             ring_timeout=self.ring_timeout,

@@ -121,6 +121,7 @@ class Trunk:
     ring_timeout: float = 0.0  # seconds a target may take to answer a call; 0: Timer C
     follow_redirects: bool = False  # a 3xx that names another target of the call's trunks is followed
     udp_only: bool = False  # large requests leave over UDP all the same
+    behind_nat: bool = False  # its Contacts lead nowhere: requests in a dialog go where its own came from
     gateway: bool = False  # brings calls of others: what arrives unsigned is signed C, what is signed stays as it is
     tls_names: tuple[str, ...] = ()  # in lower case; it is known by a certificate with one of these, and only by that
     tls_ca: str | None = None  # file of the authorities its certificates are issued by; None: those of the node

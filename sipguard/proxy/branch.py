@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sipguard.policy.directory import Target, Trunk
 from sipguard.policy.need import Server, TargetNeed
+from sipguard.sip.flow import Flow
 from sipguard.sip.uri import SipUri
 from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.timers import Timer, TimerHeap
@@ -23,19 +24,21 @@ class Attempt:
     """One place a request may go: a server, or a name whose servers are to be asked for.
 
     ``names`` are whom a server must prove to be over TLS. ``route`` is None for an in-dialog request, which goes where
-    its route set says. ``contact`` is who is asked for there when a 3xx said so, in place of the Request-URI.
+    its route set says, on the very ``flow`` that this names. ``contact`` is who is asked for there when a 3xx said so,
+    in place of the Request-URI.
     """
 
-    __slots__ = ("contact", "names", "place", "route")
+    __slots__ = ("contact", "flow", "names", "place", "route")
 
     def __init__(
         self, route: tuple[Trunk, Target] | None, place: Server | TargetNeed, names: tuple[str, ...] = (),
-        contact: SipUri | None = None,
+        contact: SipUri | None = None, flow: Flow | None = None,
     ) -> None:  # fmt: skip
         self.route = route
         self.place = place
         self.names = names
         self.contact = contact
+        self.flow = flow
 
     @property
     def response_timeout(self) -> float:

@@ -69,13 +69,17 @@ class Delivery:
             context.consider(build_response(context.server.request, 480, None, self._station.random(), warning))
 
     def pass_on(
-        self, context: ResponseContext, fork: Request, hop: Server | TargetNeed, leave_by: int, now: float
-    ) -> None:
-        """An in-dialog request goes to the hop its route set names."""
+        self, context: ResponseContext, fork: Request, hop: Server | TargetNeed | None, leave_by: int,
+        flow: Flow | None, now: float,
+    ) -> None:  # fmt: skip
+        """An in-dialog request goes to the hop its route set names, on ``flow`` if that says so; None: it is gone."""
         forwarding.decrement_hops(fork)
         context.base = fork
         context.leave_by = leave_by
-        context.attempts = [Attempt(None, hop, self._station.names_at(hop))]
+        if hop is None:
+            self.failed_here(context, 430, now)
+            return
+        context.attempts = [Attempt(None, hop, self._station.names_at(hop), None, flow)]
         self.next_attempt(context, now)
 
     def resume(self, context: ResponseContext, need: Need, answer: Answer | TargetAnswer, now: float) -> None:
@@ -104,7 +108,7 @@ class Delivery:
             if isinstance(place, TargetNeed):
                 context.parked = station.needs.park(place, context, self, now + station.settings.need_timeout)
                 return
-            egress = station.identity.egress(place.transport, place.host, context.leave_by)
+            egress = station.identity.egress(place.transport, place.host, context.leave_by, attempt.flow)
             if egress is None:
                 station.log(WARNING, "target.no-listener", target=f"{place.transport}:{place.host}:{place.port}")
                 continue
@@ -119,8 +123,10 @@ class Delivery:
         except Exception as error:
             self._upstream.fail(context.server, error, now)
             return
-        names = attempt.names if place.transport == "tls" else ()
-        flow = Flow(leaving.egress.number, leaving.egress.transport, place.host, place.port, 0, names)
+        flow = attempt.flow
+        if flow is None:
+            names = attempt.names if place.transport == "tls" else ()
+            flow = Flow(leaving.egress.number, leaving.egress.transport, place.host, place.port, 0, names)
         branch = Branch(context, attempt, switched=leaving.switched)
         context.pending.append(branch)
         branch.client = station.layer.start_on_branch(leaving.fork, flow, now, branch, leaving.branch)

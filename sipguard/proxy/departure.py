@@ -12,10 +12,11 @@ from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
 from sipguard.proxy import authentication, forwarding, plain_form, presentation
 from sipguard.proxy.branch import Attempt
+from sipguard.proxy.flow_tokens import must_keep
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
 from sipguard.proxy.validation import loop_digest
-from sipguard.sip.flow import Listener
+from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request
 from sipguard.sip.uri import SipUri, Uri
 from sipguard.stir.telephone_number import TN
@@ -29,7 +30,7 @@ class Departure:
     ``switched`` is whether it leaves over TCP for its size only.
     """
 
-    __slots__ = ("_attempt", "_context", "_station", "_token", "branch", "egress", "fork", "switched")
+    __slots__ = ("_attempt", "_context", "_server", "_station", "_token", "branch", "egress", "fork", "switched")
 
     def __init__(
         self, station: Station, context: ResponseContext, attempt: Attempt, server: Server, egress: Listener, now: float
@@ -37,12 +38,15 @@ class Departure:
         self._station = station
         self._context = context
         self._attempt = attempt
+        self._server = server
         self._token: str | None = None
         self.switched = False
         self.egress = egress
         self.fork = self._fork()
         routes = self._put_us_on()
-        if egress.transport != "udp" or (attempt.route is not None and attempt.route[0].udp_only):
+        if egress.transport != "udp" or attempt.flow is not None:
+            return
+        if attempt.route is not None and attempt.route[0].udp_only:
             return
         size = self.fork.size
         stream = station.stream_for(size, egress, server, now) if size > station.settings.max_datagram else None
@@ -87,13 +91,31 @@ class Departure:
         forwarding.decrement_hops(fork)
         return fork
 
+    def _flows(self) -> tuple[str, str]:
+        """The flow tokens of the two sides."""
+        context, route = self._context, self._attempt.route
+        call, server = context.call, context.server
+        if call is None or route is None:
+            return forwarding.NO_FLOWS
+        keep = must_keep(call.trunk, server.request, server.flow)
+        if not keep and not route[0].behind_nat:
+            return forwarding.NO_FLOWS
+        tokens, call_id = self._station.flows, server.request.call_id
+        place = self._server
+        names = self._attempt.names if place.transport == "tls" else ()
+        there = Flow(self.egress.number, self.egress.transport, place.host, place.port, 0, names)
+        return (
+            tokens.write(server.flow, call_id) if keep else "",
+            tokens.write(there, call_id) if route[0].behind_nat else "",
+        )
+
     def _put_us_on(self) -> int:
         """Record-Route, Content-Length for a stream, Via. Returns how many Record-Route values there are of ours."""
         fork, egress, station = self.fork, self.egress, self._station
         routes = 0
         if self._token is not None:
             ingress = station.identity.arrived_on(self._context.server.flow)
-            routes = forwarding.record_route(fork, ingress, egress, self._token)
+            routes = forwarding.record_route(fork, ingress, egress, self._token, self._flows())
         if egress.transport != "udp":
             forwarding.frame(fork)
         entropy = station.random()

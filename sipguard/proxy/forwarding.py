@@ -12,6 +12,7 @@ from sipguard.sip.message import Request
 from sipguard.sip.uri import SIP_PORT, TLS_PORT, SipUri, TelUri, Uri
 
 DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
+NO_FLOWS = ("", "")
 _OURS = frozenset(("transport", "maddr", "ttl", "method"))  # they belonged to the hop before (PRX-04, PRX-11)
 # A number that was checked is followed by nothing that says it is another one, or that the call goes elsewhere.
 _OTHER_NUMBERS = frozenset(("phone-context", "rn", "rn-context", "cic", "cic-context", "npdi", "verstat"))
@@ -60,20 +61,23 @@ def _harmless(parameter: str) -> str:
     return f";{parameter}" if known else ""
 
 
-def record_route(fork: Request, ingress: Listener, egress: Listener, token: str) -> int:
+def record_route(
+    fork: Request, ingress: Listener, egress: Listener, token: str, flows: tuple[str, str] = NO_FLOWS
+) -> int:
     """Put ourselves on the route of the dialog; twice when the two sides use different listeners (PRX-08, PRX-09).
 
+    ``flows`` are the flow tokens of the two sides, empty for one that can be dialled; with one, each has its value.
     The URI is sips when the Request-URI is (RFC 3261 §16.6 (4)), and only then. Returns how many values that took.
     """
     secure = is_sips(fork.uri)
-    fork.prepend("record-route", _route_value(ingress, token, secure))
-    if egress is ingress:
+    fork.prepend("record-route", _route_value(ingress, token, secure, flows[0]))
+    if egress is ingress and flows is NO_FLOWS:
         return 1
-    fork.prepend("record-route", _route_value(egress, token, secure))
+    fork.prepend("record-route", _route_value(egress, token, secure, flows[1]))
     return 2
 
 
-def _route_value(listener: Listener, token: str, secure: bool) -> str:
+def _route_value(listener: Listener, token: str, secure: bool, flow: str) -> str:
     scheme = "sip"
     transport = ""
     if listener.transport == "tls":
@@ -86,7 +90,8 @@ def _route_value(listener: Listener, token: str, secure: bool) -> str:
         transport = ";transport=ws"  # of both kinds (RFC 7118 §5.2.2)
     elif listener.transport != "udp":
         transport = f";transport={listener.transport}"
-    return f"<{scheme}:{listener.advertised_host}:{listener.advertised_port}{transport};lr;dialog={token}>"
+    user = f"{flow}@" if flow else ""
+    return f"<{scheme}:{user}{listener.advertised_host}:{listener.advertised_port}{transport};lr;dialog={token}>"
 
 
 def push_via(fork: Request, egress: Listener, entropy: str) -> str:

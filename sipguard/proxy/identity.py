@@ -50,8 +50,15 @@ class ProxyIdentity:
                     by_port = item
         return by_port
 
-    def egress(self, transport: str, host: str, preferred: int) -> Listener | None:
-        """The listener to send from: the preferred one where transport and address family fit, else the first one."""
+    def egress(self, transport: str, host: str, preferred: int, flow: Flow | None = None) -> Listener | None:
+        """The listener to send from: the preferred one where transport and address family fit, else the first one.
+
+        A flow has its own. Nobody can be dialled over a WebSocket.
+        """
+        if flow is not None:
+            return self.listeners[flow.listener]
+        if transport in WEBSOCKET:
+            return None
         ipv6 = ":" in host
         first = None
         for item in self.listeners:

@@ -6,7 +6,9 @@ Record-Route URI. What doesn't is answered 481, an ACK dropped in silence. Witho
 call to a carrier, unscreened, under the token of an old one.
 """
 
-from sipguard.errors import MalformedValue
+from typing import NamedTuple
+
+from sipguard.errors import ForgedToken, MalformedValue
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.proxy import authentication, forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall
@@ -15,7 +17,7 @@ from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.routing import next_hop, only_over_tls, preprocess
 from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.validation import is_sips, is_spent
-from sipguard.sip.flow import WEBSOCKET, Flow, Listener, Send
+from sipguard.sip.flow import OVER_TLS, WEBSOCKET, Flow, Listener, Send
 from sipguard.sip.message import Request
 from sipguard.transaction.server import ServerTransaction
 
@@ -27,20 +29,29 @@ class Passage:
     """One in-dialog request on its way to its next hop.
 
     ``record`` is the record our token in its route set names, ``active`` the call it belongs to while that is up.
-    ``hop`` is None when a sips request could only leave over something else than TLS.
+    ``flow`` is what a flow token there names, if there is one; ``hop`` is None when that flow is no more.
     """
 
-    __slots__ = ("active", "fork", "hop", "listener", "record")
+    __slots__ = ("active", "flow", "fork", "hop", "listener", "record")
 
-    def __init__(
-        self, fork: Request, hop: Server | TargetNeed | None, listener: Listener, record: str | None,
-        active: ActiveCall | None,
-    ) -> None:  # fmt: skip
+    def __init__(self, fork: Request, record: str | None, active: ActiveCall | None, arrived_on: Listener) -> None:
         self.fork = fork
-        self.hop = hop
-        self.listener = listener
         self.record = record
         self.active = active
+        self.listener = arrived_on
+        self.hop: Server | TargetNeed | None = None
+        self.flow: Flow | None = None
+
+
+class Refused(NamedTuple):
+    """The answer to a request that goes nowhere and changes nothing."""
+
+    code: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_NO_DIALOG = Refused(481)
+_FORGED = Refused(403)
 
 
 class InDialog:
@@ -58,18 +69,15 @@ class InDialog:
         except MalformedValue:
             self._station.answer(server, 400, now, "Malformed Route")
             return
-        if passage is None:
-            self._station.answer(server, 481, now)
-            return
-        if passage.hop is None:
-            self._station.answer(server, 480, now, None, (("warning", self._station.sips_not_allowed()),))
+        if isinstance(passage, Refused):
+            self._station.answer(server, passage.code, now, None, passage.headers)
             return
         context = self._delivery.open(server)
         if server.method == "BYE":
             self._bye(server.request, passage, now)
         elif passage.active is not None and server.method in _REFRESHING:
             self._call_log.alive(passage.active, now)
-        self._delivery.pass_on(context, passage.fork, passage.hop, passage.listener.number, now)
+        self._delivery.pass_on(context, passage.fork, passage.hop, passage.listener.number, passage.flow, now)
 
     def ack(self, request: Request, flow: Flow, now: float) -> None:
         """An ACK for a 2xx: routed like any request, answered never (PRX-23)."""
@@ -79,15 +87,15 @@ class InDialog:
             passage = self._passage(request, flow)
         except MalformedValue:
             return
-        if passage is None or passage.hop is None:
+        if isinstance(passage, Refused) or passage.hop is None:
             return
         if isinstance(passage.hop, Server):
             self._send_ack(passage, passage.hop, self._station.names_at(passage.hop), now)
         else:
             self._station.needs.park(passage.hop, passage, self, now + self._station.settings.need_timeout)
 
-    def _passage(self, request: Request, flow: Flow) -> Passage | None:
-        """The request without our Route values and its next hop; None when it belongs to no dialog of ours."""
+    def _passage(self, request: Request, flow: Flow) -> Passage | Refused:
+        """The request without our Route values and its next hop. Raises MalformedValue."""
         station = self._station
         fork = request.fork()
         preprocessed = preprocess(fork, station.identity)
@@ -98,18 +106,53 @@ class InDialog:
         if not known and (
             record is None or not (request.method in _MAY_FOLLOW_THE_END or station.is_from_before(record))
         ):
-            return None
-        # A side of the dialog that is on TLS stays there, though its URIs may not say so (RFC 5630 §3.1.3, §3.1.4).
-        listener = preprocessed.listener
-        hop = next_hop(fork, "tls" if listener is not None and listener.transport == "tls" else None)
-        if hop.transport in WEBSOCKET or station.loops_to_us(fork, hop.host, hop.port):
-            return None
-        presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop))
-        if station.view.directory.asks_credentials:
+            return _NO_DIALOG
+        passage = Passage(fork, record, active, station.identity.arrived_on(flow))
+        if preprocessed.flow is None:
+            refused = self._to_next_hop(passage, flow, preprocessed.listener)
+        else:
+            refused = self._on_flow(passage, flow, preprocessed.flow)
+        if refused is None and station.view.directory.asks_credentials:
             authentication.consume(fork, station.view.policy.digest.realm)
-        listener = listener or station.identity.arrived_on(flow)
-        allowed = only_over_tls(hop) if is_sips(fork.uri) else hop
-        return Passage(fork, allowed, listener, record, active)
+        return refused or passage
+
+    def _to_next_hop(self, passage: Passage, flow: Flow, listener: Listener | None) -> Refused | None:
+        """Find the next hop of the route set; ``listener`` is the one our Route value named. Raises MalformedValue."""
+        station, fork = self._station, passage.fork
+        # A side of the dialog that is on TLS stays there, though its URIs may not say so (RFC 5630 §3.1.3, §3.1.4).
+        hop = next_hop(fork, "tls" if listener is not None and listener.transport == "tls" else None)
+        passage.listener = listener or passage.listener
+        if hop.transport in WEBSOCKET or (listener is not None and listener.transport in WEBSOCKET):
+            return None  # nobody can be dialled there
+        if station.loops_to_us(fork, hop.host, hop.port):
+            return _NO_DIALOG
+        presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop))
+        passage.hop = only_over_tls(hop) if is_sips(fork.uri) else hop
+        return self._not_over_tls() if passage.hop is None else None
+
+    def _on_flow(self, passage: Passage, flow: Flow, token: str) -> Refused | None:
+        """Find the flow that a token names (RFC 5626 §5.3). Raises MalformedValue."""
+        station, fork = self._station, passage.fork
+        try:
+            there = station.flows.read(token, fork.call_id)
+        except ForgedToken:
+            return _FORGED
+        if there == flow:  # it came by that very flow: it goes out, not in
+            return self._to_next_hop(passage, flow, None)
+        if there is None:
+            return None
+        if there.transport not in OVER_TLS and is_sips(fork.uri):
+            return self._not_over_tls()
+        next_hop(fork)  # a strict router behind it wants the Request-URI all the same
+        passage.hop = hop = Server(there.transport, there.host, there.port)
+        passage.flow = there
+        passage.listener = station.identity.arrived_on(there)
+        known = station.is_trusted(there) if there.connection else station.is_trusted_at(hop)
+        presentation.cross(fork, station.is_trusted(flow), known)
+        return None
+
+    def _not_over_tls(self) -> Refused:
+        return Refused(480, (("warning", self._station.sips_not_allowed()),))
 
     def _bye(self, request: Request, passage: Passage, now: float) -> None:
         if passage.active is not None:
@@ -126,13 +169,14 @@ class InDialog:
     def _send_ack(self, passage: Passage, server: Server, names: tuple[str, ...], now: float) -> None:
         """No transaction and no answer: what is lost comes again when the 200 does."""
         station = self._station
-        egress = station.identity.egress(server.transport, server.host, passage.listener.number)
+        egress = station.identity.egress(server.transport, server.host, passage.listener.number, passage.flow)
         if egress is None:
             return
         fork = passage.fork
         forwarding.decrement_hops(fork)
         forwarding.push_via(fork, egress, station.random())
-        stream = station.stream_for(fork.size, egress, server, now) if egress.transport == "udp" else None
+        datagram = egress.transport == "udp" and passage.flow is None
+        stream = station.stream_for(fork.size, egress, server, now) if datagram else None
         if stream is not None:
             egress = stream
             fork.remove_first("via")
@@ -140,5 +184,5 @@ class InDialog:
         if egress.transport != "udp":
             forwarding.frame(fork)
         names = names if server.transport == "tls" else ()
-        flow = Flow(egress.number, egress.transport, server.host, server.port, 0, names)
+        flow = passage.flow or Flow(egress.number, egress.transport, server.host, server.port, 0, names)
         station.outputs.append(Send(flow, fork.encode()))

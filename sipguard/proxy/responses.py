@@ -151,4 +151,5 @@ class Responses:
             self._delivery.next_attempt(context, now)
         else:
             self._delivery.blame(branch, "unreachable", now)
-            self._delivery.failed_here(context, 503, now)
+            # On a flow that is gone there is nobody else to try (RFC 5626 §5.3.1).
+            self._delivery.failed_here(context, 503 if branch.attempt.flow is None else 430, now)

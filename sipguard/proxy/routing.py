@@ -15,17 +15,18 @@ from sipguard.sip.uri import SIP_PORT, SipUri, Uri, default_port, parse_uri
 
 
 class Preprocessed(NamedTuple):
-    """What our own Route values said: the dialog token, and the listener of the last one (where to send from)."""
+    """What our own Route values said: the dialog token; of the last one, the listener to send from and a flow token."""
 
     token: str | None
     listener: Listener | None
+    flow: str | None = None
 
 
 def preprocess(fork: Request, identity: ProxyIdentity) -> Preprocessed:
     """Take our own values off the Route of a fork (PRX-03, PRX-05). Raises MalformedValue on a broken Route."""
     _undo_strict_router(fork, identity)
     token = None
-    listener = None
+    listener = flow = None
     for position in range(2):  # one value, or the two of a double Record-Route, which carry one token
         if not fork.has("route"):
             break
@@ -37,8 +38,9 @@ def preprocess(fork: Request, identity: ProxyIdentity) -> Preprocessed:
             break  # the call comes through here twice; its second passage has a token of its own
         token = mark
         listener = identity.listener_of(uri)
+        flow = uri.user
         fork.remove_first("route")
-    return Preprocessed(token, listener)
+    return Preprocessed(token, listener, flow)
 
 
 def _undo_strict_router(fork: Request, identity: ProxyIdentity) -> None:

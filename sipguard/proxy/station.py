@@ -7,6 +7,7 @@ from sipguard.policy.record import Recorder
 from sipguard.policy.view import View
 from sipguard.proxy.active_calls import ActiveCalls
 from sipguard.proxy.dispatch import Dispatch
+from sipguard.proxy.flow_tokens import FlowTokens
 from sipguard.proxy.health import Health
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.proxy.need_desk import NeedDesk
@@ -43,6 +44,7 @@ class Station:
         self.layer = TransactionLayer(user, self.send, self.timers, settings.timers)
         self.needs = NeedDesk(self.timers, self.ask)
         self.calls = ActiveCalls(settings.record_route_secret)
+        self.flows = FlowTokens(settings.record_route_secret, self.identity.listeners, random)
         self.streams = StreamMemory()
         self.health = Health(settings, self.log)
         self.dispatch = Dispatch(self.health)

@@ -73,6 +73,8 @@ class UserAgent:
     listener: int = 0
     names: tuple[str, ...] = ()  # what its certificate proved over TLS
     sips: bool = False  # whether its Contact is a sips URI
+    connection: int = 0  # the number of its connection to the engine
+    contact: str = ""  # its Contact, when that is not its address
 
     def __post_init__(self) -> None:
         """Go on the network."""
@@ -95,7 +97,7 @@ class UserAgent:
         """Octets arrived; what is no proper message is dropped."""
         try:
             message = parse(data)
-            check(message, datagram=not flow.reliable)
+            check(message, datagram=flow.delimiting)
         except MalformedMessage:
             return
         here = Flow(0, flow.transport, *self.proxy)
@@ -114,7 +116,9 @@ class UserAgent:
         return self.timers.deadline()
 
     def _send(self, _flow: Flow, data: bytes) -> None:
-        self.network.send_to_engine(data, Flow(self.listener, self.transport, *self.endpoint, 0, self.names))
+        self.network.send_to_engine(
+            data, Flow(self.listener, self.transport, *self.endpoint, self.connection, self.names)
+        )
 
     # --- calling
 
@@ -247,6 +251,8 @@ class UserAgent:
 
     @property
     def _contact(self) -> str:
+        if self.contact:
+            return self.contact
         transport = ";transport=tcp" if self.transport == "tcp" else ""
         return f"<{'sips' if self.sips else 'sip'}:{self.endpoint[0]}:{self.endpoint[1]}{transport}>"
 

@@ -5,7 +5,7 @@ import pytest
 from sipguard.errors import MalformedValue
 from sipguard.policy.need import Server, TargetNeed
 from sipguard.proxy.identity import ProxyIdentity
-from sipguard.proxy.routing import hop_of, next_hop, preprocess
+from sipguard.proxy.routing import Preprocessed, hop_of, next_hop, preprocess
 from sipguard.sip.flow import Listener
 from sipguard.sip.host import is_address
 from sipguard.sip.uri import parse_uri
@@ -16,6 +16,7 @@ TCP = Listener(1, "tcp", "192.0.2.1", 5060, "192.0.2.1", 5060)
 US = ProxyIdentity((UDP, TCP))
 OURS = "<sip:192.0.2.1;lr;dialog=1-1.ff>"
 OURS_TCP = "<sip:192.0.2.1;transport=tcp;lr;dialog=1-1.ff>"
+OURS_FLOW = "<sip:f-1.ee@192.0.2.1;lr;dialog=1-1.ff>"
 OTHER_CALL = "<sip:192.0.2.1;lr;dialog=1-2.ff>"
 NEXT = "<sip:next.example;lr>"
 
@@ -30,13 +31,15 @@ NEXT = "<sip:next.example;lr>"
         ([f"{OURS}, {NEXT}"], [NEXT], UDP),
         ([OURS, OURS, OURS], [OURS], UDP),
         ([OURS, OTHER_CALL, NEXT], [OTHER_CALL, NEXT], UDP),
+        ([OURS, OURS_FLOW], [], UDP),
+        ([OURS_FLOW, OURS], [], UDP),
     ],
 )
 def test_our_values_come_off(routes: list[str], left: list[str], listener: Listener) -> None:
-    """One value or the two of a double Record-Route go; the last of them says where to send from."""
+    """One value or the two of a double Record-Route go; the last of them says where to send from, and on which flow."""
     fork = request(*(f"Route: {route}" for route in routes)).fork()
     preprocessed = preprocess(fork, US)
-    assert preprocessed == ("1-1.ff", listener)
+    assert preprocessed == ("1-1.ff", listener, "f-1.ee" if routes[-1] == OURS_FLOW else None)
     assert fork.listed("route") == left
 
 
@@ -45,7 +48,7 @@ def test_our_values_come_off(routes: list[str], left: list[str], listener: Liste
 def test_other_values_stay(rows: tuple[str, ...]) -> None:
     """A top Route that is not ours is left alone, whatever stands behind it."""
     fork = request(*rows).fork()
-    assert preprocess(fork, US) == (None, None)
+    assert preprocess(fork, US) == Preprocessed(None, None)
     assert fork.encode() == request(*rows).encode()
 
 
