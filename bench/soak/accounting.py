@@ -3,6 +3,9 @@
 Each call a caller began has one decision record; a refused one nothing more, one that went on exactly one end, after
 one answer if it was answered; and what the log says came of it is what its kind should come to and what the caller saw.
 Nothing else is in the log. The two must agree call by call, so a lost record and a doubled one do not cancel out.
+
+Two kinds of calls have no record of their own: those whose every INVITE was lost on the way, and those that
+overload control turned away, which the log only counts.
 """
 
 from collections import Counter
@@ -27,6 +30,14 @@ class Logged:
 
 
 @dataclass(slots=True)
+class Log:
+    """The log: its calls by Call-ID, and how many it says were turned away."""
+
+    calls: dict[str, Logged] = field(default_factory=dict)
+    shed: int = 0
+
+
+@dataclass(slots=True)
 class Account:
     """The result. ``kinds`` counts calls by kind and outcome; ``faults`` are sentences, ``more`` those not kept."""
 
@@ -36,6 +47,7 @@ class Account:
     answered: int = 0
     failed: int = 0
     never_arrived: int = 0
+    shed: int = 0  # turned away by overload control
     strange: int = 0  # records of no call of the agents'
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -79,47 +91,57 @@ def read_results(files: Iterable[Path]) -> dict[str, Seen]:
     return calls
 
 
-def read_log(records: Iterable[Mapping[str, Any]]) -> dict[str, Logged]:
-    """What the log says, by Call-ID."""
-    calls: dict[str, Logged] = {}
+def read_log(records: Iterable[Mapping[str, Any]]) -> Log:
+    """What the log says."""
+    log = Log()
     by_record: dict[str, Logged] = {}
     for record in records:
         event, identifier = record["event"], record.get("id", "")
-        if event == "decision":
-            logged = calls.setdefault(record["call_id"], Logged())
+        if event == "shed":
+            log.shed += sum(record["calls"].values())
+        elif event == "decision":
+            logged = log.calls.setdefault(record["call_id"], Logged())
             logged.decisions += 1
             by_record[identifier] = logged
             if record["decision"] != "forward":
                 logged.outcome = Outcome(REFUSED, record["code"], record["rule"])
-            continue
-        logged = by_record.get(identifier) or calls.setdefault(f"record {identifier}", Logged())
-        if event == "answer":
-            logged.answers += 1
-        elif event == "end":
-            logged.ends += 1
-            how = ANSWERED if record["answered"] else "failed"
-            logged.outcome = Outcome(how, record["code"], record["released_by"])
-    return calls
+        else:
+            _follow(by_record.get(identifier) or log.calls.setdefault(f"record {identifier}", Logged()), record)
+    return log
 
 
-def balance(started: int, seen: Mapping[str, Seen], logged: Mapping[str, Logged]) -> Account:
+def _follow(logged: Logged, record: Mapping[str, Any]) -> None:
+    """A record after the decision."""
+    if record["event"] == "answer":
+        logged.answers += 1
+    elif record["event"] == "end":
+        logged.ends += 1
+        how = ANSWERED if record["answered"] else "failed"
+        logged.outcome = Outcome(how, record["code"], record["released_by"])
+
+
+def balance(started: int, seen: Mapping[str, Seen], log: Log) -> Account:
     """Hold one against the other; ``started`` is how many calls the agents say they began."""
     account = Account(started=started)
     if started != len(seen):
         account.fault(f"{started} calls were begun and {len(seen)} ended")
     for call_id, call in seen.items():
-        found = logged.get(call_id)
+        found = log.calls.get(call_id)
         if found is None:
             if call.how == "no response":
                 account.never_arrived += 1
+            elif (call.how, call.code, call.called) == ("failed", 503, ""):
+                account.shed += 1
             else:
                 account.fault(f"{call_id}: no record")
             continue
         account.recorded += 1
         _check(account, call_id, call, found)
-    for call_id in logged.keys() - seen.keys():
+    for call_id in log.calls.keys() - seen.keys():
         account.strange += 1
         account.fault(f"{call_id}: in the log, and no agent made this call")
+    if account.shed > log.shed:  # more in the log were let in when they came again
+        account.fault(f"{account.shed} calls were turned away, {log.shed} of them by overload control")
     return account
 
 

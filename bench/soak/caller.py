@@ -96,6 +96,8 @@ class Caller(Party):
         headers = self._lines(message.one("to"), "1 ACK")
         self.line.send(request(f"ACK {self._uri}", self._invite_via, headers))
         if not self._final:
+            if message.code == 503:  # nothing but overload control says so to a caller
+                self.house.missed()
             self._settled(message.code)
             self.end("failed", message.code, "")
 

@@ -35,7 +35,7 @@ class House(Protocol):
         """A branch, or a tag, that nobody used."""
 
     def missed(self) -> None:
-        """An INVITE was not answered within T1: it was lost, or the other side is too slow."""
+        """An INVITE was not answered within T1, or turned away: the other side is too slow, or it was lost."""
 
     def over(self, party: "Party", how: str, code: int, by: str) -> None:
         """The call is over for this party, and this is what it saw."""

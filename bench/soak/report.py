@@ -19,7 +19,7 @@ _MOST_GROWTH = 5.0  # per cent
 _WARM_UP = 0.1  # of the calls, at least
 _WARM_UP_SECONDS = 200.0  # at least: Timer C is three minutes
 
-_EXPECTED_WARNINGS = frozenset(("target.down", "robodial.changed"))
+_EXPECTED_WARNINGS = frozenset(("target.down", "robodial.changed", "overload.started"))
 
 
 class Finding(NamedTuple):
@@ -91,6 +91,7 @@ def _accounted(account: Account, progress: Progress) -> list[Finding]:
         Finding("accounted for", f"{account.recorded} of {account.started} calls", account.balanced),
         Finding("", f"{account.answered} answered, {account.failed} not answered, {account.refused} refused"),
         Finding("lost before the proxy saw them", str(account.never_arrived)),
+        Finding("turned away by overload control", str(account.shed)),
         Finding("in the log, of no call", str(account.strange), account.strange == 0),
         Finding("ended as no call should", str(progress.odd), progress.odd == 0),
         Finding("messages of no call", str(progress.stray)),

@@ -1,12 +1,14 @@
 """The soak's own judgement: it must find what is wrong, or its "good" says nothing."""
 
 import io
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.soak.accounting import Account, Seen, balance, read_log
+from bench.soak.accounting import Account, Seen, balance, read_log, read_results
 from bench.soak.impairment import PASSED, Fate, Impairment
 from bench.soak.kinds import INBOUND, KINDS, OUTBOUND, kind_of
 from bench.soak.memory import MemoryBook, Sample
@@ -41,6 +43,14 @@ GOOD: list[dict[str, Any]] = [
 def account(records: list[dict[str, Any]], seen: dict[str, Seen] = SEEN, started: int = 3) -> Account:
     """The balance of a log."""
     return balance(started, seen, read_log(records))
+
+
+def read_results_of(lines: list[str]) -> dict[str, Seen]:
+    """What agents wrote down, from a file with these lines."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "results.csv")
+        file.write_text("".join(lines))
+        return read_results([file])
 
 
 def test_good_log_balances() -> None:
@@ -87,6 +97,22 @@ def test_call_that_never_arrived_is_told_apart() -> None:
     """Without any record and without any response the network took it: listed, no fault of the proxy."""
     lost = account(GOOD, {**SEEN, "answered-4-x@soak.example": Seen("no response", 0, "", "")}, started=4)
     assert (lost.balanced, lost.never_arrived) == (True, 1)
+
+
+def test_first_server_may_end_last() -> None:
+    """Of a failover both servers' ends are written down; the one that took the call counts, in either order."""
+    lines = ["called,f,failed,503,,0\n", "called,f,answered,200,caller,0\n"]
+    for order in (lines, lines[::-1]):
+        assert read_results_of(order)["f"].called == "answered"
+
+
+def test_calls_turned_away_are_counted() -> None:
+    """A 503 without a record is overload control's if the log counts it, and a lost record if not."""
+    seen = {"busy-5-x@soak.example": Seen("failed", 503, "", "")}
+    shed = {"event": "shed", "calls": {"pbx": 1}}
+    turned_away = account([shed], seen, started=1)
+    assert (turned_away.balanced, turned_away.shed) == (True, 1)
+    assert not account([], seen, started=1).balanced
 
 
 def test_outcome_that_its_kind_cannot_have_is_found() -> None:
