@@ -67,6 +67,8 @@ class Upstream:
             upstream.rows[upstream.names.index("to")] = row
         if context.server.flow.reliable:
             forwarding.frame(upstream)
+        if context.resubmission is not None:
+            context.resubmission.restore(upstream)
         station = self._station
         upstream_trusted = station.is_trusted(context.server.flow)
         presentation.cross(upstream, station.is_trusted(flow), upstream_trusted)
