@@ -13,7 +13,7 @@ PYTHON3 ?= $(or $(shell for python in /usr/bin/python3 python3; do \
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
 
-CODE := sipguard tests scenarios bench certs/make.py docs/generate.py
+CODE := sipguard tests scenarios bench fuzz certs/make.py docs/generate.py
 SIP_PACKAGES := sip-tester softhsm2
 BENCH_PACKAGES := sip-tester kamailio kamailio-secsipid-modules
 
@@ -23,7 +23,7 @@ debian = @missing=$$(for package in $(1); do \
 	done); \
 	[ -z "$$missing" ] || { echo "installing" $$missing; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
 
-.PHONY: help demo test check bench soak certs docs sip
+.PHONY: help demo test check bench soak fuzz certs docs sip
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +32,7 @@ help:
 	@echo "make check   style, types, import contracts, and the suite with its coverage"
 	@echo "make bench   CPU per call against Kamailio with secsipid"
 	@echo "make soak    CALLS=500000 calls of every outcome over a bad network, RATE=300 a second, all accounted for"
+	@echo "make fuzz    FUZZ_SECONDS=60 of coverage-guided fuzzing for each target"
 	@echo "make certs   a TEST STIR/SHAKEN authority in certs/test (never trust it)"
 	@echo "make docs    the generated pages of docs/"
 
@@ -44,9 +45,17 @@ test: $(INSTALLED) sip
 check: $(INSTALLED) sip
 	$(VENV)/bin/ruff check $(CODE)
 	$(VENV)/bin/ruff format --check $(CODE)
-	$(VENV)/bin/mypy --strict sipguard scenarios bench certs/make.py
+	$(VENV)/bin/mypy --strict sipguard scenarios bench fuzz certs/make.py
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m pytest -n auto --cov --cov-report=term
+
+# FUZZ_SECONDS for each target in turn, with little priority; stops at the first finding.
+FUZZ_SECONDS ?= 60
+fuzz: $(INSTALLED)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	for target in $$($(PYTHON) -m fuzz --targets); do \
+		nice -n 19 $(PYTHON) -m fuzz $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
+	done
 
 bench: $(INSTALLED)
 	$(call debian,$(BENCH_PACKAGES))

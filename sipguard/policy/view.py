@@ -1,7 +1,7 @@
 """The view: everything a stage may consult beside the call. Frozen; a reload swaps the whole of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sipguard.policy.directory import Directory
 from sipguard.policy.settings import PolicySettings
@@ -14,10 +14,7 @@ from sipguard.traffic.book import TrafficBook
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a stage may look at. ``signers`` holds the signing certificates by name.
-
-    ``passwords`` are those we have at carriers, by trunk.
-    """
+    """What a stage may look at. ``signers`` holds the signing certificates by name."""
 
     directory: Directory
     policy: PolicySettings
@@ -26,4 +23,3 @@ class View:
     verification: VerificationService
     certificates: CertificateCache
     traffic: TrafficBook
-    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)

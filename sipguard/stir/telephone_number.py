@@ -116,7 +116,8 @@ def normalise_uri(uri: Uri) -> str:
     are undone. Other schemes are only put in lower case as far as their scheme goes.
     """
     if isinstance(uri, SipUri):
-        user = "" if uri.user is None else _normalise_escapes(uri.user.partition(";")[0]) + "@"
+        # A user part that starts with its parameters keeps them: without it another URI would look the same.
+        user = "" if uri.user is None else _normalise_escapes(uri.user.partition(";")[0] or uri.user) + "@"
         return f"{uri.scheme}:{user}{uri.host}"
     if isinstance(uri, OtherUri):
         return f"{uri.scheme.lower()}:{uri.rest}"

@@ -158,6 +158,7 @@ def test_the_number_of_a_uri(uri: str, expected: str | None) -> None:
         ("sip:%41lice%2Fx@example.com?Subject=x", "sip:alice%2Fx@example.com"),
         ("sip:a%7Eb%2d@example.com", "sip:a~b-@example.com"),
         ("sip:example.com:5060", "sip:example.com"),
+        ("sip:;x=Y@example.com", "sip:;x=y@example.com"),
         ("sip:alice@[2001:DB8::1]:5060", "sip:alice@[2001:db8::1]"),
         ("tel:+1-215-555-1212", "tel:+12155551212"),
         ("URN:service:sos", "urn:service:sos"),

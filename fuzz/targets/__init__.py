@@ -1,0 +1,1 @@
+"""The targets. A file here is one: ``check(data)`` and its invariant."""
