@@ -14,7 +14,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
 
 CODE := sipguard tests scenarios bench fuzz certs/make.py docs/generate.py
-SIP_PACKAGES := sip-tester softhsm2
+SIP_PACKAGES := sip-tester softhsm2 postgresql
 BENCH_PACKAGES := sip-tester kamailio kamailio-secsipid-modules
 
 # $(call debian,PACKAGES): install those that are missing.

@@ -118,12 +118,14 @@ class RegistrySection(Section):
 
     @field_validator("url")
     @classmethod
-    def _sqlite(cls, url: str | None, info: ValidationInfo) -> str | None:
+    def _store(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url is None:
             return None
+        if url.startswith("postgresql://"):
+            return url
         prefix, separator, path = url.partition(":///")
         if prefix != "sqlite" or not separator or not path:
-            raise ValueError("is not an SQLite URL like sqlite:///var/registry.db")
+            raise ValueError("is neither sqlite:///var/registry.db nor postgresql://user@host/database")
         directory: Path = (info.context or {}).get("directory", Path())
         return f"sqlite:///{directory / path}"
 

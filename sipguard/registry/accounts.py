@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Connection, delete, select, text, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import CTE, ColumnElement, Connection, delete, select, update
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
 from sipguard.policy.directory import AccountState
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountKind, AccountRow, EmergencyRow, NumberRow, TrunkRow
+from sipguard.registry.upsert import upsert
 
 _BATCH = 500  # names in one question to the database
 _LEVEL = {kind: level for level, kind in enumerate(AccountKind)}
@@ -116,12 +116,7 @@ def _entry(row: Sequence[Any]) -> AccountEntry:
 
 def write_accounts(session: Session, entries: Sequence[AccountEntry]) -> None:
     """Add or replace accounts; a parent may come after its children, even in a later call of the transaction."""
-    session.execute(text("PRAGMA defer_foreign_keys = ON"))
-    statement = insert(AccountRow)
-    changed = {name: statement.excluded[name] for name in AccountEntry._fields[1:]}
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_=changed), [entry._asdict() for entry in entries]
-    )
+    upsert(session, AccountRow, [entry._asdict() for entry in entries])
 
 
 def check_tree(entries: Iterable[AccountEntry]) -> None:

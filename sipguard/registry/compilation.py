@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from sipguard.policy.compiled import Contents, Octets, Rows, compile_block
@@ -32,11 +32,11 @@ def compile_registry(connection: Connection) -> list[Octets]:
             _forms(number_blocks),
             _forms(listed_blocks),
             {
-                "numbers": _rights(connection, "NOT LIKE"),
-                "number_blocks": _by_block_key(_rights(connection, "LIKE")),
+                "numbers": _rights(connection, blocks=False),
+                "number_blocks": _by_block_key(_rights(connection, blocks=True)),
                 "emergency": _registrations(connection),
-                "listed": _entries(connection, "NOT LIKE"),
-                "listed_blocks": _by_block_key(_entries(connection, "LIKE")),
+                "listed": _entries(connection, blocks=False),
+                "listed_blocks": _by_block_key(_entries(connection, blocks=True)),
             },
         )
     )
@@ -56,12 +56,11 @@ def fingerprint(connection: Connection, revision: int) -> str:
     return "" if row is None else "/".join(map(str, row))
 
 
-def _rights(connection: Connection, how: str) -> Rows:
+def _rights(connection: Connection, *, blocks: bool) -> Rows:
     """By number: who may use it, in one value per number."""
-    rows = _rows(
-        connection,
-        f"SELECT tn, account, kind, expires, end_user, trunk FROM numbers WHERE tn {how} '%X' ORDER BY tn, account",  # noqa: S608
-    )
+    table = NumberRow.__table__.c
+    columns = (table.tn, table.account, table.kind, table.expires, table.end_user, table.trunk)
+    rows = _rows(connection, select(*columns).where(_chosen(table.tn, blocks)).order_by(table.tn, table.account))
     kinds = {name: int(kind) for name, kind in KINDS.items()}
     latest: str | None = None
     rights: tuple[tuple[Any, ...], ...] = ()
@@ -78,15 +77,22 @@ def _rights(connection: Connection, how: str) -> Rows:
 
 
 def _registrations(connection: Connection) -> Rows:
-    for tn, *value in _rows(connection, "SELECT tn, account, country, status, paid, location FROM emergency"):
-        value[3] = bool(value[3])
-        yield tn, tuple(value)
+    table = EmergencyRow.__table__.c
+    columns = (table.tn, table.account, table.country, table.status, table.paid, table.location)
+    for tn, account, country, status, paid, location in _rows(connection, select(*columns)):
+        yield tn, (account, country, status, bool(paid), location)
 
 
-def _entries(connection: Connection, how: str) -> Rows:
-    statement = f"SELECT pattern, source, expires FROM do_not_originate WHERE pattern {how} '%X'"  # noqa: S608
-    for pattern, *value in _rows(connection, statement):
+def _entries(connection: Connection, *, blocks: bool) -> Rows:
+    table = ListRow.__table__.c
+    columns = (table.pattern, table.source, table.expires)
+    for pattern, *value in _rows(connection, select(*columns).where(_chosen(table.pattern, blocks))):
         yield pattern, tuple(value)
+
+
+def _chosen(column: ColumnElement[str], blocks: bool) -> ColumnElement[bool]:
+    """Blocks of numbers, or single ones."""
+    return column.like("%X") if blocks else column.not_like("%X")
 
 
 def _by_block_key(rows: Rows) -> Rows:
@@ -96,10 +102,10 @@ def _by_block_key(rows: Rows) -> Rows:
             yield block_key(*block), value
 
 
-def _rows(connection: Connection, statement: str) -> Iterator[Any]:
-    """The driver's own rows: there may be millions."""
-    cursor = connection.exec_driver_sql(statement).cursor
-    while cursor is not None and (batch := cursor.fetchmany(_BATCH)):
+def _rows(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+    """Rows in batches, from a cursor that stays in the store: there may be millions."""
+    result = connection.execute(statement, execution_options={"yield_per": _BATCH})
+    for batch in result.partitions():
         yield from batch
 
 

@@ -1,10 +1,8 @@
 """The connection to the store: opening, migrating, transactions, and the translation of SQL errors into one clear line.
 
-SQLite in WAL mode, so that reading a snapshot never waits for an import. A write transaction takes the lock at its
-start (BEGIN IMMEDIATE): two writers queue instead of failing half-way.
+What is particular to one kind of store is in ``sqlite`` and ``postgresql``.
 """
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +13,18 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
 from sipguard.errors import RegistryError
+from sipguard.registry import postgresql, sqlite
 from sipguard.registry.schema import AuditRow
 from sipguard.stir.unix_time import UnixTime
 
+_Store = sqlite.Sqlite | postgresql.Postgresql
+_SUBJECT = 128  # characters, as many as the audit keeps
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -39,16 +39,17 @@ class Database:
         try:
             parsed = make_url(url)
         except ArgumentError:
-            raise RegistryError(f"the registry URL {url} cannot be read") from None
-        if parsed.get_backend_name() != "sqlite" or not parsed.database:
-            raise RegistryError("the registry URL does not name an SQLite file")
-        self.path = Path(parsed.database)
-        self._engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": patience})
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
+            raise RegistryError("the registry URL cannot be read") from None
+        self._store = _store(parsed, patience)
+        self.name = self._store.name
+        self._engine = self._store.engine
+        event.listen(self._engine, "begin", self._begin)
         with self.translated():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._store.prepare()
             self._migrate()
+
+    def _begin(self, connection: Connection) -> None:
+        self._store.begin(connection, connection.get_execution_options().get("writing", False))
 
     def _migrate(self) -> None:
         config = Config()
@@ -81,19 +82,21 @@ class Database:
     def audit(self, session: Session, what: str, subject: str, **detail: object) -> None:
         """Note a change in the transaction that makes it."""
         now = UnixTime(int(time.time()))
-        session.add(AuditRow(at=now, who=self.actor, what=what, subject=subject, detail=detail))
+        session.add(AuditRow(at=now, who=self.actor, what=what, subject=subject[:_SUBJECT], detail=detail))
+        self._store.announce(session.connection())
 
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Turn what SQLAlchemy, Alembic and the file system raise into RegistryError."""
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            raise RegistryError(f"registry {self.path}: {_explain(error)}") from error
+        except (SQLAlchemyError, sqlite.Failure, postgresql.Failure) as error:
+            text = str(getattr(error, "orig", None) or error).partition("\n")[0]
+            raise RegistryError(f"registry {self.name}: {self._store.explain(text)}") from error
         except CommandError:
-            raise RegistryError(f"registry {self.path}: was written by a newer version of sipguard") from None
+            raise RegistryError(f"registry {self.name}: was written by a newer version of sipguard") from None
         except OSError as error:
-            raise RegistryError(f"registry {self.path}: {error.strerror}") from None
+            raise RegistryError(f"registry {self.name}: {error.strerror}") from None
 
 
 def newest() -> str | None:
@@ -101,22 +104,9 @@ def newest() -> str | None:
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
-def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own implicit BEGIN would come too late for _begin
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
-def _explain(error: SQLAlchemyError | sqlite3.Error) -> str:
-    text = str(getattr(error, "orig", None) or error).splitlines()[0]
-    if "locked" in text:
-        return "is locked by another process; try again"
-    if "FOREIGN KEY" in text:
-        return "the change names, or leaves behind, something that is not there"
-    return text
+def _store(url: URL, patience: float) -> _Store:
+    if url.get_backend_name() == "sqlite":
+        return sqlite.Sqlite(url, patience)
+    if url.get_backend_name() == "postgresql":
+        return postgresql.Postgresql(url, patience)
+    raise RegistryError("the registry URL names neither an SQLite file nor a PostgreSQL database")

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountRow, EmergencyRow
+from sipguard.registry.upsert import upsert
 from sipguard.registry.values import shown_number
 from sipguard.stir.telephone_number import TN
 
@@ -64,8 +64,4 @@ def read_emergency(connection: Connection) -> list[EmergencyEntry]:
 
 def write_emergency(session: Session, entries: Sequence[EmergencyEntry]) -> None:
     """Add or replace registrations."""
-    statement = insert(EmergencyRow)
-    changed = {name: statement.excluded[name] for name in EmergencyEntry._fields[1:]}
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["tn"], set_=changed), [entry._asdict() for entry in entries]
-    )
+    upsert(session, EmergencyRow, [entry._asdict() for entry in entries])

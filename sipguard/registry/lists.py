@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
 from sipguard.registry.database import Database
 from sipguard.registry.schema import ListRow
+from sipguard.registry.upsert import upsert
 from sipguard.stir.unix_time import UnixTime
 
 
@@ -62,9 +62,4 @@ def read_patterns(connection: Connection, limit: int | None = None) -> list[Patt
 
 def write_patterns(session: Session, entries: Sequence[PatternEntry]) -> None:
     """Add or replace patterns."""
-    statement = insert(ListRow)
-    changed = {name: statement.excluded[name] for name in PatternEntry._fields[1:]}
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["pattern"], set_=changed),
-        [entry._asdict() for entry in entries],
-    )
+    upsert(session, ListRow, [entry._asdict() for entry in entries])

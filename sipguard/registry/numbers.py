@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
@@ -12,6 +11,7 @@ from sipguard.policy.right import RightKind
 from sipguard.registry.accounts import path_of, read_accounts
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountRow, NumberRow
+from sipguard.registry.upsert import upsert
 from sipguard.registry.values import shown_number
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
@@ -80,12 +80,7 @@ def read_numbers(connection: Connection, account: str | None = None) -> list[Num
 
 def write_numbers(session: Session, entries: Sequence[NumberEntry]) -> None:
     """Add or replace rights."""
-    statement = insert(NumberRow)
-    changed = {name: statement.excluded[name] for name in ("kind", "expires", "end_user", "trunk")}
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["tn", "account"], set_=changed),
-        [entry._asdict() for entry in entries],
-    )
+    upsert(session, NumberRow, [entry._asdict() for entry in entries])
 
 
 def right_problem(session: Session, entry: NumberEntry) -> str | None:

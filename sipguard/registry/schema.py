@@ -5,10 +5,12 @@
 
 from enum import StrEnum
 
-from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sipguard.policy.directory import AccountState
+
+_OWNED = text("kind = 'owned'")
 
 
 class AccountKind(StrEnum):
@@ -43,12 +45,16 @@ class NumberRow(Table):
     """The right of one account to present one number. One account at most owns a number."""
 
     __tablename__ = "numbers"
-    __table_args__ = (Index("one_owner", "tn", unique=True, sqlite_where=text("kind = 'owned'")),)
+    __table_args__ = (
+        Index(
+            "one_owner", "tn", unique=True, sqlite_where=text("kind = 'owned'"), postgresql_where=text("kind = 'owned'")
+        ),
+    )
 
     tn: Mapped[str] = mapped_column(String(20), primary_key=True)
     account: Mapped[str] = mapped_column(ForeignKey("accounts.name"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    expires: Mapped[int | None]
+    expires: Mapped[int | None] = mapped_column(BigInteger)
     end_user: Mapped[str | None] = mapped_column(ForeignKey("accounts.name"), index=True)
     trunk: Mapped[str | None] = mapped_column(String(64))
 
@@ -103,7 +109,7 @@ class ListRow(Table):
     pattern: Mapped[str] = mapped_column(String(20), primary_key=True)
     action: Mapped[str] = mapped_column(String(16), default="block")
     source: Mapped[str] = mapped_column(String(64), default="")
-    expires: Mapped[int | None]
+    expires: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class AuditRow(Table):
@@ -112,7 +118,7 @@ class AuditRow(Table):
     __tablename__ = "audit"
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    at: Mapped[int] = mapped_column(index=True)
+    at: Mapped[int] = mapped_column(BigInteger, index=True)
     who: Mapped[str] = mapped_column(String(64))
     what: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str] = mapped_column(String(128))

@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from sipguard.config.trunk import TrunkSection, trunk_problems
 from sipguard.errors import RegistryError
 from sipguard.registry.credentials import forget_trunk
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountRow, TrunkRow
+from sipguard.registry.upsert import upsert
 
 _COLUMNS = ("name", "side", "account", "sources", "targets", "classes")
 
@@ -39,7 +39,7 @@ class Trunks:
         with self._database.writing() as session:
             if trunk.account is not None and session.get(AccountRow, trunk.account) is None:
                 raise RegistryError(f'no account is called "{trunk.account}"')
-            session.execute(insert(TrunkRow).values(**row).on_conflict_do_update(index_elements=["name"], set_=row))
+            upsert(session, TrunkRow, [row])
             self._database.audit(session, "trunk.add", trunk.name, **values)
 
     def remove(self, name: str) -> None:

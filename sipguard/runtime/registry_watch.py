@@ -1,14 +1,16 @@
 """Changes of the registry, live without a reload: whoever suspends an account sees it on the next call.
 
-Every ``registry.poll_interval`` the audit trail is asked, off the loop, what was touched since the directory in force
-was read. Single things are read and laid over what is known, and the new directory is swapped in between two messages.
-After an import the numbers are compiled anew by another process; that, and changes of trunks, end in a reload.
+Every ``registry.poll_interval``, and whenever a shared registry announces a change, the audit trail is asked, off the
+loop, what was touched since the directory in force was read. Single things are read and laid over what is known, and
+the new directory is swapped in between two messages. After an import the numbers are compiled anew by another process;
+that, and changes of trunks, end in a reload.
 
 When the database cannot be read, calls go on with what was read last, and an alarm says so. Once that is older than
 ``registry.stale_after`` the directory is marked as stale; ``registry.on_stale`` says what follows for customers' calls.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -20,6 +22,7 @@ from sipguard.registry.compiled_file import compile_apart
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.composition import compiled_file
 from sipguard.runtime.faults import Faults
+from sipguard.runtime.registry_listener import RegistryListener, listener_for
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,9 @@ class RegistryWatch:
         self._clock = clock
         self._faults = faults
         self._read_at = clock.monotonic()
+        self._wake = asyncio.Event()
+        self._heard: RegistryListener | None = None
+        self._hearing: asyncio.Task[None] | None = None
         self.use(configuration)
 
     def use(self, configuration: Configuration) -> None:
@@ -51,6 +57,7 @@ class RegistryWatch:
         self._url = configuration.registry_url
         self._compiled = compiled_file(configuration)
         self._registry: Registry | None = None  # opened by the first look
+        self._listener = listener_for(self._url, self._wake.set)
 
     @property
     def age(self) -> float:
@@ -60,11 +67,32 @@ class RegistryWatch:
     async def keep(self) -> None:
         """Look, again and again."""
         while True:
-            await asyncio.sleep(self._section.poll_interval)
+            await self._wait()
             try:
                 await self.look()
             except Exception as error:
                 self._faults.bug("registry-watch", error)
+
+    async def _wait(self) -> None:
+        """Until it is time to look, or a change is announced."""
+        listener = self._listener
+        if listener is not self._heard:
+            self._hear(listener)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), self._section.poll_interval)
+        self._wake.clear()
+
+    def _hear(self, listener: RegistryListener | None) -> None:
+        self.close()
+        self._heard = listener
+        if listener is not None:
+            self._hearing = asyncio.get_running_loop().create_task(listener.keep())
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._hearing is not None:
+            self._hearing.cancel()
+            self._hearing = None
 
     async def look(self) -> None:
         """Ask once what changed, and put it in force."""

@@ -131,6 +131,7 @@ class _Service:
         keeper.cancel()
         watcher.cancel()
         follower.cancel()
+        running.registry.close()
         if self._reloading is not None:
             await asyncio.wait((self._reloading,))
         await running.close()

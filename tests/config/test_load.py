@@ -135,8 +135,8 @@ def test_default_state_is_relative_too() -> None:
 @pytest.mark.parametrize(
     ("extra", "key", "why"),
     [
-        ('[registry]\nurl = "postgresql://db/x"', "registry.url", "SQLite URL"),
-        ('[registry]\nurl = "sqlite://"', "registry.url", "SQLite URL"),
+        ('[registry]\nurl = "mysql://db/x"', "registry.url", "neither sqlite"),
+        ('[registry]\nurl = "sqlite://"', "registry.url", "neither sqlite"),
         ('[stir.sign.certificates.a]\ncertificate="c"\nkey="pkcs11:x"\nurl="https://c.example/l.pem"',
          "stir.sign.certificates.a.key", "no attribute"),
         ('[stir.sign.certificates.a]\ncertificate="c"\nkey="k"\nurl="http://c.example/l.pem"',

@@ -9,9 +9,17 @@ from sipguard.registry.schema import AccountKind
 from sipguard.stir.telephone_number import TN
 
 
+def sqlite_file(directory: Path) -> str:
+    """The URL of a directory's own SQLite file."""
+    return f"sqlite:///{directory / 'registry.db'}"
+
+
+url_of = sqlite_file  # the fixture ``store`` may put PostgreSQL databases in their place
+
+
 def empty(directory: Path) -> Registry:
-    """A new registry."""
-    return Registry(f"sqlite:///{directory / 'registry.db'}", actor="tester", patience=0.1)
+    """A new registry, or the one made here before."""
+    return Registry(url_of(directory), actor="tester", patience=0.1)
 
 
 def acme(directory: Path) -> Registry:

@@ -20,6 +20,8 @@ from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 from tests.registry.kit import acme, empty
 
+pytestmark = pytest.mark.usefixtures("store")
+
 NOW = UnixTime(1_800_000_000)
 NUMBER, LATER = TN("14155550100"), TN("14155550177")
 

@@ -10,6 +10,8 @@ from sipguard.policy.directory import Side
 from sipguard.registry.credentials import CredentialEntry
 from tests.registry.kit import acme
 
+pytestmark = pytest.mark.usefixtures("store")
+
 SECRETS = {"SHA-256": "a" * 64, "MD5": "b" * 32}
 
 

@@ -96,9 +96,9 @@ def test_newer_schema(tmp_path: Path) -> None:
         empty(tmp_path)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "postgresql://host/x"])
-def test_no_sqlite(url: str) -> None:
-    """Only SQLite files are opened."""
+@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "postgresql://127.0.0.1", "mysql://127.0.0.1/x"])
+def test_no_store(url: str) -> None:
+    """Only SQLite files and PostgreSQL databases are opened."""
     with pytest.raises(RegistryError, match="registry URL"):
         Registry(url)
 

@@ -15,6 +15,8 @@ from sipguard.registry.schema import AccountKind
 from sipguard.stir.telephone_number import TN
 from tests.registry.kit import acme, empty
 
+pytestmark = pytest.mark.usefixtures("store")
+
 
 def load(
     registry: Registry, form: Any, text: str | bytes, tmp_path: Path, *, validate_only: bool = False

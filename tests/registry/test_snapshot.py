@@ -14,6 +14,8 @@ from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 from tests.registry.kit import acme, empty
 
+pytestmark = pytest.mark.usefixtures("store")
+
 NOW = UnixTime(1_800_000_000)
 NUMBER = TN("14155550100")
 

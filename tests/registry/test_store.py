@@ -15,6 +15,8 @@ from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 from tests.registry.kit import acme
 
+pytestmark = pytest.mark.usefixtures("store")
+
 NUMBER = TN("14155550100")
 
 

@@ -103,6 +103,7 @@ class LiveNode:
         self.port, self.admin = free_port(), free_port()
         self.customer, self.carrier = Neighbour("127.0.0.1"), Neighbour("127.0.0.2")
         self.config = directory / "sipguard.toml"
+        self.registry_url = f"sqlite:///{directory / 'var' / 'registry.db'}"
         self.lines: list[dict[str, Any]] = []
         self.raw: list[str] = []
         self.process: subprocess.Popen[str] | None = None
@@ -133,13 +134,13 @@ class LiveNode:
     def fill_registry(self) -> None:
         """An account with a number."""
         (self.directory / "var").mkdir(exist_ok=True)
-        registry = Registry(f"sqlite:///{self.directory / 'var' / 'registry.db'}")
+        registry = Registry(self.registry_url)
         registry.accounts.add(AccountEntry("acme"))
         registry.numbers.add(NumberEntry(TN(NUMBER.removeprefix("+")), "acme"))
 
     def add_number(self, number: str) -> None:
         """One number more, beside the running process."""
-        registry = Registry(f"sqlite:///{self.directory / 'var' / 'registry.db'}")
+        registry = Registry(self.registry_url)
         registry.numbers.add(NumberEntry(TN(number.removeprefix("+")), "acme"))
 
     def start(self) -> None:
