@@ -64,6 +64,11 @@ def add(
     digest: Annotated[
         bool, typer.Option("--digest", help="Its calls prove themselves by sipguard trunk credential.")
     ] = False,
+    username: Annotated[str | None, typer.Option(help="Our user name at a carrier that asks for credentials.")] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="The file with our password there, readable by its owner only.", metavar="FILE")
+    ] = None,
+    realm: Annotated[str | None, typer.Option(help="The only realm that may ask for it.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -76,6 +81,8 @@ def add(
         "tls_ca": _absolute(tls_ca), "response_timeout": response_timeout, "ring_timeout": ring_timeout,
         "digest": digest or None,
         "follow_redirects": follow_redirects or None,
+        "username": username, "realm": realm,
+        "password_file": None if password_file is None else str(password_file.absolute()),
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
     open_registry(config).trunks.add(trunk)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from sipguard.config.address import is_address, is_host_name, parse_source, parse_target
 from sipguard.config.dial_plan import dial_plan
-from sipguard.config.section import Authorities, Section
+from sipguard.config.section import Authorities, ConfiguredPath, Section
 from sipguard.policy.directory import OnMismatch, Side, Target, TrafficClass, Trunk
 from sipguard.stir.telephone_number import TN
 
@@ -67,6 +67,9 @@ class TrunkSection(Section):
     tls_names: tuple[DomainName, ...] = ()
     tls_ca: Authorities | None = None
     digest: bool = False
+    username: Annotated[str, Field(pattern=r"^[^\"\\\x00-\x1f\x7f]{1,128}$")] | None = None
+    password_file: ConfiguredPath | None = None
+    realm: Annotated[str, Field(pattern=r"^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$")] | None = None
 
     @field_validator("default_number")
     @classmethod
@@ -108,6 +111,9 @@ class TrunkSection(Section):
             tls_names=self.tls_names,
             tls_ca=self.tls_ca,
             digest=self.digest,
+            username=self.username,
+            password_file=None if self.password_file is None else str(self.password_file),
+            realm=self.realm,
         )
 
     def _identified(self, target: Target) -> Target:
@@ -149,6 +155,7 @@ def trunk_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         yield "digest", "is for customer trunks: the network is not asked for credentials"
     if side == "customer" and values.get("follow_redirects"):
         yield "follow_redirects", "is for network trunks: a customer that forwards its calls makes new ones"
+    yield from _carrier_problems(values)
     if values.get("on_mismatch") == "replace" and not values.get("default_number"):
         yield "default_number", 'is required by on_mismatch = "replace"'
     if 0 < _number(values, "ring_timeout") <= _number(values, "response_timeout"):
@@ -161,3 +168,14 @@ def _number(values: Mapping[str, object], key: str) -> float:
     """A value if it is a number, which its own section checks."""
     value = values.get(key)
     return value if isinstance(value, int | float) else 0.0
+
+
+def _carrier_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What is wrong with the credentials for a carrier."""
+    username, file = values.get("username"), values.get("password_file")
+    if values.get("side") == "customer" and (username or file or values.get("realm")):
+        yield "username", "is for network trunks; customers are asked by digest = true"
+    elif username and not file:
+        yield "password_file", "is required by username"
+    elif not username and (file or values.get("realm")):
+        yield "username", "is required by password_file and realm"

@@ -126,6 +126,9 @@ class Trunk:
     tls_names: tuple[str, ...] = ()  # in lower case; it is known by a certificate with one of these, and only by that
     tls_ca: str | None = None  # file of the authorities its certificates are issued by; None: those of the node
     digest: bool = False  # it must prove itself by credentials; without sources and tls_names it is known by them alone
+    username: str | None = None  # a carrier's: who we are when it asks for credentials; the password is in the view
+    password_file: str | None = None
+    realm: str | None = None  # the only one that may ask; None: whoever does
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,13 @@ class Directory:
         self._networks.sort(key=lambda entry: entry[0].prefixlen, reverse=True)
         self._credentials = {(item.realm, item.algorithm, item.username): item for item in credentials}
         self.asks_credentials = any(trunk.digest for trunk in self.trunks.values())
+        self.has_passwords = False
+        self._carriers: dict[str, Trunk] = {}  # by the hosts of their targets, those where we have a password
+        for trunk in self.trunks.values():
+            if trunk.username is not None:
+                self.has_passwords = True
+                for target in trunk.targets:
+                    self._carriers.setdefault(target.host, trunk)
         self._egress = {
             traffic_class: tuple(
                 trunk
@@ -237,6 +247,13 @@ class Directory:
         if trunk is None or not trunk.digest:
             return None
         return trunk if found is trunk or (found is None and not trunk.sources and not trunk.tls_names) else None
+
+    def carrier_at(self, host: str) -> Trunk | None:
+        """The trunk whose carrier is there and gets our credentials: at one of its targets, else by its sources."""
+        trunk = self._carriers.get(host)
+        if trunk is None and is_address(host):
+            trunk = self.trunk_at(host)
+        return trunk if trunk is not None and trunk.username is not None else None
 
     def trunk_named(self, names: Iterable[str]) -> Trunk | None:
         """The trunk that one of these names is of."""

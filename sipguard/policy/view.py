@@ -1,7 +1,7 @@
 """The view: everything a stage may consult beside the call. Frozen; a reload swaps the whole of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sipguard.policy.directory import Directory
 from sipguard.policy.settings import PolicySettings
@@ -14,7 +14,10 @@ from sipguard.traffic.book import TrafficBook
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a stage may look at. ``signers`` holds the signing certificates by name."""
+    """What a stage may look at. ``signers`` holds the signing certificates by name.
+
+    ``passwords`` are those we have at carriers, by trunk.
+    """
 
     directory: Directory
     policy: PolicySettings
@@ -23,3 +26,4 @@ class View:
     verification: VerificationService
     certificates: CertificateCache
     traffic: TrafficBook
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -2,14 +2,18 @@
 
 A dialog is known by its Call-ID and both parties' tags. A token in our Record-Route URI (keyed digest over record
 identifier and Call-ID) says which call, lets a dialog that outlived a restart through, and nothing that was invented
-(PRX-24).
+(PRX-24). Where the numbers of the caller's requests are shifted (``carrier_leg``) the token says by how much, and its
+digest also covers the caller's tag, so it tells whose request it came with.
 """
 
 import hashlib
 import hmac
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from sipguard.proxy.carrier_leg import CarrierLeg
 from sipguard.transaction.timers import Timer
+
+_SHIFTED = "~"  # in a token, between the record's identifier and the shift
 
 
 class CallKeeper(Protocol):
@@ -19,15 +23,27 @@ class CallKeeper(Protocol):
         """The call is longer up than any call may be; its BYE was lost."""
 
 
+class Redeemed(NamedTuple):
+    """What a token says: the record, how far the caller's numbers are ahead, and whether it came from the caller.
+
+    ``from_caller`` is None where nothing is shifted: then the token does not know.
+    """
+
+    identifier: str
+    shift: int = 0
+    from_caller: bool | None = None
+
+
 class ActiveCall:
     """One screened INVITE and its dialogs: a forked one may have several, early and up.
 
     Times are monotonic seconds; ``answered_at`` is None until the first 2xx. ``abandoned`` is whether the caller said
-    BYE before that.
+    BYE before that. ``leg`` is there when its carrier asks for credentials.
     """
 
     __slots__ = (
-        "abandoned", "account", "answered_at", "call_id", "caller_tag", "identifier", "keeper", "tags", "timer", "up",
+        "abandoned", "account", "answered_at", "call_id", "caller_tag", "identifier", "keeper", "leg", "tags", "timer",
+        "up",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -41,6 +57,7 @@ class ActiveCall:
         self.answered_at: float | None = None
         self.abandoned = False
         self.timer: Timer | None = None
+        self.leg: CarrierLeg | None = None
 
     def answered_by(self, tag: str) -> None:
         """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4)."""
@@ -112,12 +129,26 @@ class ActiveCalls:
         """The Record-Route parameter value that names a record and proves we wrote it."""
         return f"{identifier}.{self._digest(identifier, call_id)}"
 
-    def redeem(self, token: str, call_id: str) -> str | None:
-        """The record identifier of a token of ours for this Call-ID, None when it is not ours."""
+    def shifted_token(self, identifier: str, call_id: str, shift: int, caller_tag: str) -> str:
+        """The same for a dialog in which the caller's numbers are so far ahead."""
+        return self.token(f"{identifier}{_SHIFTED}{shift}", f"{call_id}\n{caller_tag}")
+
+    def redeem(self, token: str, call_id: str, own_tag: str = "", peer_tag: str = "") -> Redeemed | None:
+        """What a token of ours for this Call-ID says, None when it is not ours.
+
+        ``own_tag`` is the tag of who sent it (From), ``peer_tag`` that of the other party (To).
+        """
         identifier, _, digest = token.rpartition(".")
-        if hmac.compare_digest(digest.encode("latin-1"), self._digest(identifier, call_id).encode("ascii")):
-            return identifier
+        if _SHIFTED not in identifier:
+            return Redeemed(identifier) if self._is_ours(identifier, call_id, digest) else None
+        for tag, from_caller in ((own_tag, True), (peer_tag, False)):
+            if self._is_ours(identifier, f"{call_id}\n{tag}", digest):
+                record, _, shift = identifier.partition(_SHIFTED)
+                return Redeemed(record, int(shift), from_caller)
         return None
+
+    def _is_ours(self, identifier: str, call_id: str, digest: str) -> bool:
+        return hmac.compare_digest(digest.encode("latin-1"), self._digest(identifier, call_id).encode("ascii"))
 
     def _digest(self, identifier: str, call_id: str) -> str:
         text = f"{identifier}\n{call_id}".encode("latin-1")

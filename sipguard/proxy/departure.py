@@ -10,7 +10,7 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
-from sipguard.proxy import authentication, forwarding, plain_form, presentation
+from sipguard.proxy import authentication, forwarding, plain_form, presentation, resubmission
 from sipguard.proxy.branch import Attempt
 from sipguard.proxy.flow_tokens import must_keep
 from sipguard.proxy.response_context import ResponseContext
@@ -70,6 +70,8 @@ class Departure:
         context = self._context
         call, route = context.call, self._attempt.route
         if call is None or route is None:  # in a dialog all that is done; the last server may have the only copy
+            if context.resubmission is not None:
+                return resubmission.leave_again(self._station, context, self._attempt)
             return context.base if context.next_attempt == len(context.attempts) else context.base.fork()
         fork = context.base.fork()
         trunk, target = route
@@ -84,8 +86,11 @@ class Departure:
             presentation.originate(fork, call, trunk, self.egress.advertised_host)
         else:
             presentation.terminate(fork, call, trunk, self.egress.advertised_host)
+        shift = 0
+        if trunk.username is not None or context.resubmission is not None:
+            shift = resubmission.leave(self._station, context, self._attempt, trunk, fork)
         if request.method in forwarding.DIALOG_FORMING:
-            self._token = self._station.calls.token(call.identifier, request.call_id)
+            self._token = self._token_of(call.identifier, request, shift)
         context.original_from = _changed(request, fork, "from") or context.original_from  # of any branch
         context.original_to = _changed(request, fork, "to") or context.original_to
         forwarding.decrement_hops(fork)
@@ -108,6 +113,13 @@ class Departure:
             tokens.write(server.flow, call_id) if keep else "",
             tokens.write(there, call_id) if route[0].behind_nat else "",
         )
+
+    def _token_of(self, identifier: str, request: Request, shift: int) -> str:
+        """What our Record-Route says of the dialog."""
+        calls = self._station.calls
+        if shift:
+            return calls.shifted_token(identifier, request.call_id, shift, request.from_.tag or "")
+        return calls.token(identifier, request.call_id)
 
     def _put_us_on(self) -> int:
         """Record-Route, Content-Length for a stream, Via. Returns how many Record-Route values there are of ours."""

@@ -8,7 +8,7 @@ import re
 from sipguard.policy.directory import Target
 from sipguard.proxy.validation import MAX_MAX_FORWARDS, is_sips
 from sipguard.sip.flow import WEBSOCKET, Listener
-from sipguard.sip.message import Request
+from sipguard.sip.message import Message, Request
 from sipguard.sip.uri import SIP_PORT, TLS_PORT, SipUri, TelUri, Uri
 
 DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
@@ -104,7 +104,7 @@ def push_via(fork: Request, egress: Listener, entropy: str) -> str:
     return branch
 
 
-def frame(fork: Request) -> None:
+def frame(fork: Message) -> None:
     """Content-Length for a stream, spelled so that nobody can lose the framing (RFC 3261 §16.6 (10))."""
     length = str(len(fork.body))
     if not fork.has("content-length"):

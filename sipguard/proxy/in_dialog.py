@@ -14,6 +14,7 @@ from sipguard.proxy import authentication, forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.resubmission import Resubmission, inside
 from sipguard.proxy.routing import next_hop, only_over_tls, preprocess
 from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.validation import is_sips, is_spent
@@ -30,9 +31,10 @@ class Passage:
 
     ``record`` is the record our token in its route set names, ``active`` the call it belongs to while that is up.
     ``flow`` is what a flow token there names, if there is one; ``hop`` is None when that flow is no more.
+    ``resubmission`` is there when it goes to a carrier that may ask for credentials.
     """
 
-    __slots__ = ("active", "flow", "fork", "hop", "listener", "record")
+    __slots__ = ("active", "flow", "fork", "hop", "listener", "record", "resubmission")
 
     def __init__(self, fork: Request, record: str | None, active: ActiveCall | None, arrived_on: Listener) -> None:
         self.fork = fork
@@ -41,6 +43,7 @@ class Passage:
         self.listener = arrived_on
         self.hop: Server | TargetNeed | None = None
         self.flow: Flow | None = None
+        self.resubmission: Resubmission | None = None
 
 
 class Refused(NamedTuple):
@@ -73,6 +76,8 @@ class InDialog:
             self._station.answer(server, passage.code, now, None, passage.headers)
             return
         context = self._delivery.open(server)
+        if passage.resubmission is not None:
+            context.resubmission = passage.resubmission
         if server.method == "BYE":
             self._bye(server.request, passage, now)
         elif passage.active is not None and server.method in _REFRESHING:
@@ -100,7 +105,10 @@ class InDialog:
         fork = request.fork()
         preprocessed = preprocess(fork, station.identity)
         token, own_tag = preprocessed.token, request.from_.tag
-        record = None if token is None else station.calls.redeem(token, request.call_id)
+        redeemed = None
+        if token is not None:
+            redeemed = station.calls.redeem(token, request.call_id, own_tag or "", request.to.tag or "")
+        record = None if redeemed is None else redeemed.identifier
         active = station.calls.find(request.call_id, own_tag) if record is None else station.calls.named(record)
         known = active is not None and own_tag in active.tags and request.to.tag in active.tags
         if not known and (
@@ -114,6 +122,9 @@ class InDialog:
             refused = self._on_flow(passage, flow, preprocessed.flow)
         if refused is None and station.view.directory.asks_credentials:
             authentication.consume(fork, station.view.policy.digest.realm)
+        shifted = (redeemed is not None and redeemed.shift) or (active is not None and active.leg is not None)
+        if passage.hop is not None and (shifted or station.view.directory.has_passwords):
+            passage.resubmission = inside(station, fork, active, redeemed, passage.hop)
         return refused or passage
 
     def _to_next_hop(self, passage: Passage, flow: Flow, listener: Listener | None) -> Refused | None:

@@ -1,6 +1,6 @@
 """The response context (RFC 3261 §16.7): one server transaction, the targets tried for it, the best response so far."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
@@ -9,6 +9,9 @@ from sipguard.proxy.branch import Attempt, Branch
 from sipguard.proxy.need_desk import Parked
 from sipguard.sip.message import Response
 from sipguard.transaction.server import ServerTransaction
+
+if TYPE_CHECKING:
+    from sipguard.proxy.resubmission import Resubmission
 
 FAILOVER_CODES = frozenset((408, 503))  # try the next target (RFC 3263 §4.3); never after a 6xx
 _CHALLENGES = frozenset((401, 407))
@@ -30,7 +33,8 @@ class ResponseContext:
     whose final answer is waited for: the one being tried, and those given up that may still say 2xx. ``cancelled`` is
     whether the caller gave up, ``over`` whether no further target may be tried, for that or another reason.
     ``challenges`` are the 401 and 407 responses so far. ``original_from`` and ``original_to`` are the rows as
-    received when we sent others on: responses show the caller what it wrote.
+    received when we sent others on: responses show the caller what it wrote. ``resubmission`` is there when a target
+    may ask for credentials that we have.
     """
 
     __slots__ = (
@@ -51,6 +55,7 @@ class ResponseContext:
         "over",
         "parked",
         "pending",
+        "resubmission",
         "route",
         "server",
     )
@@ -72,6 +77,7 @@ class ResponseContext:
         self.original_from: str | None = None
         self.original_to: str | None = None
         self.parked: Parked | None = None
+        self.resubmission: Resubmission | None = None
         self.cancelled = False
         self.over = False
         self.done = False

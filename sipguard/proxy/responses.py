@@ -8,6 +8,7 @@ import re
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.redirection import redirection
+from sipguard.proxy.resubmission import CHALLENGED, Verdict, take
 from sipguard.proxy.station import Station
 from sipguard.proxy.upstream import Upstream
 from sipguard.sip.message import Response
@@ -85,6 +86,8 @@ class Responses:
             return
         if 300 <= code < 400 and self._follow(branch, upstream, now):
             return
+        if code in CHALLENGED and context.resubmission is not None and self._taken(branch, upstream, now):
+            return
         context.consider(upstream)
         if code >= 600:
             self._delivery.cancel_others(branch, now)
@@ -105,6 +108,17 @@ class Responses:
             context.consider(upstream)
         self._delivery.redirect(context, followed.attempts, now)
         return True
+
+    def _taken(self, branch: Branch, upstream: Response, now: float) -> bool:
+        """A carrier asks for credentials: whether that is for us, and not for the caller (``resubmission``)."""
+        context = branch.context
+        verdict = take(self._station, branch, upstream)
+        if verdict is Verdict.AGAIN:
+            context.attempts.insert(context.next_attempt, branch.attempt)
+            self._delivery.next_attempt(context, now)
+        elif verdict is Verdict.REFUSED:
+            self._delivery.failed_here(context, 487 if context.cancelled else 503, now)
+        return verdict is not Verdict.PASS
 
     def _judge(self, branch: Branch, response: Response, now: float) -> None:
         """What an answer says about the server: that it is well, or when it wants to be asked again."""

@@ -6,6 +6,8 @@ from sipguard.policy.need import Need, Server, TargetNeed
 from sipguard.policy.record import Recorder
 from sipguard.policy.view import View
 from sipguard.proxy.active_calls import ActiveCalls
+from sipguard.proxy.carrier_leg import CarrierLegs
+from sipguard.proxy.carrier_sessions import CarrierSessions
 from sipguard.proxy.dispatch import Dispatch
 from sipguard.proxy.flow_tokens import FlowTokens
 from sipguard.proxy.health import Health
@@ -46,6 +48,8 @@ class Station:
         self.calls = ActiveCalls(settings.record_route_secret)
         self.flows = FlowTokens(settings.record_route_secret, self.identity.listeners, random)
         self.streams = StreamMemory()
+        self.sessions = CarrierSessions()
+        self.legs = CarrierLegs()
         self.health = Health(settings, self.log)
         self.dispatch = Dispatch(self.health)
         self.recorder = Recorder(settings.node)

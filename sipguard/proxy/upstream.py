@@ -5,7 +5,7 @@ whoever else may still speak.
 """
 
 from sipguard.errors import MalformedValue
-from sipguard.proxy import presentation, stir_reasons
+from sipguard.proxy import forwarding, presentation, stir_reasons
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.output import ERROR
@@ -65,6 +65,10 @@ class Upstream:
             tag = upstream.to.tag
             row = context.original_to if tag is None else f"{context.original_to};tag={tag}"
             upstream.rows[upstream.names.index("to")] = row
+        if context.server.flow.reliable:
+            forwarding.frame(upstream)
+        if context.resubmission is not None:
+            context.resubmission.restore(upstream)
         station = self._station
         upstream_trusted = station.is_trusted(context.server.flow)
         presentation.cross(upstream, station.is_trusted(flow), upstream_trusted)

@@ -6,6 +6,7 @@ learnt (fetched certificates, seen signatures, call statistics) is handed on fro
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -24,7 +25,7 @@ from sipguard.runtime.clock import Clock
 from sipguard.runtime.directory_checks import directory_problems, shadowed_trunks
 from sipguard.runtime.disk_cache import DiskCache
 from sipguard.runtime.revocations import MOST_SOURCES
-from sipguard.runtime.secret_files import persistent_secret, read_public_file
+from sipguard.runtime.secret_files import persistent_secret, read_password, read_public_file
 from sipguard.runtime.signing import load_generations
 from sipguard.runtime.tls import TlsContexts, make_contexts
 from sipguard.runtime.trust import Trust, make_trust, read_administrators, read_anchors
@@ -84,6 +85,7 @@ class _Composition:
         signers = self.signers()
         trust = self.trust()
         tls = self.tls(directory)
+        passwords = self.passwords(directory)
         self.part("stir.verify.https_ca", self.https_ca)
         if self.problems or directory is None or secrets is None or trust is None:
             raise ConfigurationError(list(dict.fromkeys(self.problems)))
@@ -95,6 +97,7 @@ class _Composition:
             verification=self.verification(trust),
             certificates=self.certificates(trust),
             traffic=self.traffic(),
+            passwords=passwords,
         )
         settings = proxy_settings(configuration, secrets.record_route)
         return Node(listeners(configuration), settings, view, trust.digest, trust.sequence, tls)
@@ -134,6 +137,17 @@ class _Composition:
         contexts, problems = make_contexts(configuration.listener, trunks, configuration.tls.ca, self.now)
         self.problems += problems
         return contexts
+
+    def passwords(self, directory: Directory | None) -> dict[str, str]:
+        """The passwords we have at carriers, by trunk."""
+        found = {}
+        for trunk in () if directory is None else directory.trunks.values():
+            if trunk.password_file is not None:
+                path = Path(trunk.password_file)
+                word = self.part(f"trunk.{trunk.name}.password_file", partial(read_password, path))
+                if word is not None:
+                    found[trunk.name] = word
+        return found
 
     def trust(self) -> Trust | None:
         """Whom the node trusts; without anchors no certificate is trusted."""

@@ -23,6 +23,17 @@ def read_secret_file(path: Path) -> bytes:
         raise StartupError(f"{path} cannot be read: {error.strerror}") from None
 
 
+def read_password(path: Path) -> str:
+    """The first line of a file that nobody else can read. Raises StartupError."""
+    try:
+        word = read_secret_file(path).decode().split("\n", 1)[0].rstrip("\r")
+    except UnicodeDecodeError:
+        raise StartupError(f"{path} is not UTF-8 text") from None
+    if not word:
+        raise StartupError(f"{path} holds no password in its first line")
+    return word
+
+
 def read_public_file(path: Path) -> bytes:
     """The octets of a file. Raises StartupError."""
     try:

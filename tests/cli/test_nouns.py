@@ -85,6 +85,16 @@ def test_a_tls_trunk(shell: Shell, tmp_path: Path) -> None:
     assert "no tls listener can send" in shell.run("check").err
 
 
+def test_a_trunk_of_a_carrier_that_asks_for_credentials(shell: Shell, tmp_path: Path) -> None:
+    """User name, realm and the whole path of the password's file are kept; the password itself is not."""
+    file = tmp_path / "password"
+    shell.run("trunk", "add", "asking", "--side", "network", "--target", "sip:192.0.2.30", "--username", "edge-1",
+              "--password-file", str(file), "--realm", "carrier.example")  # fmt: skip
+    (kept,) = [trunk for trunk in shell.data("trunk", "list") if trunk["name"] == "asking"]
+    assert (kept["username"], kept["password_file"], kept["realm"]) == ("edge-1", str(file), "carrier.example")
+    assert "trunk.asking.password_file" in shell.run("check").err
+
+
 def test_emergency(shell: Shell, tmp_path: Path) -> None:
     """Registrations are added, listed, imported and ended."""
     shell.run("emergency", "add", "4155550100", "--account", "acme", "--location", "1 Main St")

@@ -208,3 +208,36 @@ def test_unreadable(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=why) as caught:
             load(path)
         assert caught.value.problems[0].key == str(path)
+
+
+@pytest.mark.clause("PRX-32", "RFC 8760 2.3")
+def test_digest() -> None:
+    """Algorithms come strongest first, each once; the realm is the node's name where none is given."""
+    configuration = good(MINIMAL + '[digest]\nalgorithms = ["MD5", "SHA-512-256", "SHA-256"]')
+    assert configuration.digest.algorithms == ("SHA-512-256", "SHA-256", "MD5")
+    assert configuration.realm == configuration.node.name
+    assert good(MINIMAL + '[digest]\nrealm = "sip.example"').realm == "sip.example"
+    for algorithms in ("[]", '["MD5", "MD5"]'):
+        found = problems(MINIMAL + f"[digest]\nalgorithms = {algorithms}")
+        assert found == {"digest.algorithms": "names each algorithm at most once, and at least one"}
+    assert "digest.realm" in problems(MINIMAL + "[digest]\nrealm = 'a\"b'")
+
+
+@pytest.mark.parametrize(
+    ("side", "keys", "problem"),
+    [
+        ("network", 'username = "u"', ("password_file", "is required by username")),
+        ("network", 'password_file = "p"', ("username", "is required by password_file and realm")),
+        ("network", 'realm = "r"', ("username", "is required by password_file and realm")),
+        ("network", "digest = true", ("digest", "is for customer trunks: the network is not asked for credentials")),
+        (
+            "customer",
+            'account = "a"\nusername = "u"\npassword_file = "p"',
+            ("username", "is for network trunks; customers are asked by digest = true"),
+        ),
+    ],
+)
+def test_credentials_of_a_trunk(side: str, keys: str, problem: tuple[str, str]) -> None:
+    """Which keys of a trunk go together."""
+    found = problems(MINIMAL + f'[[trunk]]\nname = "x"\nside = "{side}"\nsources = ["192.0.2.77"]\n{keys}')
+    assert found == {f"trunk.x.{problem[0]}": problem[1]}

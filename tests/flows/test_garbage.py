@@ -5,8 +5,16 @@ import gc
 import pytest
 
 from bench.engine import Load
+from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.branch import Branch
+from sipguard.proxy.carrier_leg import CarrierLeg
+from sipguard.proxy.carrier_sessions import Session
+from sipguard.proxy.response_context import ResponseContext
+from sipguard.proxy.resubmission import Resubmission
 from sipguard.sip.message import Request
 from sipguard.testing.sample import Sample
+from tests.flows.carrier import PASSWORD, with_carrier
+from tests.flows.stage import LONG
 
 
 @pytest.mark.clause("TXN-34")
@@ -42,3 +50,25 @@ def test_transactions_that_only_absorb_keep_no_request() -> None:
         load.one(number)
     assert load.engine.open_transactions >= 60
     assert requests_alive() == before
+
+
+@pytest.mark.clause("TXN-34", "RFC 3261 22.3")
+def test_a_call_that_was_challenged_leaves_nothing_either() -> None:
+    """Neither by a carrier, on the way out and inside the dialog, nor when its credentials are refused."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for password in (PASSWORD, "wrong"):
+            stage, _ = with_carrier(password=password)
+            stage.call()
+            if password == PASSWORD:
+                stage.hang_up()
+            stage.network.run(LONG)
+            gc.collect()
+        left = {type(item) for item in gc.garbage}
+        assert left.isdisjoint((ResponseContext, Branch, ActiveCall, Resubmission, CarrierLeg, Session))
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()

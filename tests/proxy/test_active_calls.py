@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipguard.proxy.active_calls import ActiveCall, ActiveCalls
+from sipguard.proxy.active_calls import ActiveCall, ActiveCalls, Redeemed
 
 
 class Keeper:
@@ -66,12 +66,25 @@ def test_the_token() -> None:
     """It gives back its record for its own Call-ID, and for nobody who changed it or has another secret."""
     calls = ActiveCalls(b"secret")
     token = calls.token("6b-1", "one@x")
-    assert calls.redeem(token, "one@x") == "6b-1"
-    assert ActiveCalls(b"secret").redeem(token, "one@x") == "6b-1"
+    assert calls.redeem(token, "one@x") == Redeemed("6b-1")
+    assert ActiveCalls(b"secret").redeem(token, "one@x") == Redeemed("6b-1")
     assert ActiveCalls(b"other").redeem(token, "one@x") is None
     for wrong in (token[:-1], token + "0", token.replace("6b-1", "6b-2"), "", ".", "\xff.\xff", token.upper()):
         assert calls.redeem(wrong, "one@x") is None
     assert calls.redeem(token, "two@x") is None
+
+
+@pytest.mark.clause("PRX-24")
+def test_a_shifted_token() -> None:
+    """It also says how far numbers are ahead and whose request it came with, and nothing to anybody else."""
+    calls = ActiveCalls(b"secret")
+    token = calls.shifted_token("6b-1", "one@x", 12, "caller")
+    assert calls.redeem(token, "one@x", "caller", "called") == Redeemed("6b-1", 12, True)
+    assert calls.redeem(token, "one@x", "called", "caller") == Redeemed("6b-1", 12, False)
+    assert calls.redeem(token, "one@x", "called", "other") is None
+    assert calls.redeem(token, "two@x", "caller", "called") is None
+    for wrong in (token.replace("~12", "~13"), token.replace("~12", ""), token.replace("~12", "~x"), "~." + token):
+        assert calls.redeem(wrong, "one@x", "caller", "called") is None
 
 
 def test_the_longest_call() -> None:

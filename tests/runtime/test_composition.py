@@ -259,3 +259,23 @@ def test_state_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     found = problems(tmp_path, TEXT.replace('"edge-1"', '"edge-1"\nstate = "file/state"'))
     assert set(found) == {"node.state", "registry.url"}
+
+
+@pytest.mark.clause("RFC 3261 22.3")
+def test_passwords_for_carriers(tmp_path: Path) -> None:
+    """Read from a file of its owner's, and in no text that describes the node; what is wrong with it is said."""
+    files(tmp_path)
+    file = tmp_path / "carrier.password"
+    file.write_text("a carrier's password\nsecond line\n")
+    text = TEXT.replace('name = "carrier"', 'name = "carrier"\nusername = "edge-1"\npassword_file = "carrier.password"')
+    with pytest.raises(ConfigurationError, match=r"trunk\.carrier\.password_file.*chmod 600"):
+        build(configured(tmp_path, text))
+    file.chmod(0o600)
+    node = build(configured(tmp_path, text))
+    assert node.view.passwords == {"carrier": "a carrier's password"}
+    assert node.view.directory.trunks["carrier"].username == "edge-1"
+    assert "a carrier's password" not in repr(node)
+    for octets, why in ((b"\n", "no password in its first line"), (b"\xff", "not UTF-8")):
+        file.write_bytes(octets)
+        with pytest.raises(ConfigurationError, match=why):
+            build(configured(tmp_path, text))
