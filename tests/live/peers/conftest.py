@@ -9,10 +9,11 @@ from scenarios import topology
 from scenarios.driver import free_port
 from scenarios.node import Node
 from scenarios.topology import Certificates
-from tests.live.peers import lines
+from tests.live.peers import kamailio, lines
 from tests.live.peers.lines import CARRIER, CUSTOMER, Direction, Line
 from tests.live.peers.sipp import Identities
 
+FRONT, BEHIND, STREAM = "127.0.0.51", "127.0.0.52", "127.0.0.53"
 CALL_OUT = Identities(
     f"sip:+{topology.OUTSIDE}@sipguard.example;user=phone",
     f'"J. H. Doe" <sip:+{topology.OWNED}@pbx.example>',
@@ -31,7 +32,7 @@ def direct(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates,
     directory = tmp_path_factory.mktemp("direct")
     customer, carrier = ((host, free_port(host)) for host in (CUSTOMER, CARRIER))
     with Node(directory) as node:
-        sections = lines.trunks("sip:{}:{}".format(*customer), "sip:{}:{}".format(*carrier))
+        sections = lines.trunks(customer, carrier)
         lines.start(node, sections + lines.signing(certificates), registry)
         yield Line(
             node, directory,
@@ -39,3 +40,57 @@ def direct(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates,
             Direction("inbound", CARRIER, node.address, customer, CALL_IN),
         )  # fmt: skip
         lines.check_end(node)
+
+
+@pytest.fixture(scope="session")
+def between(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, registry: Path) -> Iterator[Line]:
+    """Kamailio on both sides of the proxy, over UDP: every call crosses three proxies that record their route."""
+    directory = tmp_path_factory.mktemp("between")
+    front, behind, customer, carrier, spare = _places(FRONT, BEHIND, CUSTOMER, CARRIER, CARRIER)
+    with Node(directory) as node:
+        values = _values(node.address, customer, carrier, spare) | {"FRONT": FRONT, "STREAM": STREAM}
+        with kamailio.running(directory, [_udp(front), _udp(behind)], values):
+            lines.start(node, lines.trunks(front, behind) + lines.signing(certificates), registry)
+            yield Line(
+                node, directory,
+                Direction("outbound", CUSTOMER, front, carrier, CALL_OUT),
+                Direction("inbound", CARRIER, behind, customer, CALL_IN),
+                hops=3, spare=spare,
+            )  # fmt: skip
+            lines.check_end(node)
+
+
+@pytest.fixture(scope="session")
+def stream(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, registry: Path) -> Iterator[Line]:
+    """Kamailio as the carrier, over TCP towards the proxy and over UDP beyond."""
+    directory = tmp_path_factory.mktemp("stream")
+    customer, carrier, spare = _places(CUSTOMER, CARRIER, CARRIER)
+    behind, own = (STREAM, free_port(STREAM, "tcp")), ("127.0.0.1", free_port("127.0.0.1", "tcp"))
+    with Node(directory) as node:
+        values = _values(own, customer, carrier, spare) | {"FRONT": FRONT, "STREAM": STREAM}
+        with kamailio.running(directory, [_udp(behind), f"tcp:{STREAM}:{behind[1]}"], values):
+            listener = '[[listener]]\ntransport = "tcp"\nbind = "{}:{}"\n\n'.format(*own)
+            trunks = lines.trunks(customer, behind, ";transport=tcp")
+            lines.start(node, listener + trunks + lines.signing(certificates), registry)
+            yield Line(
+                node, directory,
+                Direction("outbound", CUSTOMER, node.address, carrier, CALL_OUT),
+                Direction("inbound", CARRIER, behind, customer, CALL_IN),
+                hops=2, spare=spare,
+            )  # fmt: skip
+            lines.check_end(node)
+
+
+def _places(*hosts: str) -> list[tuple[str, int]]:
+    return [(host, free_port(host)) for host in hosts]
+
+
+def _udp(place: tuple[str, int]) -> str:
+    return "udp:{}:{}".format(*place)
+
+
+def _values(proxy: tuple[str, int], *agents: tuple[str, int]) -> dict[str, str]:
+    """What Kamailio's configuration says of its neighbours."""
+    names = zip(("PHONE", "GATEWAY", "SPARE"), agents, strict=True)
+    own = {"PROXY_HOST": proxy[0], "PROXY_PORT": str(proxy[1])}
+    return own | {name: "{}:{}".format(*place) for name, place in names}

@@ -9,7 +9,8 @@
 
 A message is written by one side and read by the other, so one text gives both scenarios and both directions of a call.
 Words behind it: ``unseen`` (the far side copes without expecting it), ``unsent`` (nobody's scenario sends it: it is a
-repetition or a proxy's), ``tag=x`` (a To tag of its own), ``wait=700`` (milliseconds the sender waits before).
+repetition or a proxy's), ``tag=x`` (this answer's To tag is called x from here on; or: this request is for the dialog
+with that tag), ``wait=700`` (milliseconds the sender waits before).
 """
 
 from dataclasses import dataclass, field

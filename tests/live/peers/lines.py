@@ -5,7 +5,7 @@ A line is started once. Both sides of a call are SIPp processes of that call alo
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Line:
     outbound: Direction
     inbound: Direction
     hops: int = 1
+    spare: Place = ("", 0)  # the second user agent of a carrier that forks
 
     def play(self, text: str, direction: Direction) -> "Call":
         """One call by its ladder, to its end, everything it must leave behind checked."""
@@ -92,15 +93,7 @@ class Call:
 
     def records(self) -> list[Mapping[str, Any]]:
         """The records of this call, once all of them are there."""
-        expected = self._expected()
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = self._stored()
-            if [record["event"] for record in found].count("end") >= expected.count("end"):
-                return found
-            if time.monotonic() > deadline:
-                raise FlowError(f"records {found}, expected {expected}")
-            time.sleep(0.01)
+        return awaited(self._stored, *self._expected())
 
     def _stored(self) -> list[Mapping[str, Any]]:
         everything = stored(self.line.node)
@@ -148,12 +141,25 @@ class Call:
         return sum(step.wait for step in self.steps[answer + 1 : bye]) / 1000
 
 
-def trunks(customer: str, carrier: str) -> str:
-    """The trunks of the sample operator between these two neighbours."""
+def awaited(read: Callable[[], list[Mapping[str, Any]]], *events: str) -> list[Mapping[str, Any]]:
+    """The records of a call, as soon as all its ends are there: the log is written a moment after the wire."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = read()
+        if [record["event"] for record in found].count("end") >= events.count("end"):
+            return found
+        if time.monotonic() > deadline:
+            raise FlowError(f"records {found}, expected {events}")
+        time.sleep(0.01)
+
+
+def trunks(customer: Place, carrier: Place, parameters: str = "") -> str:
+    """The trunks of the sample operator between these two neighbours; ``parameters`` are of the carrier's URI."""
+    phones, gateways = ("sip:{}:{}".format(*place) for place in (customer, carrier))
     return "\n".join(
         (
-            topology.trunk("pbx", "customer", CUSTOMER, 'account = "acme"', f'targets = ["{customer}"]'),
-            topology.trunk("carrier", "network", CARRIER, f'targets = ["{carrier}"]', "trusted = true"),
+            topology.trunk("pbx", "customer", customer[0], 'account = "acme"', f'targets = ["{phones}"]'),
+            topology.trunk("carrier", "network", carrier[0], f'targets = ["{gateways}{parameters}"]', "trusted = true"),
         )
     )
 

@@ -25,19 +25,24 @@ class Key(NamedTuple):
     method: str
     code: int | None
     cseq: str
+    tag: str  # of To: which of several dialogs
 
 
-def complaints(writer: Sequence[Traced], reader: Sequence[Traced], hops: int, screened: frozenset[str]) -> list[str]:
+def complaints(
+    writer: Sequence[Traced], reader: Sequence[Traced], hops: int, screened: frozenset[str], forked: bool = False
+) -> list[str]:
     """Every difference that may not be, between what one side wrote and the other read with ``hops`` proxies between.
 
-    ``screened``: the rows that screening may change in a request outside a dialog.
+    ``screened``: the rows that screening may change in a request outside a dialog. ``forked``: the reader is one of
+    several, who does not get everything.
     """
     wrote, read = _end_to_end(writer, True), _end_to_end(reader, False)
-    found = [f"{key} was written {len(wrote[key])} times, read {len(read[key])}" for key in wrote | read
+    keys = wrote.keys() & read.keys() if forked else wrote.keys() | read.keys()
+    found = [f"{key} was written {len(wrote[key])} times, read {len(read[key])}" for key in keys
              if len(wrote[key]) != len(read[key])]  # fmt: skip
     requested = {m.header("CSeq"): m for m in reader if m.sent and m.code is None and m.method != "ACK"}
     contacts = [m.header("Contact") or "" for m in reader if m.sent]
-    for key in wrote:
+    for key in keys:
         for before, after in zip(wrote[key], read[key], strict=False):
             if after.code is None:
                 found += _request(before, after, hops, screened, contacts)
@@ -52,7 +57,12 @@ def _end_to_end(messages: Iterable[Traced], sent: bool) -> dict[Key, list[Traced
     refused = {_number(m) for m in messages if m.sent is not sent and m.method == "INVITE" and (m.code or 0) >= 300}
     found: dict[Key, list[Traced]] = defaultdict(list)
     for message in messages:
-        key = Key(message.method, message.code, message.header("CSeq") or "")
+        key = Key(
+            message.method,
+            message.code,
+            message.header("CSeq") or "",
+            (message.header("To") or "").partition(";tag=")[2],
+        )
         made_by_the_hop = message.method == "CANCEL" or message.code == 100
         if message.sent is not sent or made_by_the_hop or (message.method == "ACK" and _number(message) in refused):
             continue

@@ -94,21 +94,34 @@ class _Writer:
         trying = '  <recv response="100" optional="true"/>\n' if self._trying and step.code != 100 else ""
         if step.code is not None:
             self._trying = self._trying and not (step.code >= 200 and step.method == "INVITE")
-            return f'{trying}  <recv response="{step.code}"{forms}/>\n'
+            return f'{trying}  <recv response="{step.code}"{forms}>\n{self._keep_tag(step)}  </recv>\n'
         if step.method == "ACK":
             return f'{trying}  <recv request="ACK"/>\n'
         return f'{trying}  <recv request="{step.method}"{forms}>\n{self._keep(step)}  </recv>\n'
 
+    def _keep_tag(self, step: Step) -> str:
+        """Keep what requests of one of several dialogs have to say."""
+        if step.tag is None:
+            return ""
+        kept = {
+            f"tag_{step.tag}": f"[[:cntrl:]]To:{_ROW};tag=([^;[:cntrl:]]*)",
+            f"contact_{step.tag}": "Contact: .(sip:[^[:cntrl:]]*;ob)",
+        }
+        return self._keeping(kept)
+
     def _keep(self, step: Step) -> str:
         """Keep what a response to this request has to repeat."""
         n = step.number
-        kept = {
+        return self._keeping({
             f"via{n}": f"(Via:{_ROW}([[:cntrl:]]+Via:{_ROW})*)",
             f"rr{n}": f"(Record-Route:{_ROW}([[:cntrl:]]+Record-Route:{_ROW})*)",
             f"from{n}": f"[[:cntrl:]]From: ({_ROW})",
             f"to{n}": f"[[:cntrl:]]To: ({_ROW})",
-        }
-        self._variables += [*kept, "all"] if "all" not in self._variables else kept
+            f"cseq{n}": f"[[:cntrl:]]CSeq: ({_ROW})",
+        })  # fmt: skip
+
+    def _keeping(self, kept: Mapping[str, str]) -> str:
+        self._variables += [name for name in ("all", *kept) if name not in self._variables]
         actions = "".join(
             f'      <ereg regexp="{pattern}" search_in="msg" assign_to="all,{name}"/>\n'
             for name, pattern in kept.items()
@@ -130,8 +143,9 @@ class _Writer:
 
     def _request(self, step: Step) -> list[str]:
         branch = step.number if step.request is None or step.is_ack_of_2xx else step.request.number
+        inside = "[next_url]" if step.tag is None else f"[$contact_{step.tag}]"
         return [
-            f"{step.method} {'[next_url]' if step.inside else self._who.target} SIP/2.0",
+            f"{step.method} {inside if step.inside else self._who.target} SIP/2.0",
             f"Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{branch};rport",
             *(["[routes]"] if step.inside else []),
             "Max-Forwards: 70",
@@ -146,6 +160,8 @@ class _Writer:
             return [f"From: [$to0];tag={self._tag}", "To: [$from0]"]
         refused = step.method == "ACK" and not step.inside
         tag = "[peer_tag_param]" if step.inside or refused else ""
+        if step.tag is not None:
+            tag = f";tag=[$tag_{step.tag}]"
         return [f"From: {self._who.caller};tag=caller", f"To: {self._who.called}{tag}"]
 
     def _response(self, step: Step) -> list[str]:
@@ -153,7 +169,7 @@ class _Writer:
         if request is None:
             raise FlowError("a response to nothing")
         n, opens = request.number, not request.inside and request.method in ("INVITE", "SUBSCRIBE")
-        tag = "" if request.inside else f";tag={step.tag or self._tag}"
+        tag = "" if request.inside else f";tag={self._tag}"
         return [
             f"SIP/2.0 {step.code} {_PHRASES[step.code or 0]}",
             f"[$via{n}]",
@@ -161,7 +177,7 @@ class _Writer:
             f"From: [$from{n}]",
             f"To: [$to{n}]{tag}",
             "Call-ID: [call_id]",
-            f"CSeq: {step.cseq} {step.method}",
+            f"CSeq: [$cseq{n}]",
             *([_CONTACT] if opens or request.method in ("INVITE", "UPDATE", "REFER") else []),
         ]
 
