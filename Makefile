@@ -14,13 +14,14 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
 
 CODE := sipguard tests scenarios bench fuzz certs/make.py docs/generate.py
-SIP_PACKAGES := sip-tester softhsm2 postgresql
+SIP_PACKAGES := sip-tester baresip-core kamailio kamailio-tls-modules softhsm2 postgresql
 BENCH_PACKAGES := sip-tester kamailio kamailio-secsipid-modules
 
-# $(call debian,PACKAGES): install those that are missing.
+# $(call debian,PACKAGES): install those that are missing. Kamailio is wanted as a program, never as a service.
 debian = @missing=$$(for package in $(1); do \
 		dpkg-query --show --showformat='$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed || echo $$package; \
 	done); \
+	case "$$missing" in *kamailio*) [ ! -d /run/systemd/system ] || $(SUDO) systemctl --quiet mask kamailio.service;; esac; \
 	[ -z "$$missing" ] || { echo "installing" $$missing; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
 
 .PHONY: help demo test check bench soak fuzz certs docs sip

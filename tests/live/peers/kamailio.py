@@ -4,7 +4,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def installed() -> bool:
 
 
 @contextmanager
-def running(directory: Path, listeners: list[str], values: Mapping[str, str]) -> Iterator[None]:
+def running(directory: Path, listeners: list[str], values: dict[str, str]) -> Iterator[None]:
     """Run it on these listeners (``udp:127.0.0.51:5060``) until the context is left."""
     filled = {"MODULES": f"{MODULES.parent}/" if MODULES else ""} | values
     command = [
