@@ -76,7 +76,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates,
                 node, directory,
                 Direction("outbound", CUSTOMER, node.address, carrier, CALL_OUT),
                 Direction("inbound", CARRIER, behind, customer, CALL_IN),
-                hops=2, spare=spare,
+                hops=2, streams=True, spare=spare,
             )  # fmt: skip
             lines.check_end(node)
 

@@ -39,13 +39,14 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A running proxy. ``hops`` are the proxies between the two ends."""
+    """A running proxy. ``hops`` are the proxies between the two ends, ``streams`` whether TCP is on the way."""
 
     node: Node
     directory: Path
     outbound: Direction
     inbound: Direction
     hops: int = 1
+    streams: bool = False
     spare: Place = ("", 0)  # the second user agent of a carrier that forks
 
     def play(self, text: str, direction: Direction) -> "Call":
@@ -85,10 +86,10 @@ class Call:
 
     def check_passage(self) -> None:
         """What arrived is what was written, both ways."""
-        caller, called, hops = self.caller.messages, self.called.messages, self.line.hops
-        screened = passage.MARKED if self.direction is self.line.inbound else passage.SIGNED
-        found = passage.complaints(caller, called, hops, screened)
-        found += passage.complaints(called, caller, hops, screened)
+        caller, called, line = self.caller.messages, self.called.messages, self.line
+        screened = passage.MARKED if self.direction is line.inbound else passage.SIGNED
+        way = passage.Way(line.hops, screened, line.streams)
+        found = passage.complaints(caller, called, way) + passage.complaints(called, caller, way)
         assert not found, "\n".join(found)
 
     def records(self) -> list[Mapping[str, Any]]:

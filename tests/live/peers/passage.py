@@ -16,7 +16,8 @@ HOP = frozenset(("via", "v", "max-forwards", "record-route", "route"))  # every 
 SIGNED = frozenset(("p-asserted-identity", "identity", "date", "attestation-info", "origination-id"))  # by us, outbound
 MARKED = SIGNED | {"from", "f"}  # inbound the verstat may be in From
 _ROWS = re.compile(r"\r\n(?![ \t])")
-_NEW_BRANCH = re.compile(r";(?:received|rport)=[^;]*|;rport(?=;|$)")
+_PLAIN_LENGTH = re.compile("^Content-Length *: *")
+_FILLED_IN = re.compile(r";(?:received|rport)=[^;]*|;rport(?=;|$)")
 
 
 class Key(NamedTuple):
@@ -28,16 +29,23 @@ class Key(NamedTuple):
     tag: str  # of To: which of several dialogs
 
 
-def complaints(
-    writer: Sequence[Traced], reader: Sequence[Traced], hops: int, screened: frozenset[str], forked: bool = False
-) -> list[str]:
-    """Every difference that may not be, between what one side wrote and the other read with ``hops`` proxies between.
+class Way(NamedTuple):
+    """What is between the two sides: so many proxies, ours among them.
 
-    ``screened``: the rows that screening may change in a request outside a dialog. ``forked``: the reader is one of
-    several, who does not get everything.
+    ``screened``: the rows that screening may change in a request outside a dialog. ``streams``: where Content-Length
+    is framing, and therefore spelled plainly. ``forked``: one side is one of several, who does not get everything.
     """
+
+    hops: int
+    screened: frozenset[str]
+    streams: bool = False
+    forked: bool = False
+
+
+def complaints(writer: Sequence[Traced], reader: Sequence[Traced], way: Way) -> list[str]:
+    """Every difference that may not be, between what one side wrote and the other read."""
     wrote, read = _end_to_end(writer, True), _end_to_end(reader, False)
-    keys = wrote.keys() & read.keys() if forked else wrote.keys() | read.keys()
+    keys = wrote.keys() & read.keys() if way.forked else wrote.keys() | read.keys()
     found = [f"{key} was written {len(wrote[key])} times, read {len(read[key])}" for key in keys
              if len(wrote[key]) != len(read[key])]  # fmt: skip
     requested = {m.header("CSeq"): m for m in reader if m.sent and m.code is None and m.method != "ACK"}
@@ -45,9 +53,9 @@ def complaints(
     for key in keys:
         for before, after in zip(wrote[key], read[key], strict=False):
             if after.code is None:
-                found += _request(before, after, hops, screened, contacts)
+                found += _request(before, after, way, contacts)
             else:
-                found += _response(before, after, hops, requested.get(after.header("CSeq")))
+                found += _response(before, after, way, requested.get(after.header("CSeq")))
     return found
 
 
@@ -80,14 +88,16 @@ def _same(one: Traced, other: Traced) -> bool:
     return [r for r in rows(one) if _name(r) != "via"] == [r for r in rows(other) if _name(r) != "via"]
 
 
-def _request(before: Traced, after: Traced, hops: int, screened: frozenset[str], contacts: list[str]) -> list[str]:
+def _request(before: Traced, after: Traced, way: Way, contacts: list[str]) -> list[str]:
     in_dialog = ";tag=" in (before.header("To") or "")
-    may_change = HOP if in_dialog else HOP | screened
-    found = _kept(before, after, may_change)
+    may_change = HOP if in_dialog else HOP | way.screened
+    found = _kept(before, after, may_change, way)
     passed = values(after, "Via")
-    if [_NEW_BRANCH.sub("", via) for via in passed[hops:]] != [_NEW_BRANCH.sub("", v) for v in values(before, "Via")]:
+    if [_FILLED_IN.sub("", via) for via in passed[way.hops :]] != [
+        _FILLED_IN.sub("", v) for v in values(before, "Via")
+    ]:
         found.append(f"Via of {before.start_line}: {values(before, 'Via')} became {passed}")
-    if int(after.header("Max-Forwards") or 0) != int(before.header("Max-Forwards") or 0) - hops:
+    if int(after.header("Max-Forwards") or 0) != int(before.header("Max-Forwards") or 0) - way.hops:
         found.append(f"Max-Forwards {before.header('Max-Forwards')} became {after.header('Max-Forwards')}")
     if values(after, "Route"):
         found.append(f"a Route is left: {values(after, 'Route')}")
@@ -100,20 +110,23 @@ def _request(before: Traced, after: Traced, hops: int, screened: frozenset[str],
     return found
 
 
-def _response(before: Traced, after: Traced, hops: int, request: Traced | None) -> list[str]:
+def _response(before: Traced, after: Traced, way: Way, request: Traced | None) -> list[str]:
     if before.start_line != after.start_line:
         return [f"{before.start_line} became {after.start_line}"]
-    found = _kept(before, after, frozenset(("via", "from")))
-    if values(after, "Via") != values(before, "Via")[hops:]:
+    found = _kept(before, after, frozenset(("via", "from")), way)
+    if values(after, "Via") != values(before, "Via")[way.hops :]:
         found.append(f"Via of {before.start_line}: {values(before, 'Via')} became {values(after, 'Via')}")
     if request is None or after.header("From") != request.header("From"):
         found.append(f"the From of {after.start_line} is not that of its request")
     return found
 
 
-def _kept(before: Traced, after: Traced, may_change: frozenset[str]) -> list[str]:
+def _kept(before: Traced, after: Traced, may_change: frozenset[str], way: Way) -> list[str]:
     """The rows and the body that had to stay as they were."""
     wrote, read = ([row for row in rows(m)[1:] if _name(row) not in may_change] for m in (before, after))
+    if way.streams:
+        wrote = [_PLAIN_LENGTH.sub("Content-Length: ", row) for row in wrote]
+        read = [_PLAIN_LENGTH.sub("Content-Length: ", row) for row in read]
     found = [] if wrote == read else [f"{before.start_line}:\n  wrote {wrote}\n  read  {read}"]
     if body(before) != body(after):
         found.append(f"body of {before.start_line}:\n  wrote {body(before)!r}\n  read  {body(after)!r}")

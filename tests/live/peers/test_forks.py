@@ -45,9 +45,10 @@ def played(line: Line, called: str, caller: str, *gateways: str) -> list[Side]:
         sides.insert(0, stack.enter_context(calling))
         for side in sides:
             side.finish()
+    way = passage.Way(line.hops, passage.SIGNED, forked=True)
     for side in sides[1:]:
-        found = passage.complaints(sides[0].messages, side.messages, line.hops, passage.SIGNED, forked=True)
-        found += passage.complaints(side.messages, sides[0].messages, line.hops, passage.SIGNED, forked=True)
+        found = passage.complaints(sides[0].messages, side.messages, way)
+        found += passage.complaints(side.messages, sides[0].messages, way)
         assert not found, "\n".join(found)
     return sides
 

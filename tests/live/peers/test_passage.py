@@ -3,7 +3,7 @@
 import pytest
 
 from scenarios.trace import Traced
-from tests.live.peers.passage import SIGNED, complaints
+from tests.live.peers.passage import SIGNED, Way, complaints
 
 WROTE = (
     "INVITE sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP a:1;branch=z9hG4bK1;rport\r\nMax-Forwards: 70\r\n"
@@ -17,7 +17,7 @@ READ = WROTE.replace("sip:b@x SIP", "sip:b@y SIP", 1).replace("Max-Forwards: 70"
 
 def compared(read: str) -> list[str]:
     """What is said about an INVITE that arrived like this."""
-    return complaints([Traced(True, WROTE)], [Traced(False, read)], 1, SIGNED)
+    return complaints([Traced(True, WROTE)], [Traced(False, read)], Way(1, SIGNED))
 
 
 def test_what_a_proxy_has_to_change_is_no_complaint() -> None:
