@@ -46,6 +46,11 @@ class Attempt:
         return 0.0 if self.route is None else self.route[0].response_timeout
 
     @property
+    def may_overlap(self) -> bool:
+        """Whether the next one may be tried before the transaction of this one is over."""
+        return self.route is not None and (self.route[0].response_timeout > 0 or self.route[0].ring_timeout > 0)
+
+    @property
     def configured_server(self) -> Server | None:
         """The server, when it is a trunk's; who is behind a route set is judged by nobody."""
         return self.place if self.route is not None and isinstance(self.place, Server) else None
@@ -56,14 +61,26 @@ class Branch:
 
     ``client`` is None once there is nothing left to cancel. ``heard`` is whether anything came back, ``rang`` whether
     it was more than 100, ``given_up`` whether we went on without its answer. ``switched`` is whether the request went
-    over TCP only for its size.
+    over TCP only for its size, ``breadth`` the Max-Breadth it went with.
     """
 
-    __slots__ = ("_ring_until", "attempt", "client", "context", "given_up", "heard", "rang", "switched", "timer")
+    __slots__ = (
+        "_ring_until",
+        "attempt",
+        "breadth",
+        "client",
+        "context",
+        "given_up",
+        "heard",
+        "rang",
+        "switched",
+        "timer",
+    )
 
-    def __init__(self, context: "ResponseContext", attempt: Attempt, *, switched: bool) -> None:
+    def __init__(self, context: "ResponseContext", attempt: Attempt, *, breadth: int, switched: bool) -> None:
         self.context = context
         self.attempt = attempt
+        self.breadth = breadth
         self.switched = switched
         self.client: ClientTransaction | None = None
         self.timer: Timer | None = None

@@ -119,7 +119,8 @@ class Delivery:
     def _send_to(self, context: ResponseContext, attempt: Attempt, place: Server, egress: Listener, now: float) -> None:
         station = self._station
         try:
-            leaving = Departure(station, context, attempt, place, egress, now)
+            share = _share(context, attempt)
+            leaving = Departure(station, context, attempt, place, egress, share, now)
         except Exception as error:
             self._upstream.fail(context.server, error, now)
             return
@@ -127,7 +128,8 @@ class Delivery:
         if flow is None:
             names = attempt.names if place.transport == "tls" else ()
             flow = Flow(leaving.egress.number, leaving.egress.transport, place.host, place.port, 0, names)
-        branch = Branch(context, attempt, switched=leaving.switched)
+        branch = Branch(context, attempt, breadth=share, switched=leaving.switched)
+        context.breadth -= share
         context.pending.append(branch)
         branch.client = station.layer.start_on_branch(leaving.fork, flow, now, branch, leaving.branch)
         if context.server.method == "INVITE":
@@ -148,7 +150,7 @@ class Delivery:
     def after_failure(self, context: ResponseContext, code: int, now: float) -> None:
         """A branch ended with this code: the next target, or none any more."""
         emergency = code < 600 and _is_emergency(context)  # every target is tried (EMG-16)
-        if (code in FAILOVER_CODES or emergency) and not context.over:
+        if (code in FAILOVER_CODES or emergency) and not context.over and context.breadth:
             self.next_attempt(context, now)
         else:
             self._stop_trying(context)
@@ -181,20 +183,20 @@ class Delivery:
         if context.done:
             return
         if branch.given_up:
-            context.finished(branch)
+            context.dismiss(branch)
             self.finish(context, now)
         elif branch.heard:
             self._give_up_ringing(branch, now)
-        elif context.over or context.next_attempt < len(context.attempts) or branch.too_long(now):
+        elif context.over or branch.too_long(now) or (context.breadth and context.next_attempt < len(context.attempts)):
             self._give_up_silent(branch, now)
-        else:  # there is nobody else to try: it has until Timer B
+        else:  # there is nobody else to try, or no further branch allowed: it has until Timer B
             branch.watch(self._station.timers, self._station.settings.timers.timer_c, now)
 
     def _give_up_silent(self, branch: Branch, now: float) -> None:
         """Its INVITE goes on, to be cancelled with the first response, and counts as 408 (RFC 3261 §16.8)."""
         self.blame(branch, "no answer", now)
         self._cancel(branch, now)
-        branch.context.finished(branch)
+        branch.context.dismiss(branch)
         self.failed_here(branch.context, 408, now)
 
     def _give_up_ringing(self, branch: Branch, now: float) -> None:
@@ -243,3 +245,15 @@ class Delivery:
 
 def _is_emergency(context: ResponseContext) -> bool:
     return context.call is not None and context.call.emergency is not None
+
+
+def _share(context: ResponseContext, attempt: Attempt) -> int:
+    """The Max-Breadth of the next branch: all there is; where branches may overlap, half of it, and 1 for each to come.
+
+    Whatever is active at one time then never exceeds what the request came with (RFC 5393 §5.3.3).
+    """
+    left = context.breadth
+    more = len(context.attempts) - context.next_attempt
+    if not more or not (attempt.may_overlap or _is_emergency(context)):
+        return left
+    return max(1, min((left + 1) // 2, left - more))

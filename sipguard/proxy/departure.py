@@ -25,7 +25,8 @@ _DIALLED = re.compile(r"\+?[0-9*#]+(?:;(?!phone-context)[A-Za-z][A-Za-z0-9\-]*(?
 
 
 class Departure:
-    """``fork`` leaves from ``egress``, with our Via and ``branch`` on top. Raises MalformedValue.
+    """``fork`` leaves from ``egress``, with our Via and ``branch`` on top, and a Max-Breadth of ``breadth``. Raises
+    MalformedValue.
 
     ``switched`` is whether it leaves over TCP for its size only.
     """
@@ -33,8 +34,9 @@ class Departure:
     __slots__ = ("_attempt", "_context", "_server", "_station", "_token", "branch", "egress", "fork", "switched")
 
     def __init__(
-        self, station: Station, context: ResponseContext, attempt: Attempt, server: Server, egress: Listener, now: float
-    ) -> None:
+        self, station: Station, context: ResponseContext, attempt: Attempt, server: Server, egress: Listener,
+        breadth: int, now: float,
+    ) -> None:  # fmt: skip
         self._station = station
         self._context = context
         self._attempt = attempt
@@ -43,6 +45,7 @@ class Departure:
         self.switched = False
         self.egress = egress
         self.fork = self._fork()
+        forwarding.limit_breadth(self.fork, breadth)
         routes = self._put_us_on()
         if egress.transport != "udp" or attempt.flow is not None:
             return

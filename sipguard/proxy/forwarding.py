@@ -11,6 +11,7 @@ from sipguard.sip.flow import WEBSOCKET, Listener
 from sipguard.sip.message import Message, Request
 from sipguard.sip.uri import SIP_PORT, TLS_PORT, SipUri, TelUri, Uri
 
+MAX_BREADTH = 60  # RFC 5393 §5.3.3: what a request may branch into unless it says less
 DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 NO_FLOWS = ("", "")
 _OURS = frozenset(("transport", "maddr", "ttl", "method"))  # they belonged to the hop before (PRX-04, PRX-11)
@@ -27,6 +28,23 @@ def decrement_hops(fork: Request) -> None:
     else:
         left = min(int(value), MAX_MAX_FORWARDS) - 1
         fork.rows[fork.names.index("max-forwards")] = f"Max-Forwards: {left}"
+
+
+def breadth(request: Request) -> int:
+    """Into how many branches at once a request may be made (RFC 5393 §5.3.3)."""
+    value = request.value("max-breadth")
+    if value is None or not (value.isascii() and value.isdigit()):
+        return MAX_BREADTH
+    digits = value.lstrip("0")
+    return MAX_BREADTH if len(digits) > 2 else min(int(digits or "0"), MAX_BREADTH)
+
+
+def limit_breadth(fork: Request, share: int) -> None:
+    """Max-Breadth of one branch, in a single row."""
+    if fork.has("max-breadth"):
+        fork.set("max-breadth", str(share))
+    else:
+        fork.append("max-breadth", str(share))
 
 
 def retargeted(uri: Uri, target: Target, number: str | None) -> str:

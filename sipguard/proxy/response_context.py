@@ -6,6 +6,7 @@ from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.branch import Attempt, Branch
+from sipguard.proxy.forwarding import breadth
 from sipguard.proxy.need_desk import Parked
 from sipguard.sip.message import Response
 from sipguard.transaction.server import ServerTransaction
@@ -32,9 +33,9 @@ class ResponseContext:
     ``leave_by`` the number of the listener it leaves from if that can reach the target. ``pending`` are the branches
     whose final answer is waited for: the one being tried, and those given up that may still say 2xx. ``cancelled`` is
     whether the caller gave up, ``over`` whether no further target may be tried, for that or another reason.
-    ``challenges`` are the 401 and 407 responses so far. ``original_from`` and ``original_to`` are the rows as
-    received when we sent others on: responses show the caller what it wrote. ``resubmission`` is there when a target
-    may ask for credentials that we have.
+    ``breadth`` is how much of the request's Max-Breadth no branch has (RFC 5393), ``challenges`` are the 401 and 407
+    responses so far. ``original_from`` and ``original_to`` are the rows as received when we sent others on: responses
+    show the caller what it wrote. ``resubmission`` is there when a target may ask for credentials that we have.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class ResponseContext:
         "attempts",
         "base",
         "best",
+        "breadth",
         "call",
         "cancelled",
         "challenges",
@@ -65,6 +67,7 @@ class ResponseContext:
         self.server = server
         self.base = server.request
         self.leave_by = server.flow.listener
+        self.breadth = breadth(server.request)
         self.call: Call | None = None
         self.decision: Decision | None = None
         self.active: ActiveCall | None = None
@@ -100,8 +103,14 @@ class ResponseContext:
                     for value in other.values(name):
                         best.append(name, value)
 
-    def finished(self, branch: Branch) -> None:
-        """Nothing more is waited for from this branch; without a way back to its transaction no cycle is left."""
+    def ended(self, branch: Branch) -> None:
+        """The transaction of this branch is over; its share of the breadth may be used again (RFC 5393 §5.3.3.1)."""
+        self.breadth += branch.breadth
+        branch.breadth = 0
+        self.dismiss(branch)
+
+    def dismiss(self, branch: Branch) -> None:
+        """Nothing is waited for from this branch; without a way back to its transaction no cycle is left."""
         branch.stop()
         branch.client = None
         if branch in self.pending:

@@ -80,7 +80,7 @@ class Responses:
     def _failed(self, branch: Branch, upstream: Response, now: float) -> None:
         """A final response that is no 2xx. What a branch that was given up says no longer counts, unless it is 6xx."""
         context, code = branch.context, upstream.code
-        context.finished(branch)
+        context.ended(branch)
         if branch.given_up and code < 600:
             self._delivery.finish(context, now)
             return
@@ -138,7 +138,7 @@ class Responses:
         context = branch.context
         if context.done:
             return
-        context.finished(branch)
+        context.ended(branch)
         if branch.given_up:
             self._delivery.finish(context, now)
             return
@@ -156,7 +156,7 @@ class Responses:
         context = branch.context
         if context.done:
             return
-        context.finished(branch)
+        context.ended(branch)
         if branch.given_up:
             self._delivery.finish(context, now)
         elif branch.switched and not branch.heard and not context.over:  # it would not have been TCP but for its size

@@ -29,6 +29,8 @@ def validate(request: Request, identity: ProxyIdentity) -> Complaint | None:
         return Complaint(416, "Unsupported URI Scheme")
     if is_spent(request):
         return Complaint(483, "Too Many Hops")
+    if _is_narrow(request):
+        return Complaint(440, "Max-Breadth Exceeded")
     unsupported = request.listed("proxy-require")
     if unsupported:
         return Complaint(420, "Bad Extension", (("unsupported", ", ".join(unsupported)),))
@@ -41,6 +43,12 @@ def is_spent(request: Request) -> bool:
     """Whether a request may make no further hop (Max-Forwards 0, in any spelling)."""
     hops = request.value("max-forwards")
     return hops is not None and hops.strip("0") == ""
+
+
+def _is_narrow(request: Request) -> bool:
+    """Whether not even one branch is left for a request (RFC 5393 §5.3.3)."""
+    breadth = request.value("max-breadth")
+    return breadth is not None and breadth != "" and breadth.strip("0") == ""
 
 
 def is_service_urn(uri: str) -> bool:

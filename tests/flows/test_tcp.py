@@ -7,7 +7,7 @@ from sipguard.policy.need import Server, TargetAnswer, TargetNeed
 from sipguard.sip.flow import Flow
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, changed, flow_from, invite, target
 from sipguard.testing.user_agent import UserAgent
-from tests.flows.stage import Stage
+from tests.flows.stage import Stage, with_settings
 
 HOST = f"{PROXY[0]}:{PROXY[1]}"
 
@@ -153,7 +153,7 @@ def test_a_stranger_is_not_looked_for() -> None:
 @pytest.mark.clause("PRX-19")
 def test_a_caller_on_tcp_is_answered_on_its_connection() -> None:
     """Every response goes back on the connection the request came on."""
-    stage = Stage()
+    stage = Stage(settings=with_settings(max_datagram=4000))
     stream = Flow(1, "tcp", ACME_PBX[0], 49152, 7)
     stage.network.inject(invite(transport="TCP").encode(), stream)
     stage.network.run(1)
