@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -81,6 +82,27 @@ def test_a_burst_is_drained_in_batches(tmp_path: Path, loop: LoopFactory) -> Non
                     peer.sendto(str(number).encode(), address)
                 await rig.engine.until(lambda: len(rig.engine.received) == 200)
         assert [data for data, _ in rig.engine.received] == [str(number).encode() for number in range(200)]
+
+    run(main(), loop)
+
+
+def test_reading_takes_no_more_memory_than_the_datagram(tmp_path: Path, loop: LoopFactory) -> None:
+    """No object of the largest size is made for each datagram, alone or in a batch: the heap would grow around them."""
+
+    async def main() -> None:
+        rig = Rig(tmp_path)
+        async with echoing(rig) as (_, address):
+            rig.engine.on_receive = lambda data, flow: []
+            with udp_peer() as peer:
+                peer.sendto(b"the first", address)
+                await rig.engine.until(lambda: len(rig.engine.received) == 1)
+                tracemalloc.start()
+                for _ in range(20):
+                    peer.sendto(b"x" * 500, address)
+                await rig.engine.until(lambda: len(rig.engine.received) == 21)
+                _, peak = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+        assert peak < 60_000
 
     run(main(), loop)
 
