@@ -13,6 +13,7 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
 from sipguard.policy.finding import TrailEntry
+from sipguard.sip.message import Request
 from sipguard.stir.verdict import PriorityVerdict, Verdict
 
 VERSION = 1
@@ -83,7 +84,10 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
 
 
 class FollowUpRecord(msgspec.Struct, omit_defaults=True):
-    """What became of a call: ``answer`` (a 2xx passed) or ``end`` (code, seconds, who released it)."""
+    """What became of a call: ``answer`` (a 2xx passed) or ``end`` (code, seconds, who released it).
+
+    ``refused`` says that a request inside the call went no further, by which rule.
+    """
 
     v: int
     id: str
@@ -96,6 +100,10 @@ class FollowUpRecord(msgspec.Struct, omit_defaults=True):
     answered: bool | None = None
     duration: float | None = None
     released_by: str | None = None
+    method: str | None = None
+    rule: str | None = None
+    detail: str | None = None
+    raw_from: str | None = None
 
 
 class ShedRecord(msgspec.Struct):
@@ -154,6 +162,23 @@ class Recorder:
         """The follow-up for a 2xx that passed."""
         return self._encoder.encode(
             FollowUpRecord(VERSION, identifier, self.timestamp(wall), "answer", self.node, code=code, route=route)
+        )
+
+    def refused(self, identifier: str, request: Request, decision: Decision, wall: float) -> bytes:
+        """The follow-up for a request inside a call that was refused."""
+        return self._encoder.encode(
+            FollowUpRecord(
+                VERSION,
+                identifier,
+                self.timestamp(wall),
+                "refused",
+                self.node,
+                code=decision.code,
+                method=request.method,
+                rule=decision.rule,
+                detail=readable(decision.detail),
+                raw_from=readable(request.required("from")),
+            )
         )
 
     def end(

@@ -55,6 +55,8 @@ TABLE = (
          "The From number is not one the account may use."),
     Rule("caller-id.asserted-not-owned", _D, 403, "Caller Identity Not Authorized", Mode.BLOCK,
          "A number in P-Asserted-Identity, P-Preferred-Identity or Remote-Party-ID is not one the account may use."),
+    Rule("caller-id.changed", _D, 403, "Caller Identity Not Authorized", Mode.BLOCK,
+         "A re-INVITE or UPDATE has another From than the call, and its number is not one the account may use."),
     Rule("caller-id.do-not-originate", _D, 403, "Do Not Originate", Mode.BLOCK,
          "The caller number is on a do-not-originate list."),
     Rule("destination.invalid", _D, 484, "Address Incomplete", Mode.BLOCK, "The called number is not a number."),

@@ -10,7 +10,9 @@ import hashlib
 import hmac
 from typing import NamedTuple, Protocol
 
+from sipguard.policy.directory import Trunk
 from sipguard.proxy.carrier_leg import CarrierLeg
+from sipguard.sip.address import Address
 from sipguard.transaction.timers import Timer
 
 _SHIFTED = "~"  # in a token, between the record's identifier and the shift
@@ -34,6 +36,17 @@ class Redeemed(NamedTuple):
     from_caller: bool | None = None
 
 
+class Party(NamedTuple):
+    """One side of a dialog: its trunk, its address as itself writes it, and as the other side was shown it.
+
+    The two are the same object unless we wrote another form.
+    """
+
+    trunk: Trunk
+    own: Address
+    shown: Address
+
+
 class ActiveCall:
     """One screened INVITE and its dialogs: a forked one may have several, early and up.
 
@@ -42,8 +55,8 @@ class ActiveCall:
     """
 
     __slots__ = (
-        "abandoned", "account", "answered_at", "call_id", "caller_tag", "identifier", "keeper", "leg", "tags", "timer",
-        "up",
+        "abandoned", "account", "answered_at", "call_id", "called", "caller", "caller_tag", "identifier", "keeper",
+        "leg", "tags", "timer", "up",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -52,6 +65,8 @@ class ActiveCall:
         self.call_id = call_id
         self.caller_tag = caller_tag
         self.account = account
+        self.caller: Party | None = None  # both are known once the call has left
+        self.called: Party | None = None
         self.tags = [caller_tag]
         self.up: list[str] = []
         self.answered_at: float | None = None

@@ -11,6 +11,7 @@ from sipguard.policy.call import Call
 from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
 from sipguard.proxy import authentication, forwarding, plain_form, presentation, resubmission
+from sipguard.proxy.active_calls import Party
 from sipguard.proxy.branch import Attempt
 from sipguard.proxy.flow_tokens import must_keep
 from sipguard.proxy.response_context import ResponseContext
@@ -96,6 +97,9 @@ class Departure:
             self._token = self._token_of(call.identifier, request, shift)
         context.original_from = _changed(request, fork, "from") or context.original_from  # of any branch
         context.original_to = _changed(request, fork, "to") or context.original_to
+        if context.active is not None:
+            context.active.caller = Party(call.trunk, request.from_, fork.from_)
+            context.active.called = Party(trunk, fork.to, request.to)
         forwarding.decrement_hops(fork)
         return fork
 

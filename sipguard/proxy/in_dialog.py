@@ -9,17 +9,22 @@ call to a carrier, unscreened, under the token of an old one.
 from typing import NamedTuple
 
 from sipguard.errors import ForgedToken, MalformedValue
+from sipguard.policy import chain
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
-from sipguard.proxy import authentication, forwarding, presentation
+from sipguard.proxy import authentication, dialog_identity, forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.resubmission import Resubmission, inside
 from sipguard.proxy.routing import next_hop, only_over_tls, preprocess
 from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.validation import is_sips, is_spent
+from sipguard.sip.address import Address, format_address
 from sipguard.sip.flow import OVER_TLS, WEBSOCKET, Flow, Listener, Send
+from sipguard.sip.header import quote
 from sipguard.sip.message import Request
+from sipguard.stir.unix_time import UnixTime
 from sipguard.transaction.server import ServerTransaction
 
 _MAY_FOLLOW_THE_END = frozenset(("ACK", "BYE", "NOTIFY", "SUBSCRIBE"))  # or belong to a subscription
@@ -53,6 +58,16 @@ class Refused(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+def _remember_rows(context: ResponseContext, request: Request, fork: Request) -> None:
+    """Keep From and To as the sender wrote them, when they go on otherwise, for the responses."""
+    if fork.from_ is not request.from_:
+        context.original_from = request.rows[request.names.index("from")]
+    if fork.to is not request.to:
+        address = request.to
+        rest = {name: value for name, value in address.parameters.items() if name != "tag"}
+        context.original_to = f"To: {format_address(Address(address.display, address.uri, rest))}"
+
+
 _NO_DIALOG = Refused(481)
 _FORGED = Refused(403)
 
@@ -78,6 +93,7 @@ class InDialog:
         context = self._delivery.open(server)
         if passage.resubmission is not None:
             context.resubmission = passage.resubmission
+        _remember_rows(context, server.request, passage.fork)
         if server.method == "BYE":
             self._bye(server.request, passage, now)
         elif passage.active is not None and server.method in _REFRESHING:
@@ -120,12 +136,35 @@ class InDialog:
             refused = self._to_next_hop(passage, flow, preprocessed.listener)
         else:
             refused = self._on_flow(passage, flow, preprocessed.flow)
-        if refused is None and station.view.directory.asks_credentials:
+        if refused is not None:
+            return refused
+        if station.view.directory.asks_credentials:
             authentication.consume(fork, station.view.policy.digest.realm)
+        refused = self._identified(passage, request, flow)
+        if refused is not None:
+            return refused
         shifted = (redeemed is not None and redeemed.shift) or (active is not None and active.leg is not None)
         if passage.hop is not None and (shifted or station.view.directory.has_passwords):
             passage.resubmission = inside(station, fork, active, redeemed, passage.hop)
-        return refused or passage
+        return passage
+
+    def _identified(self, passage: Passage, request: Request, flow: Flow) -> Refused | None:
+        """Hold who speaks against who was screened. Raises MalformedValue."""
+        station = self._station
+        view, active = station.view, passage.active
+        trunk = None if active is not None else view.directory.trunk_of(flow)
+        host = passage.listener.advertised_host
+        judgement = dialog_identity.settle(passage.fork, active, trunk, view, host, UnixTime(int(station.wall)))
+        if judgement is None:
+            return None
+        decision = chain.refuse(judgement.refusal)
+        if not judgement.applied or active is None:
+            station.count("reported", "dialog", decision.rule)
+            return None
+        station.count("rejected", str(decision.code))
+        station.record(station.recorder.refused(active.identifier, request, decision, station.wall))
+        warning = f"399 {station.settings.node} {quote(f'{decision.detail} (record {active.identifier})')}"
+        return Refused(decision.code, (("reason", decision.reason(view.policy) or ""), ("warning", warning)))
 
     def _to_next_hop(self, passage: Passage, flow: Flow, listener: Listener | None) -> Refused | None:
         """Find the next hop of the route set; ``listener`` is the one our Route value named. Raises MalformedValue."""

@@ -9,7 +9,7 @@ and a display name that names no other number. Everything else is written anew f
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from sipguard.sip.address import Address, format_address
@@ -71,14 +71,19 @@ def plainly(address: Address, checked: Checked) -> Address:
     display = address.display
     if display is not None and not _is_harmless(display, checked):
         display = None
-    parameters = address.parameters
-    for name, value in parameters.items():
-        if name != "tag" and (name == "verstat" or (value is not None and not _PLAIN_VALUE.fullmatch(value))):
-            parameters = {key: text for key, text in parameters.items() if key == "tag" or _is_token(key, text)}
-            break
+    parameters = plain_parameters(address)
     if uri is address.uri and display is address.display and parameters is address.parameters:
         return address
     return Address(display, uri, parameters)
+
+
+def plain_parameters(address: Address) -> Mapping[str, str | None]:
+    """The header parameters of an address without those that could be read as more; the very same if all may stay."""
+    parameters = address.parameters
+    for name, value in parameters.items():
+        if name != "tag" and not _is_token(name, value):
+            return {key: text for key, text in parameters.items() if key == "tag" or _is_token(key, text)}
+    return parameters
 
 
 def number_text(tn: TN) -> str:

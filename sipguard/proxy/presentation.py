@@ -53,7 +53,7 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     shown = egress.trusted or _is_emergency(egress) or not wants_privacy(fork)
     _settle_from(fork, call, egress, host)
     _settle_to(fork, call, egress, host)
-    _mark_from(fork, None)
+    mark_from(fork, None)
     if identity is None:
         if call.emergency is None:
             fork.remove(ASSERTED)  # an emergency service keeps whatever number it may call back (EMG-12)
@@ -99,10 +99,10 @@ def terminate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     asserted = _annotated(fork, call, verstat, egress, host)
     if asserted:
         fork.set(ASSERTED, ", ".join(asserted))
-        _mark_from(fork, None)
+        mark_from(fork, None)
     else:
         fork.remove(ASSERTED)
-        _mark_from(fork, verstat)
+        mark_from(fork, verstat)
 
 
 def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
@@ -239,12 +239,25 @@ def _settle_to(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     plain_form.settle(fork, "to", Checked(tn, others, egress.dial_plan, host, nobody))
 
 
-def _mark_from(fork: Request, verstat: str | None) -> None:
+def mark_from(fork: Request, verstat: str | None) -> None:
     """Give the From URI this verstat, or none; a From that says so already stays as it was written."""
     address = fork.from_
     uri = with_verstat(address.uri, verstat)
     if uri != address.uri:
         fork.set("from", format_address(address._replace(uri=uri)))
+
+
+def strip_verstat(message: Message, field: str) -> None:
+    """Take a verdict that is not ours off a list of addresses. Raises MalformedValue."""
+    values = message.listed(field)
+    if any("verstat" in value.lower() for value in values):
+        addresses = [parse_address(value) for value in values]
+        message.set(
+            field,
+            ", ".join(
+                format_address(item._replace(uri=without_verstat(item.uri), parameters={})) for item in addresses
+            ),
+        )
 
 
 def _replace_from(fork: Request, tn: TN, host: str) -> None:
