@@ -61,7 +61,7 @@ class Branch:
 
     ``client`` is None once there is nothing left to cancel. ``heard`` is whether anything came back, ``rang`` whether
     it was more than 100, ``given_up`` whether we went on without its answer. ``switched`` is whether the request went
-    over TCP only for its size, ``breadth`` the Max-Breadth it went with.
+    over TCP only for its size, ``breadth`` the Max-Breadth it went with, ``early`` the To tags of its early dialogs.
     """
 
     __slots__ = (
@@ -70,6 +70,7 @@ class Branch:
         "breadth",
         "client",
         "context",
+        "early",
         "given_up",
         "heard",
         "rang",
@@ -84,10 +85,19 @@ class Branch:
         self.switched = switched
         self.client: ClientTransaction | None = None
         self.timer: Timer | None = None
+        self.early: tuple[str, ...] = ()
         self.heard = False
         self.rang = False
         self.given_up = False
         self._ring_until = _NEVER
+
+    def learn(self, tag: str | None, *, over: bool) -> None:
+        """A provisional response of the early dialog with this To tag, or, with 199, the news of its end."""
+        self.rang = True
+        if over:
+            self.early = tuple(other for other in self.early if other != tag)
+        elif tag is not None and tag not in self.early:
+            self.early += (tag,)
 
     def begin(self, timers: TimerHeap, timer_c: float, now: float) -> None:
         """The INVITE has left: bound how long the target may be silent, and how long it may ring."""

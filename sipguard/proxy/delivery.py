@@ -12,6 +12,7 @@ from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.branch import Attempt, Branch
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.departure import Departure
+from sipguard.proxy.disposition import one_at_a_time
 from sipguard.proxy.output import WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, ResponseContext
 from sipguard.proxy.routing import only_over_tls
@@ -254,6 +255,6 @@ def _share(context: ResponseContext, attempt: Attempt) -> int:
     """
     left = context.breadth
     more = len(context.attempts) - context.next_attempt
-    if not more or not (attempt.may_overlap or _is_emergency(context)):
+    if not more or not (attempt.may_overlap or _is_emergency(context)) or one_at_a_time(context.server.request):
         return left
     return max(1, min((left + 1) // 2, left - more))

@@ -7,6 +7,7 @@ import re
 
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.disposition import refuses_recursion
 from sipguard.proxy.redirection import redirection
 from sipguard.proxy.resubmission import CHALLENGED, Verdict, take
 from sipguard.proxy.station import Station
@@ -64,7 +65,7 @@ class Responses:
         context = branch.context
         if context.done or branch.given_up:
             return
-        branch.rang = True
+        branch.learn(upstream.to.tag, over=upstream.code == 199)
         if context.server.method == "INVITE":
             branch.watch(self._station.timers, self._station.settings.timers.timer_c, now)
         self._upstream.provisional(context, upstream, now)
@@ -79,11 +80,17 @@ class Responses:
 
     def _failed(self, branch: Branch, upstream: Response, now: float) -> None:
         """A final response that is no 2xx. What a branch that was given up says no longer counts, unless it is 6xx."""
-        context, code = branch.context, upstream.code
+        context = branch.context
         context.ended(branch)
-        if branch.given_up and code < 600:
+        if branch.given_up and upstream.code < 600:
             self._delivery.finish(context, now)
-            return
+        else:
+            self._answered(branch, upstream, now)
+        self._over(branch, upstream.code, upstream.reason, now)
+
+    def _answered(self, branch: Branch, upstream: Response, now: float) -> None:
+        """A target decided: to its contacts, to itself once more with credentials, to the next, or to an end."""
+        context, code = branch.context, upstream.code
         if 300 <= code < 400 and self._follow(branch, upstream, now):
             return
         if code in CHALLENGED and context.resubmission is not None and self._taken(branch, upstream, now):
@@ -93,11 +100,19 @@ class Responses:
             self._delivery.cancel_others(branch, now)
         self._delivery.after_failure(context, code, now)
 
+    def _over(self, branch: Branch, code: int, reason: str, now: float) -> None:
+        """The early dialogs of a branch ended while the call goes on: the caller may hear of it (RFC 6228 §6)."""
+        context = branch.context
+        if branch.early and not context.done and context.call is not None:
+            self._upstream.early_dialogs_over(context, branch.early, code, reason, now)
+
     def _follow(self, branch: Branch, upstream: Response, now: float) -> bool:
         """Go on to the contacts of a 3xx where its trunk allows that; what is left of it is a response like any."""
         context, route = branch.context, branch.attempt.route
         call = context.call
         if route is None or not route[0].follow_redirects or call is None or context.over:
+            return False
+        if refuses_recursion(call.request):
             return False
         tried = [attempt.place for attempt in context.attempts[: context.next_attempt]]
         followed = redirection(call, route[0], upstream, tried)

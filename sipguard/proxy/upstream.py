@@ -8,10 +8,12 @@ from sipguard.errors import MalformedValue
 from sipguard.proxy import forwarding, presentation, stir_reasons
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
+from sipguard.proxy.disposition import hears_of_early_dialogs
 from sipguard.proxy.output import ERROR
 from sipguard.proxy.response_context import ContextKeeper, ResponseContext
 from sipguard.proxy.station import Station
 from sipguard.sip.flow import Flow
+from sipguard.sip.header import quote
 from sipguard.sip.message import Response
 from sipguard.sip.response import build_response
 from sipguard.sip.status import reason_phrase
@@ -83,6 +85,17 @@ class Upstream:
             self._learn(context.active, response)
         stir_reasons.report(response, context.call)
         self._station.layer.respond(context.server, response, now)
+
+    def early_dialogs_over(
+        self, context: ResponseContext, tags: tuple[str, ...], code: int, reason: str, now: float
+    ) -> None:
+        """A 199 for each, if the caller takes it, with the status that ended them (RFC 6228 §6, RFC 3326)."""
+        request = context.server.request
+        if not hears_of_early_dialogs(request):
+            return
+        why = (("reason", f"SIP;cause={code};text={quote(reason)}"),)
+        for tag in tags:
+            self._station.layer.respond(context.server, build_response(request, 199, None, tag, why), now)
 
     def success(self, context: ResponseContext, response: Response, now: float) -> None:
         """Any 2xx goes back at once, also a second one and one that lost the race with CANCEL (FRK-01, RFC 6026 §7)."""
