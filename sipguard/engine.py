@@ -22,6 +22,7 @@ from sipguard.sip.message import Message, Request
 from sipguard.sip.parser import parse
 from sipguard.sip.response import build_response, stamp_received
 from sipguard.sip.sanity import check
+from sipguard.sip.stun import binding_response
 
 __all__ = ["DEBUG", "ERROR", "INFO", "WARNING", "Ask", "Close", "Engine", "Event", "Log", "Output", "Send"]
 
@@ -157,7 +158,10 @@ class Engine:
             if isinstance(message, Request):
                 stamp_received(message, flow)
         except MalformedMessage as error:
-            self._malformed(error, data, flow)
+            if data[:1] == b"\0" and not flow.reliable:  # STUN on the same port (RFC 5626 §8)
+                self._stun(data, flow)
+            else:
+                self._malformed(error, data, flow)
         except MalformedValue as error:  # a Via behind the first, in the same row
             self._malformed(MalformedMessage(400, f"Bad Request ({error})", message), data, flow)
         else:
@@ -170,6 +174,14 @@ class Engine:
         """A double CRLF on a stream is a ping and wants a single one back (RFC 5626 §4.4.1)."""
         if flow.reliable and data == b"\r\n\r\n":
             self._station.send(flow, b"\r\n")
+
+    def _stun(self, data: bytes, flow: Flow) -> None:
+        """A trunk keeps its NAT open (RFC 5626 §4.4.2); a stranger learns nothing, not even that somebody is here."""
+        if self._station.view.directory.trunk_of(flow) is None:
+            return
+        response = binding_response(data, flow.host, flow.port)
+        if response is not None:
+            self._station.send(flow, response)
 
     def _malformed(self, error: MalformedMessage, data: bytes, flow: Flow) -> None:
         """A 4xx without any state where a response can be built, silence otherwise; a response or ACK gets silence.

@@ -303,6 +303,25 @@ def test_a_websocket_contact_without_a_token_leads_nowhere() -> None:
     assert not [need for need in on.network.asked if "invalid" in repr(need)]
 
 
+@pytest.mark.clause("TRN-16", "RFC 7118 5.2.1")
+def test_the_way_back_to_a_browser_that_went() -> None:
+    """Its connection goes while its call rings: the 200 goes nowhere, and the name in its Via is not asked for."""
+    on = stage()
+    who = browser(on)
+    request = invite(transport="WS")
+    request.set("via", "SIP/2.0/WS df7jal23ls0d.invalid;branch=z9hG4bKgone")
+    who.start(request)
+    on.network.run(0.2)
+    on.network.apply(on.engine.lost(flow_of(who), on.network.now, on.network.wall))
+    before = len(on.network.sent)
+    on.network.run(1)
+    sent = {send.flow for _, send in on.network.sent[before:] if send.data.startswith(b"SIP/2.0 200")}
+    assert {flow._replace(port=0) for flow in sent} == {Flow(3, "ws", BROWSER[0], 0)}  # no connection: it is lost
+    for flow in sent:
+        on.network.apply(on.engine.lost(flow, on.network.now, on.network.wall))
+    assert not [need for need in on.network.asked if "invalid" in repr(need)]
+
+
 @pytest.mark.clause("TRN-15", "MSG-10", "RFC 7118 4.2")
 @pytest.mark.parametrize(("length", "code"), [("99999", 400), ("4", 100), ("four", 400), ("exact", 100)])
 def test_content_length_over_a_websocket(length: str, code: int) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from sipguard.engine import Close
+from sipguard.sip.stun import binding_response
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, flow_from, invite
 from tests.flows.stage import Stage
 
@@ -74,6 +76,22 @@ def test_keep_alives() -> None:
     assert pong == (stream, b"\r\n")
     assert stage.network.inject(b"\r\n", stream) == []
     assert stage.network.inject(b"\r\n\r\n", CUSTOMER) == []
+
+
+@pytest.mark.clause("TRN-17", "RFC 5626 4.4.2", "RFC 5626 8")
+def test_stun_on_the_sip_port() -> None:
+    """A Binding Request of a trunk is answered with its address; a stranger, a stream and other STUN get silence, and
+    nothing of it counts as malformed SIP."""
+    stage = Stage()
+    request = bytes.fromhex("000100002112a442b7e7a701bc34d686fa87dfae")
+    (answer,) = stage.network.inject(request, CUSTOMER)
+    assert answer == (CUSTOMER, binding_response(request, CUSTOMER.host, CUSTOMER.port))
+    assert stage.network.inject(request, CUSTOMER._replace(host="203.0.113.66")) == []
+    assert stage.network.inject(b"\0\x11" + request[2:], CUSTOMER) == []
+    assert stage.network.inject(b"\0", CUSTOMER) == []
+    assert not [labels for labels in stage.engine.counters if labels[0] == "malformed"]
+    stream = CUSTOMER._replace(transport="tcp", listener=1, connection=7)
+    assert stage.network.inject(request, stream) == [Close(stream)]
 
 
 @pytest.mark.clause("MSG-30")
