@@ -3,6 +3,7 @@
 import shutil
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from scenarios.node import Node
 from scenarios.topology import Certificates
 from sipguard.runtime.clock import Clock
 from sipguard.testing.tls_ca import TlsCa, write
-from tests.live.caller import HOST, SDP, Browser, Caller, Program, header, headers, routes_of
+from tests.live.caller import HOST, PATIENCE, SDP, Browser, Caller, Program, header, headers, routes_of
 from tests.live.kit import stored
 from tests.runtime.test_websocket_session import REFUSALS
 
@@ -67,11 +68,16 @@ class Site(NamedTuple):
         return Browser(f"{scheme}://{NAME}:{address[1]}/sip", address, context, origin)
 
     def end(self, call_id: str) -> dict[str, object]:
-        """The record that closes a call."""
-        records = stored(self.node)
-        (identifier,) = [r["id"] for r in records if r["event"] == "decision" and r["call_id"] == call_id]
-        (found,) = [r for r in records if r["event"] == "end" and r["id"] == identifier]
-        return dict(found)
+        """The record that closes a call; it is written when the batch is over that the BYE came in."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            records = stored(self.node)
+            (identifier,) = [r["id"] for r in records if r["event"] == "decision" and r["call_id"] == call_id]
+            found = [dict(r) for r in records if r["event"] == "end" and r["id"] == identifier]
+            if found:
+                return found[0]
+            assert time.monotonic() < deadline, "the call was not closed"
+            time.sleep(0.01)
 
 
 @pytest.fixture(scope="module", params=["carrier_uas", "leading_uas"])
