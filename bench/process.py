@@ -50,6 +50,11 @@ class Program(AbstractContextManager["Program"]):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    @property
+    def process_id(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def until(self, ready: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait until ``ready`` says so. Raises BenchError when the program ends first or takes too long."""
         deadline = time.monotonic() + seconds

@@ -15,7 +15,12 @@ _ROOT = Path(__file__).resolve().parent.parent
 def start(directory: Path, carrier: str, far: FarCarrier | None = None) -> tuple[Program, tuple[str, int]]:
     """Start it, routing to ``carrier``, and say where it listens: it signs, or verifies the calls of ``far``."""
     node = Node(directory)
-    node.configure(_signing(directory / "certs", carrier) if far is None else _verifying(far, carrier))
+    return run(node, signing(directory / "certs", carrier) if far is None else _verifying(far, carrier)), node.address
+
+
+def run(node: Node, sections: str) -> Program:
+    """Start this node with these sections and everything the bench's calls need."""
+    node.configure(sections)
     node.load("account", "name,state", ("load,active",))
     node.load("number", "number,account,kind", [f"{number},load,owned" for number in OWNED])
     node.load("list", "pattern,action,source", [f"+1999{n:03}XXXX,block,bench" for n in range(1000)])
@@ -25,10 +30,11 @@ def start(directory: Path, carrier: str, far: FarCarrier | None = None) -> tuple
     except BaseException:
         program.__exit__(None, None, None)
         raise
-    return program, node.address
+    return program
 
 
-def _signing(certificates: Path, carrier: str) -> str:
+def signing(certificates: Path, carrier: str) -> str:
+    """The sections of a node that signs calls of customers, with a certificate made in ``certificates``."""
     make = [sys.executable, str(_ROOT / "certs" / "make.py"), str(certificates)]
     subprocess.run(make, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
     return f"""
