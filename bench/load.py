@@ -42,7 +42,7 @@ class Carrier(AbstractContextManager["Carrier"]):
         self._process = subprocess.Popen(
             [
                 "sipp", "-sf", str(FLOWS / "carrier_uas.xml"), "-i", CARRIER, "-bind_local", "-p", str(self.port),
-                "-nostdin", "-nr", "-l", "20000",
+                "-nostdin", "-nr", "-l", "20000", "-buff_size", "4000000",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

@@ -83,7 +83,7 @@ class Caller:
             "-i", CALLER, "-bind_local", "-p", str(free_port(CALLER)), f"{to[0]}:{to[1]}", "-nostdin",
             "-r", str(rate), "-m", str(self._calls), "-l", "50000", "-d", "100", "-recv_timeout", "12000",
             "-buff_size", "4000000", "-trace_stat", "-stf", str(directory / "statistics.csv"), "-fd", "1",
-            "-trace_rtt", "-rtt_freq", "1",
+            "-trace_rtt", "-rtt_freq", "1", "-trace_err", "-error_file", str(directory / "errors"),
         ]  # fmt: skip
         nowhere = subprocess.DEVNULL
         self._process = subprocess.Popen(
