@@ -55,6 +55,9 @@ def add(
     follow_redirects: Annotated[
         bool, typer.Option("--follow-redirects", help="Follow a 3xx that names another target of the call's trunks.")
     ] = False,
+    overload_control: Annotated[
+        bool, typer.Option("--overload-control", help="Its servers may say how much traffic they want (RFC 7339).")
+    ] = False,
     tls_name: Annotated[
         list[str] | None, typer.Option(help="A name in its certificate, by which its TLS connections are known.")
     ] = None,
@@ -83,6 +86,7 @@ def add(
         "follow_redirects": follow_redirects or None,
         "username": username, "realm": realm,
         "password_file": None if password_file is None else str(password_file.absolute()),
+        "overload_control": overload_control or None,
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
     open_registry(config).trunks.add(trunk)

@@ -58,6 +58,7 @@ class TrunkSection(Section):
     require_identity: bool | None = None
     certificate: str = DEFAULT_CERTIFICATE
     gateway: bool = False
+    overload_control: bool = False
     udp_only: bool = False
     behind_nat: bool = False
     probe: bool = True
@@ -102,6 +103,7 @@ class TrunkSection(Section):
             require_identity=self.require_identity,
             certificate=self.certificate,
             gateway=self.gateway,
+            overload_control=self.overload_control,
             udp_only=self.udp_only,
             behind_nat=self.behind_nat,
             probe=self.probe,

@@ -120,6 +120,7 @@ class Trunk:
     response_timeout: float = 0.0  # seconds without any response until a call goes to the next target; 0: 64*T1
     ring_timeout: float = 0.0  # seconds a target may take to answer a call; 0: Timer C
     follow_redirects: bool = False  # a 3xx that names another target of the call's trunks is followed
+    overload_control: bool = False  # its servers may tell how much they want (RFC 7339)
     udp_only: bool = False  # large requests leave over UDP all the same
     behind_nat: bool = False  # its Contacts lead nowhere: requests in a dialog go where its own came from
     gateway: bool = False  # brings calls of others: what arrives unsigned is signed C, what is signed stays as it is
@@ -188,6 +189,12 @@ class Directory:
                 self.has_passwords = True
                 for target in trunk.targets:
                     self._carriers.setdefault(target.host, trunk)
+        self.controlled = frozenset(  # addresses of those who may tell how much they want
+            host
+            for trunk in self.trunks.values()
+            if trunk.overload_control
+            for host in (*trunk.sources, *(target.host for target in trunk.targets))
+        )
         self._egress = {
             traffic_class: tuple(
                 trunk

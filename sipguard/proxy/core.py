@@ -5,6 +5,7 @@ from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.in_dialog import InDialog
+from sipguard.proxy.oc_parameters import demand
 from sipguard.proxy.prober import Probe, Prober
 from sipguard.proxy.responses import Responses
 from sipguard.proxy.screening import Screening
@@ -99,6 +100,8 @@ class Core:
 
     def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response the state machine lets through; a final one always reaches the caller."""
+        if "oc" in response.via.parameters:
+            self._heed(transaction, response, now)
         if isinstance(transaction.owner, Probe):
             self.prober.response(transaction.owner, response, now)
             return
@@ -107,6 +110,13 @@ class Core:
         except Exception as error:
             if response.code >= 200:
                 self._upstream.fail(transaction.owner.context.server, error, now)
+
+    def _heed(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """A server we offered overload control says how much it wants (RFC 7339 §5.5)."""
+        flow = transaction.flow
+        asked = demand(response.via.parameters)
+        if asked is not None and self.station.offers_control(flow.host):
+            self.station.throttle.learn((flow.host, flow.port), asked, now)
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
         """No final response in time."""

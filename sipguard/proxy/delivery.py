@@ -18,6 +18,7 @@ from sipguard.proxy.response_context import FAILOVER_CODES, ResponseContext
 from sipguard.proxy.routing import only_over_tls
 from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.upstream import Upstream
+from sipguard.proxy.urgency import has_priority
 from sipguard.proxy.validation import is_sips
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request
@@ -113,9 +114,20 @@ class Delivery:
             if egress is None:
                 station.log(WARNING, "target.no-listener", target=f"{place.transport}:{place.host}:{place.port}")
                 continue
+            throttle = station.throttle
+            if throttle.active and not throttle.takes(place, now, spared=self._is_spared(context)):
+                context.held_back = True
+                continue
             self._send_to(context, attempt, place, egress, now)
             return
         self.finish(context, now)
+
+    def _is_spared(self, context: ResponseContext) -> bool:
+        """Whether a request goes even to a server that asked for less: in a dialog, in an emergency, with priority."""
+        call = context.call
+        if call is None or call.emergency is not None:
+            return True
+        return has_priority(call.request, call.trunk, self._station.settings.overload.priority_namespaces)
 
     def _send_to(self, context: ResponseContext, attempt: Attempt, place: Server, egress: Listener, now: float) -> None:
         station = self._station

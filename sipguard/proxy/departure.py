@@ -10,7 +10,7 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
-from sipguard.proxy import authentication, forwarding, plain_form, presentation, resubmission
+from sipguard.proxy import authentication, forwarding, oc_parameters, plain_form, presentation, resubmission
 from sipguard.proxy.active_calls import Party
 from sipguard.proxy.branch import Attempt
 from sipguard.proxy.flow_tokens import must_keep
@@ -47,6 +47,8 @@ class Departure:
         self.egress = egress
         self.fork = self._fork()
         forwarding.limit_breadth(self.fork, breadth)
+        if context.server.offered:
+            oc_parameters.rewrite(self.fork)  # what the client before us offers is for us (RFC 7339 §5.6)
         routes = self._put_us_on()
         if egress.transport != "udp" or attempt.flow is not None:
             return
@@ -141,7 +143,8 @@ class Departure:
         if self._attempt.route is not None:
             # The digest of what is sent on tells a loop from a spiral when the request comes back (RFC 5393 §4.2).
             entropy = f"{entropy}.{loop_digest(fork)}"
-        self.branch = forwarding.push_via(fork, egress, entropy)
+        offer = oc_parameters.OFFER if station.offers_control(self._server.host) else ""
+        self.branch = forwarding.push_via(fork, egress, entropy, offer)
         return routes
 
 

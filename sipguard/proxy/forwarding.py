@@ -112,13 +112,16 @@ def _route_value(listener: Listener, token: str, secure: bool, flow: str) -> str
     return f"<{scheme}:{user}{listener.advertised_host}:{listener.advertised_port}{transport};lr;dialog={token}>"
 
 
-def push_via(fork: Request, egress: Listener, entropy: str) -> str:
-    """Our Via on top, with a branch no other client transaction has; returns the branch (RFC 3261 §16.6 (8))."""
+def push_via(fork: Request, egress: Listener, entropy: str, offer: str = "") -> str:
+    """Our Via on top, with a branch no other client transaction has; returns the branch (RFC 3261 §16.6 (8)).
+
+    ``offer`` is further parameters, for a server that may say how much it wants.
+    """
     branch = f"z9hG4bK{entropy}"
     place = f"{egress.advertised_host}:{egress.advertised_port}"
     # Over TLS, where both sides proved who they are, requests may come back on the connection (RFC 5923 §8.1).
     alias = ";alias" if egress.transport == "tls" else ""
-    fork.prepend("via", f"SIP/2.0/{egress.transport.upper()} {place};branch={branch};rport{alias}")
+    fork.prepend("via", f"SIP/2.0/{egress.transport.upper()} {place};branch={branch};rport{alias}{offer}")
     return branch
 
 

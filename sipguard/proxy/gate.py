@@ -11,33 +11,27 @@ A refused call stays refused when it is repeated: its caller may have the 503 al
 after that would ring a telephone nobody listens at. So refusals are remembered for a few seconds, as numbers, bounded.
 """
 
-import re
 import zlib
 from typing import TYPE_CHECKING
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import UNKNOWN_TRUNK
 from sipguard.policy.directory import Trunk
-from sipguard.policy.emergency_numbers import emergency_number
-from sipguard.policy.resource_priority import is_callback, namespace_of, resource_priorities
 from sipguard.policy.rules import Mode
+from sipguard.proxy.oc_parameters import answer, offers_loss, rewrite
 from sipguard.proxy.output import INFO, WARNING
 from sipguard.proxy.overload import Overload
-from sipguard.proxy.validation import is_service_urn
+from sipguard.proxy.urgency import has_priority, is_emergency, may_be_emergency
 from sipguard.sip.flow import Flow
-from sipguard.sip.message import Request
+from sipguard.sip.message import Request, Response
 from sipguard.sip.response import build_response, stamp_received
-from sipguard.sip.uri import parse_uri
 from sipguard.transaction.key import server_key
-from sipguard.transaction.server import reply_flow
+from sipguard.transaction.server import ServerTransaction, reply_flow
 
 if TYPE_CHECKING:
     from sipguard.proxy.station import Station
 
 RULE = "node.overload"
-# URIs of a number too long for an emergency number, as nearly every call has them: not worth a closer look.
-_ORDINARY_URI = re.compile(r"sips?:\+?[0-9]{11,}[@;]")
-_ORDINARY_ADDRESS = re.compile(r'[^"<]*<sips?:\+?[0-9]{11,}[@;]')
 _ALWAYS = frozenset(("ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "PRACK", "UPDATE"))
 _STEP = 0.1  # seconds between two looks at a gate that nothing comes to
 _REMEMBERED = 5.0  # seconds at least: callers repeat what was not answered at 0.5, 1.5 and 3.5 seconds
@@ -62,6 +56,8 @@ class Gate:
         self._unreported: dict[str, int] = {}
         self._total = 0
         self._reported = 0.0
+        self._sequence = 0.0  # of what neighbours are told
+        station.layer.mark = self.mark
 
     def observe(self, delay: float, now: float) -> None:
         """What is being read now waited so long, in seconds."""
@@ -85,13 +81,12 @@ class Gate:
             if station.layer.knows(key) or ("tag" in request.required("to").lower() and request.to.tag is not None):
                 return False
             number = hash(key)
-            repeated = number in self._recent or number in self._older
-            if not repeated:
-                trunk = station.view.directory.trunk_of(flow) or UNKNOWN_TRUNK
+            trunk = station.view.directory.trunk_of(flow) or UNKNOWN_TRUNK
+            if number not in self._recent and number not in self._older:
                 if self.overload.admits(trunk.name) or self._is_urgent(request, trunk):
                     return False
                 self._remember(number, trunk.name)
-            self._answer(request, flow)
+            self._answer(request, flow, trunk)
         except MalformedValue:
             return False
         return True
@@ -149,25 +144,36 @@ class Gate:
         self._station.count("shed", trunk)
 
     def _is_urgent(self, request: Request, trunk: Trunk) -> bool:
-        """Whether a request is never turned away. Raises MalformedValue."""
-        if not _ORDINARY_URI.match(request.uri) and self._is_emergency(request.uri, trunk):
-            return True
-        if not _ORDINARY_ADDRESS.match(request.required("to")) and self._is_emergency(request.to.uri, trunk):
-            return True
-        if not trunk.trusted:
-            return False
-        namespaces = self._settings.priority_namespaces
-        return is_callback(request) or any(namespace_of(value) in namespaces for value in resource_priorities(request))
+        view = self._station.view
+        if trunk is UNKNOWN_TRUNK and view.directory.asks_credentials and may_be_emergency(request):
+            return True  # by whose dial plan is only known when the caller has proved who it is
+        numbers = view.policy.emergency_numbers
+        priorities = self._settings.priority_namespaces
+        return is_emergency(request, trunk, numbers) or has_priority(request, trunk, priorities)
 
-    def _is_emergency(self, uri: str, trunk: Trunk) -> bool:
-        numbers = self._station.view.policy.emergency_numbers
-        return is_service_urn(uri) or emergency_number(parse_uri(uri), trunk.dial_plan, numbers) is not None
-
-    def _answer(self, request: Request, flow: Flow) -> None:
-        """The same answer to every repetition: all that varies is made of the request's branch."""
+    def _answer(self, request: Request, flow: Flow, trunk: Trunk) -> None:
+        """The same answer to every repetition: all that varies but ``oc`` is made of the request's branch."""
         digest = zlib.crc32(f"{request.via.branch} {request.call_id}".encode("latin-1"))
-        middle = self._settings.retry_after
+        offered = offers_loss(request.via.parameters)
+        middle = 0 if offered else self._settings.retry_after
         headers = (("retry-after", str(1 + digest % (2 * middle - 1))),) if middle else ()
         stamp_received(request, flow)
         response = build_response(request, 503, None, f"{self._mark}{digest:08x}", headers)
+        if offered:
+            rewrite(response, self._feedback(trunk))
         self._station.send(reply_flow(request, flow), response.encode())
+
+    # --- what neighbours are told (RFC 7339)
+
+    def mark(self, server: ServerTransaction, response: Response) -> None:
+        """Say in a response how much is wanted, to a trunk that offered to listen; nothing to anybody else."""
+        trunk = self._station.view.directory.trunk_of(server.flow) if server.offered else None
+        rewrite(response, "" if trunk is None else self._feedback(trunk))
+
+    def _feedback(self, trunk: Trunk) -> str:
+        if trunk is UNKNOWN_TRUNK:
+            return ""
+        wall = self._sequence = max(self._station.wall, self._sequence)
+        if not self.overload.shed:
+            return answer(0.0, 0.0, wall)
+        return answer(self.overload.reduction(trunk.name), self._settings.validity, wall)

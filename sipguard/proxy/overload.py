@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _FORGOTTEN = 0.01  # calls a second: a trunk that offers less is no longer counted
+_MOST_BELIEVED = 0.9  # of what a neighbour is told: its demand is no more than ten times what arrives
 _SMOOTHING = 0.2  # of a trunk's rate, from one step to the next
 _LONGEST_STEP = 5.0  # intervals that one step counts for at most, and after which nothing seen means nothing waits
 _SILENCE = 5.0  # times the patience: after that much silence, waiting begins anew
@@ -53,16 +54,28 @@ class OverloadSettings:
 
 
 class Source:
-    """What one trunk offers while calls are shed: ``rate`` in calls a second, ``admitted`` the share let in."""
+    """What one trunk offers while calls are shed: ``rate`` in calls a second, ``admitted`` the share let in.
 
-    __slots__ = ("admitted", "arrived", "credit", "name", "rate")
+    A neighbour that ``listens`` (RFC 7339) is told to leave out the share ``excess``, and does so by itself, to the
+    degree ``heeded`` when it hears of it: what arrives then is what is left.
+    """
+
+    __slots__ = ("admitted", "arrived", "credit", "excess", "heeded", "listens", "name", "rate")
 
     def __init__(self, name: str, admitted: float) -> None:
         self.name = name
         self.admitted = admitted
+        self.excess = 1.0 - admitted
         self.arrived = 0
         self.rate = 0.0
+        self.listens = False
+        self.heeded = 0.0
         self.credit = 1.0  # the first call of a trunk that was silent comes in
+
+    @property
+    def demand(self) -> float:
+        """Calls a second it would bring if it were told nothing."""
+        return self.rate / (1.0 - min(self.heeded, _MOST_BELIEVED))
 
     def admits(self) -> bool:
         """Whether the next call may come in: the share as an even rhythm, without drawing lots."""
@@ -102,10 +115,19 @@ class Overload:
         """Whether the next call of this trunk may come in."""
         if self.shed == 0.0:
             return True
+        return self._source(name).admits()
+
+    def reduction(self, name: str) -> float:
+        """Which share of its calls this trunk, which listens, is to leave out."""
+        source = self._source(name)
+        source.listens = True
+        return source.excess
+
+    def _source(self, name: str) -> Source:
         source = self._sources.get(name)
         if source is None:
             source = self._sources[name] = Source(name, 1.0 - self.shed)
-        return source.admits()
+        return source
 
     def _step(self, now: float) -> None:
         """Act upon what was seen since the last step."""
@@ -143,10 +165,13 @@ class Overload:
                 gone.append(source.name)
         for name in gone:
             del self._sources[name]
-        rates = [source.rate for source in self._sources.values()]
-        level = fair_level(rates, (1.0 - self.shed) * sum(rates))
+        demands = [source.demand for source in self._sources.values()]
+        level = fair_level(demands, (1.0 - self.shed) * sum(demands))
         for source in self._sources.values():
             source.admitted = min(1.0, level / source.rate)
+            source.excess = 1.0 - min(1.0, level / source.demand)
+            if source.listens:
+                source.heeded += _SMOOTHING * (source.excess - source.heeded)
 
 
 def fair_level(rates: Iterable[float], capacity: float) -> float:

@@ -8,6 +8,7 @@ from sipguard.policy.directory import Target
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.proxy import forwarding
 from sipguard.proxy.health import name_of
+from sipguard.proxy.oc_parameters import OFFER
 from sipguard.proxy.station import Station, identity_of
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request, Response
@@ -102,7 +103,8 @@ class Prober:
             station.health.failed(server, now, "no answer to OPTIONS")
         probe = self._open[server] = Probe(server)
         request = _options(server, egress, station.random(), station.random())
-        branch = forwarding.push_via(request, egress, station.random())
+        offer = OFFER if station.offers_control(server.host) else ""
+        branch = forwarding.push_via(request, egress, station.random(), offer)
         names = names if server.transport == "tls" else ()
         flow = Flow(egress.number, server.transport, server.host, server.port, 0, names)
         station.layer.start_on_branch(request, flow, now, probe, branch)

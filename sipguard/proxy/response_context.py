@@ -33,6 +33,7 @@ class ResponseContext:
     ``leave_by`` the number of the listener it leaves from if that can reach the target. ``pending`` are the branches
     whose final answer is waited for: the one being tried, and those given up that may still say 2xx. ``cancelled`` is
     whether the caller gave up, ``over`` whether no further target may be tried, for that or another reason.
+    ``held_back`` is whether a server was passed over because it asked for less.
     ``breadth`` is how much of the request's Max-Breadth no branch has (RFC 5393), ``challenges`` are the 401 and 407
     responses so far. ``original_from`` and ``original_to`` are the rows as received when we sent others on: responses
     show the caller what it wrote. ``resubmission`` is there when a target may ask for credentials that we have.
@@ -49,6 +50,7 @@ class ResponseContext:
         "challenges",
         "decision",
         "done",
+        "held_back",
         "keeper",
         "leave_by",
         "next_attempt",
@@ -70,6 +72,7 @@ class ResponseContext:
         self.breadth = breadth(server.request)
         self.call: Call | None = None
         self.decision: Decision | None = None
+        self.held_back = False
         self.active: ActiveCall | None = None
         self.attempts: list[Attempt] = []
         self.next_attempt = 0

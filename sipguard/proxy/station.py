@@ -16,6 +16,7 @@ from sipguard.proxy.need_desk import NeedDesk
 from sipguard.proxy.output import Ask, Event, Log, Output
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.stream_memory import StreamMemory
+from sipguard.proxy.throttle import Throttle
 from sipguard.sip.flow import Flow, Listener, Send
 from sipguard.sip.message import Request
 from sipguard.sip.response import build_response
@@ -51,6 +52,7 @@ class Station:
         self.sessions = CarrierSessions()
         self.legs = CarrierLegs()
         self.health = Health(settings, self.log)
+        self.throttle = Throttle(settings.overload.longest_validity)
         self.dispatch = Dispatch(self.health)
         self.recorder = Recorder(settings.node)
         self.counters: dict[tuple[str, ...], int] = {}
@@ -138,6 +140,10 @@ class Station:
         if stream is not None:
             self.streams.tried(server.host, server.port)
         return stream
+
+    def offers_control(self, host: str) -> bool:
+        """Whether requests to a neighbour at this address offer it overload control (RFC 7339)."""
+        return host in self.view.directory.controlled
 
     def names_at(self, hop: Server | TargetNeed) -> tuple[str, ...]:
         """Whom a next hop must prove to be over TLS: the host of its URI (RFC 5922 §7.3), or who is at its address.

@@ -118,7 +118,9 @@ class Upstream:
         if len(context.challenges) > 1:
             context.gather_challenges()
         best = context.best
-        if best is None or best.code == 503:
+        if best is None and context.held_back:  # RFC 7339 §5.10: 503 without Retry-After
+            best = build_response(context.server.request, 503, None, station.random())
+        elif best is None or best.code == 503:
             best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())
         if context.active is not None:
             self._call_log.failed(context, best.code, best.reason, now)

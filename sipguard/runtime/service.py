@@ -6,7 +6,6 @@ messages, or, when anything is wrong with it, every problem is logged and the ol
 """
 
 import asyncio
-import gc
 import logging
 import resource
 import signal
@@ -20,6 +19,7 @@ from sipguard.errors import ConfigurationError, SipguardError, StartupError
 from sipguard.runtime import last_resort, logs
 from sipguard.runtime.binding import bind
 from sipguard.runtime.clock import Clock
+from sipguard.runtime.collector import Collector
 from sipguard.runtime.composition import Node, build
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.node import RunningNode
@@ -32,10 +32,6 @@ logger = logging.getLogger(__name__)
 _TAGS_EVERY = 60.0  # seconds
 _POLL = 0.02
 _FAREWELL = 1.0  # seconds after the last final answer: its ACK is still to pass
-
-# A call leaves no cycles (tests/flows/test_garbage.py), so collecting is for accidents. With the default of 700 new
-# objects the collector would look at every open transaction again and again.
-_COLLECT = (50_000, 20, 100)
 
 
 class AdminServer(Protocol):
@@ -122,9 +118,9 @@ class _Service:
         watch = self._watch = self._make_watch(running)
         watcher = loop.create_task(watch.keep())
         follower = loop.create_task(running.registry.keep())
-        gc.collect()
-        gc.freeze()  # what lives as long as the process need not be looked at in every collection
-        gc.set_threshold(*_COLLECT)
+        collector = Collector(lambda: running.engine.open_transactions)
+        collector.start()
+        sweeper = loop.create_task(collector.keep())
         self._say_ready()
         await self._stop.wait()
         await self._drain(running)
@@ -132,6 +128,7 @@ class _Service:
         watcher.cancel()
         follower.cancel()
         running.registry.close()
+        sweeper.cancel()
         if self._reloading is not None:
             await asyncio.wait((self._reloading,))
         await running.close()

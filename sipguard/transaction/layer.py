@@ -33,8 +33,9 @@ _SERVER_FAILURE = int(ServerInput.FAILURE)
 class TransactionLayer:
     """All transactions of one engine.
 
-    ``send`` takes the octets that leave; it must not call back. The public attributes below ``timers`` are the timer
-    values in seconds, read by the transactions.
+    ``send`` takes the octets that leave; it must not call back. ``mark`` is shown each response with overload control
+    parameters, or to a client that offered them, before it leaves (RFC 7339). The public attributes below it are the
+    timer values in seconds, read by the transactions.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class TransactionLayer:
         self.user = user
         self.send = send
         self.timers = timers
+        self.mark: Callable[[ServerTransaction, Response], None] | None = None
         self.t1 = settings.t1
         self.t2 = settings.t2
         self.t4 = settings.t4

@@ -42,7 +42,10 @@ _EXPIRED = int(ServerInput.EXPIRED)
 
 
 class ServerTransaction:
-    """One request we have to answer. ``context`` belongs to the user, ``last_response`` is what was last sent."""
+    """One request we have to answer. ``context`` belongs to the user, ``last_response`` is what was last sent.
+
+    ``offered`` is whether the client offered overload control (RFC 7339 §4.1).
+    """
 
     __slots__ = (
         "_interval",
@@ -57,6 +60,7 @@ class ServerTransaction:
         "key",
         "last_response",
         "method",
+        "offered",
         "reply_flow",
         "request",
         "state",
@@ -73,6 +77,7 @@ class ServerTransaction:
         invite = request.method == "INVITE"
         self._machine = INVITE if invite else NON_INVITE
         self.state = _PROCEEDING if invite else _TRYING
+        self.offered = "oc" in request.via.parameters
         self.reply_flow = reply_flow(request, flow)
         self._ways: Sequence[Flow] | None = None  # what is left of where the sender may be; None: nobody asked yet
         self._octets = b""
@@ -120,6 +125,9 @@ class ServerTransaction:
 
     def _send(self, response: Response, _now: float) -> None:
         self.last_response = response
+        mark = self._layer.mark
+        if mark is not None and (self.offered or ";oc" in response.rows[response.names.index("via")]):
+            mark(self, response)
         self._octets = response.encode()
         self._layer.send(self.reply_flow, self._octets)
 

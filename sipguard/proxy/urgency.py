@@ -1,0 +1,40 @@
+"""Which requests come first when not all can be served (EMG-17, RFC 4412, RFC 7339 §5.10.1)."""
+
+import re
+
+from sipguard.policy.directory import Trunk
+from sipguard.policy.emergency_numbers import Overrides, emergency_number
+from sipguard.policy.resource_priority import is_callback, namespace_of, resource_priorities
+from sipguard.proxy.validation import is_service_urn
+from sipguard.sip.message import Request
+from sipguard.sip.uri import parse_uri
+
+# URIs of a number too long for an emergency number, as nearly every call has them: not worth a closer look.
+_ORDINARY_URI = re.compile(r"sips?:\+?[0-9]{11,}[@;]")
+_ORDINARY_ADDRESS = re.compile(r'[^"<]*<sips?:\+?[0-9]{11,}[@;]')
+
+
+def may_be_emergency(request: Request) -> bool:
+    """Whether Request-URI or To could be an emergency number somewhere in the world."""
+    return not (_ORDINARY_URI.match(request.uri) and _ORDINARY_ADDRESS.match(request.required("to")))
+
+
+def is_emergency(request: Request, trunk: Trunk, numbers: Overrides) -> bool:
+    """Whether Request-URI or To, by the trunk's dial plan, mean an emergency service. Raises MalformedValue.
+
+    To counts because the Request-URI may have been rewritten on the way to an emergency centre.
+    """
+    if not _ORDINARY_URI.match(request.uri) and _means_emergency(request.uri, trunk, numbers):
+        return True
+    return not _ORDINARY_ADDRESS.match(request.required("to")) and _means_emergency(request.to.uri, trunk, numbers)
+
+
+def _means_emergency(uri: str, trunk: Trunk, numbers: Overrides) -> bool:
+    return is_service_urn(uri) or emergency_number(parse_uri(uri), trunk.dial_plan, numbers) is not None
+
+
+def has_priority(request: Request, trunk: Trunk, namespaces: frozenset[str]) -> bool:
+    """Whether a request of a trusted trunk has a Resource-Priority that counts, or calls back from a centre."""
+    if not trunk.trusted:
+        return False
+    return is_callback(request) or any(namespace_of(value) in namespaces for value in resource_priorities(request))
