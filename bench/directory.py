@@ -99,7 +99,7 @@ def measure(numbers: int, accounts: int, listed: int, directory: Path) -> str:
     following, one_number = timed(lambda: registry.follow(known, registry.changes(known)))
     registry.database.actor = "bench"
     with registry.database.writing() as session:
-        registry.database.audit(session, "account.set", "account-0")
+        registry.database.audit(session, "account.set", "account-0", None, None)
     _, one_account = timed(lambda: registry.follow(following, registry.changes(following)))
     octets = compiled.stat().st_size / (numbers + listed)
     return (

@@ -27,6 +27,10 @@ NumberArgument = Annotated[
 CountryOption = Annotated[str, typer.Option("--country", help="The country of national numbers.", metavar="CC")]
 ValidateOption = Annotated[bool, typer.Option("--validate-only", help="Report every bad row and store nothing.")]
 FileArgument = Annotated[Path, typer.Argument(help="The CSV file.", metavar="FILE", show_default=False)]
+OutputArgument = Annotated[
+    Path, typer.Argument(help="The CSV file to write; - is standard output.", metavar="FILE", allow_dash=True)
+]
+LimitOption = Annotated[int, typer.Option("--limit", help="How many at most.", min=1)]
 DEFAULT_CONFIG = Path("sipguard.toml")
 
 

@@ -11,11 +11,13 @@ from sipguard.cli.commands import (
     FileArgument,
     JsonOption,
     NumberArgument,
+    OutputArgument,
     ValidateOption,
     checked,
     noun,
     open_registry,
 )
+from sipguard.cli.exporting import export_file
 from sipguard.cli.importing import import_file
 from sipguard.cli.output import done, show
 from sipguard.config.dial_plan import dial_plan
@@ -68,6 +70,14 @@ def remove(
 def show_all(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the emergency registrations."""
     show([_record(entry) for entry in open_registry(config).emergency.list()], as_json, "no emergency registrations")
+
+
+@app.command("export", epilog="Example: sipguard emergency export emergency.csv")
+def export_csv(file: OutputArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Write the registrations as CSV, in the form that import reads."""
+    records = (_record(entry) for entry in open_registry(config).emergency.list())
+    rows = (record | {"paid": "yes" if record["paid"] else "no"} for record in records)
+    export_file(EmergencyFormat.columns, rows, file)
 
 
 @app.command("import", epilog="Example: sipguard emergency import emergency.csv --validate-only")

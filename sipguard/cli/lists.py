@@ -10,11 +10,13 @@ from sipguard.cli.commands import (
     CountryOption,
     FileArgument,
     JsonOption,
+    OutputArgument,
     ValidateOption,
     checked,
     noun,
     open_registry,
 )
+from sipguard.cli.exporting import export_file
 from sipguard.cli.importing import import_file
 from sipguard.cli.output import done, say, show
 from sipguard.config.dial_plan import dial_plan
@@ -70,6 +72,12 @@ def show_all(
         say(f"{lists.count()} entries in all; --limit shows more")
 
 
+@app.command("export", epilog="Example: sipguard list export dno.csv")
+def export_csv(file: OutputArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Write the list as CSV, in the form that import reads."""
+    export_file(DoNotOriginateFormat.columns, map(_exported, open_registry(config).lists.export()), file)
+
+
 @app.command("import", epilog="Example: sipguard list import dno.csv --validate-only")
 def import_csv(
     file: FileArgument,
@@ -82,6 +90,11 @@ def import_csv(
     with checked():
         form = DoNotOriginateFormat(country)
     import_file(open_registry(config), form, file, validate_only=validate_only, as_json=as_json)
+
+
+def _exported(entry: PatternEntry) -> dict[str, object]:
+    """With the plus sign that keeps an importer from taking the number for a national one."""
+    return _record(entry) | {"pattern": f"+{entry.pattern}"}
 
 
 def _record(entry: PatternEntry) -> dict[str, object]:

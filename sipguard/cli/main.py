@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 from sipguard import __version__
-from sipguard.cli import account, cert, check, emergency, explain, lists, log, number, passport, policy, run, trunk
+from sipguard.cli import (
+    account,
+    audit,
+    cert,
+    check,
+    emergency,
+    explain,
+    lists,
+    log,
+    number,
+    passport,
+    policy,
+    run,
+    trunk,
+)
 from sipguard.cli.commands import Commands
 
 app = typer.Typer(
@@ -19,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for command in (run, check, explain, log):
+for command in (run, check, explain, log, audit):
     command.register(app)
 for group in (account, number, trunk, emergency, lists, policy, passport, cert):
     app.add_typer(group.app)

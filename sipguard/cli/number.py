@@ -10,17 +10,20 @@ from sipguard.cli.commands import (
     CountryOption,
     FileArgument,
     JsonOption,
+    LimitOption,
     NumberArgument,
+    OutputArgument,
     ValidateOption,
     checked,
     noun,
     open_registry,
 )
+from sipguard.cli.exporting import export_file
 from sipguard.cli.importing import import_file
-from sipguard.cli.output import done, show
+from sipguard.cli.output import done, say, show
 from sipguard.registry.formats import NumbersFormat
 from sipguard.registry.numbers import KINDS, NumberEntry
-from sipguard.registry.values import canonical_number, choice, expiry, shown_number, shown_time
+from sipguard.registry.values import canonical_right, choice, expiry, leading_digits, shown_number, shown_time
 
 app = noun(
     "number",
@@ -43,7 +46,7 @@ def add(
 ) -> None:
     """Give an account the right to present a number, or change that right."""
     with checked():
-        tn = canonical_number(number, country)
+        tn = canonical_right(number, country)
         entry = NumberEntry(tn, account, choice("kind", kind, tuple(KINDS)), expiry(expires), end_user, trunk)
     open_registry(config).numbers.add(entry)
     done(f"{shown_number(tn)} is {kind} by account {account}", _record(entry), as_json)
@@ -59,7 +62,7 @@ def remove(
 ) -> None:
     """Take the right to present a number away."""
     with checked():
-        tn = canonical_number(number, country)
+        tn = canonical_right(number, country)
     removed = open_registry(config).numbers.remove(tn, account)
     done(f"{removed} rights to {shown_number(tn)} ended", {"number": shown_number(tn), "removed": removed}, as_json)
 
@@ -67,11 +70,41 @@ def remove(
 @app.command("list", epilog="Example: sipguard number list --account acme")
 def show_all(
     account: Annotated[str | None, typer.Option(help="Only this account's numbers.")] = None,
+    limit: LimitOption = 1000,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """List who may present which number."""
-    show([_record(entry) for entry in open_registry(config).numbers.list(account)], as_json, "no numbers")
+    numbers = open_registry(config).numbers
+    entries = numbers.list(account, limit=limit)
+    show([_record(entry) for entry in entries], as_json, "no numbers")
+    if len(entries) == limit:
+        say(f"there are more than {limit}; --limit shows more, and search finds some")
+
+
+@app.command(epilog="Example: sipguard number search +1415555 --limit 20")
+def search(
+    prefix: Annotated[str, typer.Argument(help="How the number begins, with + and country code.", show_default=False)],
+    limit: LimitOption = 1000,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Find numbers by how they begin, with who may present them; blocks they are in come along."""
+    with checked():
+        digits = leading_digits(prefix)
+    entries = open_registry(config).numbers.search(digits, limit)
+    show([_record(entry) for entry in entries], as_json, f"no number begins with {prefix}")
+
+
+@app.command("export", epilog="Example: sipguard number export numbers.csv --account acme")
+def export_csv(
+    file: OutputArgument,
+    account: Annotated[str | None, typer.Option(help="Only this account's numbers.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Write the rights as CSV, in the form that import reads."""
+    rows = (_record(entry) for entry in open_registry(config).numbers.export(account))
+    export_file(NumbersFormat.columns, rows, file)
 
 
 @app.command("import", epilog="Example: sipguard number import numbers.csv --country GB")

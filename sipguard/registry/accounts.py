@@ -47,22 +47,26 @@ class Accounts:
                 raise RegistryError(f'account "{entry.name}" exists already')
             write_accounts(session, [entry])
             check_tree(read_accounts(session))
-            self._database.audit(session, "account.add", entry.name, kind=entry.kind, parent=entry.parent)
+            self._database.audit(session, "account.add", entry.name, None, entry._asdict())
 
     def change(self, name: str, **values: str | None) -> None:
         """Change columns of an account."""
         with self._database.writing() as session:
-            if session.get(AccountRow, name) is None:
+            row = session.get(AccountRow, name)
+            if row is None:
                 raise RegistryError(f'no account is called "{name}"')
+            before = {column: getattr(row, column) for column in values}
             session.execute(update(AccountRow).where(AccountRow.name == name).values(**values))
             check_tree(read_accounts(session))
-            self._database.audit(session, "account.set", name, **values)
+            self._database.audit(session, "account.set", name, before, values)
 
     def remove(self, name: str) -> None:
         """Remove an account that nothing belongs to any more."""
         with self._database.writing() as session:
-            if session.get(AccountRow, name) is None:
+            row = session.get(AccountRow, name)
+            if row is None:
                 raise RegistryError(f'no account is called "{name}"')
+            before = {column: getattr(row, column) for column in AccountEntry._fields}
             for table, column, things in (
                 (AccountRow, AccountRow.parent, "accounts below it"),
                 (NumberRow, NumberRow.account, "numbers"),
@@ -73,7 +77,7 @@ class Accounts:
                 if session.execute(select(table).where(column == name).limit(1)).first() is not None:
                     raise RegistryError(f'account "{name}" still has {things}; remove those first')
             session.execute(delete(AccountRow).where(AccountRow.name == name))
-            self._database.audit(session, "account.remove", name)
+            self._database.audit(session, "account.remove", name, before, None)
 
 
 def read_accounts(connection: Session | Connection) -> list[AccountEntry]:

@@ -46,14 +46,15 @@ class Credentials:
             other = session.execute(select(CredentialRow.trunk).where(*place, CredentialRow.trunk != trunk)).first()
             if other is not None:
                 raise RegistryError(f'user "{username}" of realm "{realm}" is of trunk "{other[0]}" already')
+            held = session.execute(select(CredentialRow.algorithm).where(*place)).scalars().all()
+            before = {"username": username, "realm": realm, "algorithms": list(held)} if held else None
             session.execute(delete(CredentialRow).where(*place))
             for algorithm, secret in secrets.items():
                 session.add(
                     CredentialRow(realm=realm, username=username, algorithm=algorithm, trunk=trunk, secret=secret)
                 )
-            self._database.audit(
-                session, "credential.set", trunk, username=username, realm=realm, algorithms=list(secrets)
-            )
+            after = {"username": username, "realm": realm, "algorithms": list(secrets)}  # never the secrets
+            self._database.audit(session, "credential.set", trunk, before, after)
 
     def remove(self, trunk: str, username: str) -> None:
         """Take a user name off a trunk, in every realm."""
@@ -62,7 +63,7 @@ class Credentials:
             if session.execute(select(CredentialRow.realm).where(*place)).first() is None:
                 raise RegistryError(f'trunk "{trunk}" has no user "{username}"')
             session.execute(delete(CredentialRow).where(*place))
-            self._database.audit(session, "credential.remove", trunk, username=username)
+            self._database.audit(session, "credential.remove", trunk, {"username": username}, None)
 
 
 def forget_trunk(session: Session, trunk: str) -> None:

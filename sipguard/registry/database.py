@@ -4,7 +4,7 @@ What is particular to one kind of store is in ``sqlite`` and ``postgresql``.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,8 +79,12 @@ class Database:
             session.connection()  # begins the transaction now, not at the first statement
             yield session
 
-    def audit(self, session: Session, what: str, subject: str, **detail: object) -> None:
-        """Note a change in the transaction that makes it."""
+    def audit(
+        self, session: Session, what: str, subject: str, before: Mapping[str, object] | None,
+        after: Mapping[str, object] | None,
+    ) -> None:  # fmt: skip
+        """Note a change in the transaction that makes it: what was there, and what is there now."""
+        detail = {"before": before, "after": after}
         now = UnixTime(int(time.time()))
         session.add(AuditRow(at=now, who=self.actor, what=what, subject=subject[:_SUBJECT], detail=detail))
         self._store.announce(session.connection())

@@ -43,16 +43,22 @@ class EmergencyRegistrations:
         with self._database.writing() as session:
             if session.get(AccountRow, entry.account) is None:
                 raise RegistryError(f'no account is called "{entry.account}"')
+            before = _values_of(session.get(EmergencyRow, entry.tn))
             write_emergency(session, [entry])
-            self._database.audit(session, "emergency.add", entry.tn, status=entry.status, paid=entry.paid)
+            self._database.audit(session, "emergency.add", entry.tn, before, entry._asdict())
 
     def remove(self, tn: TN) -> None:
         """End a registration."""
         with self._database.writing() as session:
-            if session.get(EmergencyRow, tn) is None:
+            before = _values_of(session.get(EmergencyRow, tn))
+            if before is None:
                 raise RegistryError(f"{shown_number(tn)} is not registered for emergency calls")
             session.execute(delete(EmergencyRow).where(EmergencyRow.tn == tn))
-            self._database.audit(session, "emergency.remove", tn)
+            self._database.audit(session, "emergency.remove", tn, before, None)
+
+
+def _values_of(row: EmergencyRow | None) -> dict[str, object] | None:
+    return None if row is None else {name: getattr(row, name) for name in EmergencyEntry._fields}
 
 
 def read_emergency(connection: Connection) -> list[EmergencyEntry]:

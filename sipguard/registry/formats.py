@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sipguard.config.dial_plan import dial_plan
@@ -14,12 +13,14 @@ from sipguard.registry.emergency import STATUSES, EmergencyEntry, write_emergenc
 from sipguard.registry.imports import Format, Numbered, repeated
 from sipguard.registry.lists import PatternEntry, write_patterns
 from sipguard.registry.numbers import KINDS, NumberEntry, end_user_problem, write_numbers
-from sipguard.registry.schema import AccountKind, NumberRow
+from sipguard.registry.ownership import Claim, conflicts
+from sipguard.registry.schema import AccountKind
 from sipguard.registry.values import (
     account_name,
     caller_name,
     canonical_number,
     canonical_pattern,
+    canonical_right,
     choice,
     expiry,
     shown_number,
@@ -67,7 +68,10 @@ class AccountsFormat(Format[AccountEntry]):
 
 
 class NumbersFormat(Format[NumberEntry]):
-    """``number,account,kind,expires,end_user,trunk``; national numbers are of the given country."""
+    """``number,account,kind,expires,end_user,trunk``; national numbers are of the given country.
+
+    A number with trailing X is a block (``+1415555XXXX``).
+    """
 
     noun = "number"
     columns = Columns(("number", "account", "kind"), ("expires", "end_user", "trunk"))
@@ -78,7 +82,7 @@ class NumbersFormat(Format[NumberEntry]):
     def entry(self, values: dict[str, str]) -> NumberEntry:
         """The right of one row. Raises ValueError."""
         return NumberEntry(
-            canonical_number(values["number"], self._country),
+            canonical_right(values["number"], self._country),
             values["account"],
             choice("kind", values["kind"].lower(), tuple(KINDS)),
             expiry(values["expires"]),
@@ -98,7 +102,7 @@ class NumbersFormat(Format[NumberEntry]):
                     yield RowProblem(line, problem)
         rights = [(line, (entry.tn, entry.account)) for line, entry in entries]
         yield from repeated(rights, lambda _: "the same number and account")
-        yield from _owners(session, entries)
+        yield from _taken(session, entries)
 
     def in_order(self, entries: list[NumberEntry]) -> list[NumberEntry]:
         """Owners last: a number has one at most, and the file may end the ownership of another account."""
@@ -109,18 +113,16 @@ class NumbersFormat(Format[NumberEntry]):
         write_numbers(session, entries)
 
 
-def _owners(session: Session, entries: Sequence[Numbered[NumberEntry]]) -> Iterator[RowProblem]:
+def _taken(session: Session, entries: Sequence[Numbered[NumberEntry]]) -> Iterator[RowProblem]:
     """Numbers that two accounts would own; an owner in the registry whom the file makes something else is none."""
-    statement = select(NumberRow.tn, NumberRow.account).where(NumberRow.kind == "owned")
-    changed = {(entry.tn, entry.account) for _, entry in entries if entry.kind != "owned"}
-    owners = {tn: (account, 0) for tn, account in session.execute(statement) if (tn, account) not in changed}
-    for line, entry in entries:
-        if entry.kind != "owned":
-            continue
-        owner, owner_line = owners.setdefault(entry.tn, (entry.account, line))
-        if owner != entry.account:
-            where = f"in line {owner_line}" if owner_line else "in the registry"
-            yield RowProblem(line, f'{shown_number(entry.tn)} is owned by account "{owner}" {where} already')
+    claims = [Claim(line, entry.tn, entry.account) for line, entry in entries if entry.kind == "owned"]
+    released = {(entry.tn, entry.account) for _, entry in entries if entry.kind != "owned"}
+    for claim, pattern, owner, line in conflicts(session, claims, released):
+        what = shown_number(claim.pattern)
+        if pattern != claim.pattern:
+            what += f" overlaps {shown_number(pattern)}, which"
+        where = f"in line {line}" if line else "in the registry"
+        yield RowProblem(claim.line, f'{what} is owned by account "{owner}" {where} already')
 
 
 class EmergencyFormat(Format[EmergencyEntry]):

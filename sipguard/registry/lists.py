@@ -1,6 +1,6 @@
 """Do-not-originate lists: numbers and blocks of numbers that never call anybody."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
@@ -33,6 +33,14 @@ class DoNotOriginate:
         with self._database.reading() as connection:
             return read_patterns(connection, limit)
 
+    def export(self) -> Iterator[PatternEntry]:
+        """All patterns in order, one after the other however many there are."""
+        table = ListRow.__table__.c
+        statement = select(*(table[name] for name in PatternEntry._fields)).order_by(table.pattern)
+        with self._database.reading() as connection:
+            for row in connection.execute(statement, execution_options={"yield_per": 1000}):
+                yield PatternEntry(*row)
+
     def count(self) -> int:
         """How many patterns there are."""
         with self._database.reading() as connection:
@@ -41,16 +49,22 @@ class DoNotOriginate:
     def add(self, entry: PatternEntry) -> None:
         """Add a pattern, or change the one that is there."""
         with self._database.writing() as session:
+            before = _values_of(session.get(ListRow, entry.pattern))
             write_patterns(session, [entry])
-            self._database.audit(session, "list.add", entry.pattern, source=entry.source)
+            self._database.audit(session, "list.add", entry.pattern, before, entry._asdict())
 
     def remove(self, pattern: str) -> None:
         """Remove a pattern."""
         with self._database.writing() as session:
-            if session.get(ListRow, pattern) is None:
+            before = _values_of(session.get(ListRow, pattern))
+            if before is None:
                 raise RegistryError(f"{pattern} is not on the do-not-originate list")
             session.execute(delete(ListRow).where(ListRow.pattern == pattern))
-            self._database.audit(session, "list.remove", pattern)
+            self._database.audit(session, "list.remove", pattern, before, None)
+
+
+def _values_of(row: ListRow | None) -> dict[str, object] | None:
+    return None if row is None else {name: getattr(row, name) for name in PatternEntry._fields}
 
 
 def read_patterns(connection: Connection, limit: int | None = None) -> list[PatternEntry]:

@@ -1,15 +1,17 @@
 """The right to present a number: owned, verified by a letter of authorisation, or delegated to the account."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
+from sipguard.policy.pattern import block_pattern
 from sipguard.policy.right import RightKind
 from sipguard.registry.accounts import path_of, read_accounts
 from sipguard.registry.database import Database
+from sipguard.registry.ownership import Claim, conflicts
 from sipguard.registry.schema import AccountRow, NumberRow
 from sipguard.registry.upsert import upsert
 from sipguard.registry.values import shown_number
@@ -30,16 +32,42 @@ class NumberEntry(NamedTuple):
     trunk: str | None = None
 
 
+_LONGEST_NUMBER = 15  # digits (E.164)
+_LAST = "X" * _LONGEST_NUMBER  # sorts behind every number with the same prefix
+_SELECTED = select(*(NumberRow.__table__.c[name] for name in NumberEntry._fields)).order_by(
+    NumberRow.tn, NumberRow.account
+)
+
+
 class Numbers:
     """The number rights of one registry. Every method raises RegistryError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list(self, account: str | None = None) -> list[NumberEntry]:
-        """All rights, or those of one account, by number."""
+    def list(self, account: str | None = None, limit: int | None = None) -> list[NumberEntry]:
+        """All rights, or those of one account, by number, at most so many."""
+        chosen = [] if account is None else [NumberRow.account == account]
         with self._database.reading() as connection:
-            return read_numbers(connection, account)
+            return [NumberEntry(*row) for row in connection.execute(_SELECTED.where(*chosen).limit(limit))]
+
+    def search(self, digits: str, limit: int) -> Sequence[NumberEntry]:
+        """The rights to numbers that begin so, and to the blocks such numbers are in."""
+        blocks = [
+            block_pattern(digits[:prefix], length)
+            for prefix in range(1, len(digits))
+            for length in range(prefix + 1, _LONGEST_NUMBER + 1)
+        ]
+        found = or_(NumberRow.tn.between(digits, digits + _LAST), NumberRow.tn.in_(blocks))
+        with self._database.reading() as connection:
+            return [NumberEntry(*row) for row in connection.execute(_SELECTED.where(found).limit(limit))]
+
+    def export(self, account: str | None = None) -> Iterator[NumberEntry]:
+        """All rights, or those of one account, by number, one after the other however many there are."""
+        chosen = [] if account is None else [NumberRow.account == account]
+        with self._database.reading() as connection:
+            for row in connection.execute(_SELECTED.where(*chosen), execution_options={"yield_per": 1000}):
+                yield NumberEntry(*row)
 
     def trunks(self) -> Sequence[str]:
         """The trunks that numbers are to be reached by."""
@@ -53,29 +81,26 @@ class Numbers:
             problem = right_problem(session, entry) or ownership_problem(session, entry)
             if problem is not None:
                 raise RegistryError(problem)
+            before = session.get(NumberRow, (entry.tn, entry.account))
+            held = None if before is None else _entry_of(before)._asdict()
             write_numbers(session, [entry])
-            self._database.audit(session, "number.add", entry.tn, account=entry.account, kind=entry.kind)
+            self._database.audit(session, "number.add", entry.tn, held, entry._asdict())
 
     def remove(self, tn: TN, account: str | None = None) -> int:
         """Take the right to a number away, from one account or from all; returns how many rights ended."""
         with self._database.writing() as session:
-            statement = delete(NumberRow).where(NumberRow.tn == tn)
-            if account is not None:
-                statement = statement.where(NumberRow.account == account)
-            removed = session.execute(statement.returning(NumberRow.account)).scalars().all()
-            if not removed:
+            chosen = [NumberRow.tn == tn] if account is None else [NumberRow.tn == tn, NumberRow.account == account]
+            found, statement = select(NumberRow).where(*chosen), delete(NumberRow).where(*chosen)
+            held = [_entry_of(row)._asdict() for row in session.execute(found).scalars()]
+            if not held:
                 raise RegistryError(f"nobody has a right to {shown_number(tn)}")
-            self._database.audit(session, "number.remove", tn, accounts=list(removed))
-            return len(removed)
+            session.execute(statement)
+            self._database.audit(session, "number.remove", tn, {"rights": held}, None)
+            return len(held)
 
 
-def read_numbers(connection: Connection, account: str | None = None) -> list[NumberEntry]:
-    """All rights, or those of one account, by number."""
-    table = NumberRow.__table__.c
-    statement = select(table.tn, table.account, table.kind, table.expires, table.end_user, table.trunk)
-    if account is not None:
-        statement = statement.where(table.account == account)
-    return [NumberEntry(*row) for row in connection.execute(statement.order_by(table.tn, table.account))]
+def _entry_of(row: NumberRow) -> NumberEntry:
+    return NumberEntry(*(getattr(row, name) for name in NumberEntry._fields))
 
 
 def write_numbers(session: Session, entries: Sequence[NumberEntry]) -> None:
@@ -101,12 +126,9 @@ def end_user_problem(entry: NumberEntry, path: tuple[str, ...]) -> str | None:
 
 
 def ownership_problem(session: Session, entry: NumberEntry) -> str | None:
-    """Why this right cannot be: another account owns the number."""
+    """Why this right cannot be: another account owns the number, or one of the block, or a block it is in."""
     if entry.kind != "owned":
         return None
-    owner = session.execute(
-        select(NumberRow.account).where(
-            NumberRow.tn == entry.tn, NumberRow.kind == "owned", NumberRow.account != entry.account
-        )
-    ).scalar()
-    return None if owner is None else f'{shown_number(entry.tn)} is owned by account "{owner}" already'
+    for conflict in conflicts(session, [Claim(0, entry.tn, entry.account)]):
+        return f'{shown_number(conflict.pattern)} is owned by account "{conflict.account}" already'
+    return None

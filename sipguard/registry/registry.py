@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from sipguard.policy.directory import Account, Directory, Trunk
 from sipguard.registry.accounts import Accounts
@@ -70,11 +70,20 @@ class Registry:
         with self.database.reading() as connection:
             return follow(connection, previous, touched)
 
-    def audit(self) -> list[AuditEntry]:
-        """Every change, the oldest first."""
+    def audit(
+        self, *, subject: str | None = None, what: str | None = None, who: str | None = None,
+        since: int | None = None, limit: int | None = None,
+    ) -> list[AuditEntry]:  # fmt: skip
+        """Changes, the latest first: of a thing, of a kind (``number``, ``number.add``), by a user, since then."""
         table = AuditRow.__table__.c
+        statement = select(table.at, table.who, table.what, table.subject, table.detail).order_by(table.number.desc())
+        if subject is not None:
+            statement = statement.where(table.subject == subject)
+        if what is not None:
+            statement = statement.where(or_(table.what == what, table.what.startswith(f"{what}.", autoescape=True)))
+        if who is not None:
+            statement = statement.where(table.who == who)
+        if since is not None:
+            statement = statement.where(table.at >= since)
         with self.database.reading() as connection:
-            rows = connection.execute(
-                select(table.at, table.who, table.what, table.subject, table.detail).order_by(table.number)
-            )
-            return [AuditEntry(*row) for row in rows]
+            return [AuditEntry(*row) for row in connection.execute(statement.limit(limit))]

@@ -39,17 +39,26 @@ class Trunks:
         with self._database.writing() as session:
             if trunk.account is not None and session.get(AccountRow, trunk.account) is None:
                 raise RegistryError(f'no account is called "{trunk.account}"')
+            before = _values_of(session.get(TrunkRow, trunk.name))
             upsert(session, TrunkRow, [row])
-            self._database.audit(session, "trunk.add", trunk.name, **values)
+            self._database.audit(session, "trunk.add", trunk.name, before, values)
 
     def remove(self, name: str) -> None:
         """Remove a trunk."""
         with self._database.writing() as session:
-            if session.get(TrunkRow, name) is None:
+            before = _values_of(session.get(TrunkRow, name))
+            if before is None:
                 raise RegistryError(f'no trunk in the registry is called "{name}"')
             session.execute(delete(TrunkRow).where(TrunkRow.name == name))
             forget_trunk(session, name)
-            self._database.audit(session, "trunk.remove", name)
+            self._database.audit(session, "trunk.remove", name, before, None)
+
+
+def _values_of(row: TrunkRow | None) -> dict[str, Any] | None:
+    """A stored trunk by its keys, those without a value left out."""
+    if row is None:
+        return None
+    return {name: getattr(row, name) for name in _COLUMNS if getattr(row, name)} | dict(row.settings)
 
 
 def trunk_of(values: Mapping[str, Any]) -> TrunkSection:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time
 
 import phonenumbers
 
+from sipguard.config.dial_plan import dial_plan
 from sipguard.config.suggestion import suggestion
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
@@ -18,7 +19,10 @@ _SEPARATORS = re.compile(r"[ ().\-/]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _USER_NAME = re.compile(r"[A-Za-z0-9_.+@-]{1,64}")
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 8, 128
+_AGO = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[mhd])")
+_UNITS = {"m": 60, "h": 3600, "d": 86_400}
 _LONGEST_CALLER_NAME = 64
+_SHORTEST_PREFIX = 4  # digits of a block that somebody has a right to, country code included
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
 
@@ -35,6 +39,18 @@ def canonical_number(text: str, country: str = "US") -> TN:
     return TN(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+"))
 
 
+def canonical_right(text: str, country: str = "US") -> TN:
+    """The canonical form of what a right may be for: a number, or a block like +1415555XXXX. Raises ValueError."""
+    if not text.rstrip().upper().endswith("X"):
+        return canonical_number(text, country)
+    pattern = canonical_pattern(text, dial_plan(country))
+    prefix = pattern.rstrip("X")
+    if len(prefix) < _SHORTEST_PREFIX:
+        raise ValueError(f'"{text}" is too large a block; write at least {_SHORTEST_PREFIX} digits')
+    canonical_number("+" + prefix + "0" * (len(pattern) - len(prefix)), country)
+    return TN(pattern)
+
+
 def canonical_pattern(text: str, plan: DialPlan) -> str:
     """The canonical form of a number or block (``999XXXXXXX``); unallocated ranges are welcome. Raises ValueError."""
     found = _PATTERN.fullmatch(_SEPARATORS.sub("", text))
@@ -46,6 +62,14 @@ def canonical_pattern(text: str, plan: DialPlan) -> str:
     if not 3 <= len(pattern) <= 15:
         raise ValueError(f'"{text}" is not between 3 and 15 digits long')
     return pattern
+
+
+def leading_digits(text: str) -> str:
+    """How a canonical number begins, of ``+1 (415) 555`` and the like. Raises ValueError."""
+    digits = _SEPARATORS.sub("", text).removeprefix("+")
+    if not digits or not digits.isascii() or not digits.isdigit():
+        raise ValueError(f'"{text}" is not how a number begins; write + and digits')
+    return digits
 
 
 def account_name(text: str) -> str:
@@ -99,6 +123,17 @@ def expiry(text: str) -> UnixTime | None:
             raise ValueError(f'"{text}" has a time but no zone; write 2027-01-31T12:00:00Z')
         moment = datetime.combine(date(moment.year, moment.month, moment.day), time(), UTC)
     return UnixTime(int(moment.timestamp()))
+
+
+def past(text: str, now: int) -> UnixTime:
+    """A moment in the past: so many minutes, hours or days ago (30m, 12h, 7d), or a date. Raises ValueError."""
+    ago = _AGO.fullmatch(text)
+    if ago is not None:
+        return UnixTime(now - int(ago["count"]) * _UNITS[ago["unit"]])
+    moment = expiry(text)
+    if moment is None:
+        raise ValueError(f'"{text}" is neither a time like 7d nor a date')
+    return moment
 
 
 def shown_number(tn: str) -> str:

@@ -29,7 +29,7 @@ def test_life_of_a_credential(tmp_path: Path) -> None:
     assert registry.directory().credential("sip.example", "MD5", "acme") is None
     registry.credentials.remove("pbx", "acme")
     assert registry.credentials.list() == []
-    audit = [entry for entry in registry.audit() if entry.what.startswith("credential")]
+    audit = [entry for entry in reversed(registry.audit()) if entry.what.startswith("credential")]
     assert [(entry.what, entry.subject) for entry in audit] == [
         ("credential.set", "pbx"), ("credential.set", "pbx"), ("credential.remove", "pbx"),
     ]  # fmt: skip

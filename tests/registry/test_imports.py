@@ -100,7 +100,7 @@ def test_numbers(tmp_path: Path) -> None:
         NumberEntry(TN("442071838750"), "acme", "verified", 1798761600, None, None),
     ]
     assert registry.numbers.trunks() == ["pbx"]
-    assert registry.audit()[-1].what == "number.import"
+    assert registry.audit()[0].what == "number.import"
 
 
 def test_two_owners_in_a_file(tmp_path: Path) -> None:
@@ -124,6 +124,42 @@ def test_owner_in_the_registry(tmp_path: Path) -> None:
         ("acme", "verified"),
         ("reseller", "owned"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("+1415555XXXX,acme,owned\n+14155550111,reseller,owned\n",
+         {3: '+14155550111 overlaps +1415555XXXX, which is owned by account "acme" in line 2 already'}),
+        ("+14155550111,reseller,owned\n+1415555XXXX,acme,owned\n",
+         {2: '+14155550111 overlaps +1415555XXXX, which is owned by account "acme" in line 3 already'}),
+        ("+1415555XXXX,acme,owned\n+141555501XX,reseller,owned\n",
+         {3: '+141555501XX overlaps +1415555XXXX, which is owned by account "acme" in line 2 already'}),
+        ("+1415555XXXX,reseller,owned\n",
+         {2: '+1415555XXXX overlaps +14155550100, which is owned by account "acme" in the registry already'}),
+        ("+1510555XXXX,reseller,owned\n+15105550111,acme,verified\n+1510555XXXX,acme,delegated\n", {}),
+        ("+1415555XXXX,acme,owned\n+14155550111,acme,owned\n", {}),
+        ("+1415555XXXX,reseller,owned\n+14155550100,acme,delegated\n", {}),
+    ],
+)  # fmt: skip
+def test_blocks_and_their_owners(tmp_path: Path, rows: str, problem: dict[int, str]) -> None:
+    """A number in a block of somebody else, and a block around somebody else's number, are refused naming both."""
+    registry = acme(tmp_path)
+    report = load(registry, NumbersFormat(), "number,account,kind\n" + rows, tmp_path)
+    assert lines(report) == problem
+    assert report.stored is not bool(problem)
+
+
+def test_a_number_in_a_stored_block(tmp_path: Path) -> None:
+    """A stored block is in the way of another account's number, added or imported, and not of its own."""
+    registry = acme(tmp_path)
+    registry.numbers.add(NumberEntry(TN("1510555XXXX"), "reseller"))
+    with pytest.raises(RegistryError, match=r'\+1510555XXXX is owned by account "reseller" already'):
+        registry.numbers.add(NumberEntry(TN("15105550111"), "acme"))
+    assert lines(load(registry, NumbersFormat(), "number,account,kind\n+15105550111,acme,owned\n", tmp_path)) == {
+        2: '+15105550111 overlaps +1510555XXXX, which is owned by account "reseller" in the registry already'
+    }
+    registry.numbers.add(NumberEntry(TN("15105550111"), "reseller"))
 
 
 def test_bad_numbers(tmp_path: Path) -> None:

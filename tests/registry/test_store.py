@@ -145,7 +145,7 @@ def test_audit(tmp_path: Path) -> None:
     with pytest.raises(RegistryError):
         registry.accounts.add(AccountEntry("acme"))
     entries = registry.audit()
-    assert [(entry.what, entry.subject) for entry in entries] == [
+    assert [(entry.what, entry.subject) for entry in reversed(entries)] == [
         ("account.add", "reseller"),
         ("account.add", "acme"),
         ("account.add", "acme/sales"),
@@ -153,5 +153,39 @@ def test_audit(tmp_path: Path) -> None:
         ("account.set", "acme"),
     ]
     assert {entry.who for entry in entries} == {"tester"}
-    assert entries[-1].detail == {"state": "suspended"}
     assert all(entry.at > 1_700_000_000 for entry in entries)
+
+
+def test_audit_says_what_was_before(tmp_path: Path) -> None:
+    """A change keeps the values it replaced, a removal all of them; a change can be found by thing, kind and user."""
+    registry = acme(tmp_path)
+    registry.accounts.change("acme", state="suspended")
+    registry.numbers.add(NumberEntry(NUMBER, "acme", "verified", UnixTime(2_000_000_000)))
+    registry.numbers.remove(NUMBER)
+    registry.lists.add(PatternEntry("1999XXXXXXX"))
+    registry.lists.remove("1999XXXXXXX")
+    assert registry.audit(what="account.set")[0].detail == {
+        "before": {"state": "active"},
+        "after": {"state": "suspended"},
+    }
+    removed, changed, added = registry.audit(subject=NUMBER, what="number")
+    assert added.detail["before"] is None
+    assert changed.detail["before"] == added.detail["after"]
+    assert removed.detail == {"before": {"rights": [changed.detail["after"]]}, "after": None}
+    assert registry.audit(subject="1999XXXXXXX", limit=1)[0].detail["before"]
+    assert registry.audit(who="nobody") == []
+    assert registry.audit(since=4_000_000_000) == []
+
+
+def test_numbers_are_found_by_how_they_begin(tmp_path: Path) -> None:
+    """A search finds numbers with the prefix, and the blocks in which such numbers are."""
+    registry = acme(tmp_path)
+    registry.numbers.add(NumberEntry(TN("14155551000"), "acme"))
+    registry.numbers.add(NumberEntry(TN("1415555XXXX"), "acme"))
+    registry.numbers.add(NumberEntry(TN("1510555XXXX"), "acme"))
+    assert [entry.tn for entry in registry.numbers.search("141555501", 9)] == [NUMBER, "1415555XXXX"]
+    assert [entry.tn for entry in registry.numbers.search("14155551", 9)] == ["14155551000", "1415555XXXX"]
+    assert len(registry.numbers.search("1", 2)) == 2
+    assert [entry.tn for entry in registry.numbers.export("acme")] == [
+        NUMBER, "14155551000", "1415555XXXX", "1510555XXXX",
+    ]  # fmt: skip

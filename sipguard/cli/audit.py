@@ -1,0 +1,50 @@
+"""``sipguard audit``: who changed what in the registry, when, and what it was before."""
+
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+
+from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption, checked, open_registry
+from sipguard.cli.output import show
+from sipguard.registry.registry import AuditEntry
+from sipguard.registry.values import past, shown_time
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("audit", epilog="Example: sipguard audit --subject acme --since 7d")(audit)
+
+
+def audit(
+    subject: Annotated[str | None, typer.Option(help="Only changes of this thing: a number, an account.")] = None,
+    what: Annotated[str | None, typer.Option(help="Only such changes, like number or account.set.")] = None,
+    who: Annotated[str | None, typer.Option(help="Only changes this user made.")] = None,
+    since: Annotated[str, typer.Option(help="Only changes since then: 7d, 12h, 2026-11-01.", metavar="WHEN")] = "",
+    limit: LimitOption = 100,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show the changes of the registry, the latest first: when, who, what, before and after."""
+    with checked():
+        start = past(since, int(time.time())) if since else None
+    wanted = subject.removeprefix("+") if subject is not None else None
+    entries = open_registry(config).audit(subject=wanted, what=what, who=who, since=start, limit=limit)
+    show([_record(entry, as_json) for entry in entries], as_json, "no such change")
+
+
+def _record(entry: AuditEntry, whole: bool) -> dict[str, object]:
+    before, after = entry.detail.get("before"), entry.detail.get("after")
+    record: dict[str, object] = {
+        "at": shown_time(entry.at), "who": entry.who, "what": entry.what, "subject": entry.subject,
+    }  # fmt: skip
+    return record | {"before": before if whole else _short(before), "after": after if whole else _short(after)}
+
+
+def _short(values: Any) -> str:
+    """What stands there, in one cell."""
+    if not isinstance(values, dict):
+        return ""
+    shown = {name: value for name, value in values.items() if value not in (None, "", [], False)}
+    return " ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in shown.items())

@@ -1,0 +1,67 @@
+"""``export``, ``search`` and ``audit``: what went in comes out."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.kit import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A registry with something of everything in it."""
+    shell = Shell(tmp_path)
+    shell.run("account", "add", "acme")
+    shell.run("number", "add", "+14155550100", "--account", "acme")
+    shell.run("number", "add", "+1415556XXXX", "--account", "acme", "--kind", "verified", "--expires", "2030-01-31")
+    shell.run("emergency", "add", "+14155550100", "--account", "acme", "--location", "1 Main St, Springfield")
+    shell.run("list", "add", "+999XXXXXXX", "--source", "ITG")
+    return shell
+
+
+@pytest.mark.parametrize("noun", ["account", "number", "emergency", "list"])
+def test_what_is_exported_can_be_imported(shell: Shell, tmp_path: Path, noun: str) -> None:
+    """An export is a file that import takes, and that changes nothing."""
+    file = tmp_path / "export.csv"
+    before = shell.data(noun, "list")
+    assert before
+    assert shell.run(noun, "export", str(file)).code == 0
+    assert shell.run(noun, "import", str(file)).code == 0
+    assert shell.data(noun, "list") == before
+    assert shell.run(noun, "export", "-").out == file.read_text()
+
+
+def test_a_file_that_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
+    """One line says which file and why."""
+    outcome = shell.run("number", "export", str(tmp_path / "nowhere" / "x.csv"))
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "x.csv cannot be written: No such file or directory" in outcome.err
+
+
+def test_numbers_are_searched(shell: Shell) -> None:
+    """A search says who may present what begins so."""
+    found = shell.data("number", "search", "+1 (415) 5560")
+    assert [(entry["number"], entry["account"], entry["kind"]) for entry in found] == [
+        ("+1415556XXXX", "acme", "verified")
+    ]
+    assert "no number begins with +44" in shell.run("number", "search", "+44").err
+    assert shell.run("number", "search", "many").code == 2
+
+
+@pytest.mark.parametrize("number", ["+14XXXXXXXXXX", "+1415556XXX", "+1XXXXXXXXXX", "X"])
+def test_a_block_that_is_none(shell: Shell, number: str) -> None:
+    """A block too large, or of numbers that have not that many digits, is an error of usage."""
+    assert shell.run("number", "add", number, "--account", "acme").code == 2
+
+
+def test_the_audit_is_shown(shell: Shell) -> None:
+    """Who changed what, the latest first, with what was before; asked by thing and time."""
+    shell.run("account", "suspend", "acme")
+    [change] = shell.data("audit", "--subject", "acme", "--what", "account.set", "--since", "1h")
+    assert (change["before"], change["after"]) == ({"state": "active"}, {"state": "suspended"})
+    assert "state=suspended" in shell.run("audit").out
+    assert shell.run("audit", "--who", "nobody").err == "no such change\n"
+    assert shell.run("audit", "--since", "yesterday").code == 2
+    assert [entry["subject"] for entry in shell.data("audit", "--subject", "+14155550100", "--what", "number")] == [
+        "14155550100"
+    ]
