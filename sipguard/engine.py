@@ -167,7 +167,7 @@ class Engine:
         else:
             if isinstance(message, Request):
                 self._station.layer.receive_request(message, flow, now)
-            else:
+            elif self._station.identity.wrote(message.via):  # what is not for us is dropped (RFC 3261 §18.1.2)
                 self._station.layer.receive_response(message, flow, now)
 
     def _keep_alive(self, data: bytes, flow: Flow) -> None:

@@ -7,20 +7,26 @@ advertised one.
 from collections.abc import Sequence
 
 from sipguard.sip.flow import WEBSOCKET, Flow, Listener
-from sipguard.sip.uri import SipUri
+from sipguard.sip.uri import SipUri, default_port
+from sipguard.sip.via import Via
 
 
 class ProxyIdentity:
     """The proxy's own addresses, frozen."""
 
-    __slots__ = ("_own", "listeners", "sent_by")
+    __slots__ = ("_own", "_vias", "listeners", "sent_by")
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self.listeners = tuple(listeners)
         self.sent_by = tuple(f"{item.advertised_host}:{item.advertised_port}" for item in self.listeners)
+        self._vias = {(item.advertised_host.lower(), item.advertised_port) for item in self.listeners}
         self._own: set[tuple[str, int]] = set()
         for item in self.listeners:
             self._own.update(_places(item))
+
+    def wrote(self, via: Via) -> bool:
+        """Whether a Via value says what ours do (RFC 3261 §18.1.2)."""
+        return (via.host.lower(), via.port or default_port(via.transport.lower())) in self._vias
 
     def is_us(self, host: str, port: int | None) -> bool:
         """Whether ``host`` (IPv6 in brackets) and ``port`` (None: 5060) are an address of ours."""

@@ -2,9 +2,10 @@
 
 import pytest
 
+from sipguard.engine import Send
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, changed, flow_from, invite, target
 from sipguard.testing.user_agent import Script
-from tests.flows.stage import Stage, octets, silent
+from tests.flows.stage import Stage, answer_to, octets, silent
 
 
 @pytest.mark.clause("TXN-32", "RFC 3261 16.2", "MSG-23")
@@ -152,15 +153,40 @@ def test_a_retransmitted_2xx_is_forwarded_each_time() -> None:
     assert stage.events == ["decision", "answer"]
 
 
-@pytest.mark.clause("PRX-21", "RFC 6026 7.3")
+@pytest.mark.clause("TXN-09", "RFC 6026 7.3")
 def test_a_response_nobody_asked_for_is_dropped() -> None:
-    """A response whose top Via is not one of ours goes nowhere."""
+    """A response with our address on top and a branch we never made goes nowhere."""
     stage = Stage()
     stray = octets(
         "SIP/2.0 200 OK", "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKforged", "Via: SIP/2.0/UDP 203.0.113.9",
         "From: <sip:a@b>;tag=1", "To: <sip:c@d>;tag=2", "Call-ID: stray", "CSeq: 1 INVITE",
     )  # fmt: skip
     assert stage.network.inject(stray, flow_from(CARRIER_A)) == []
+
+
+@pytest.mark.clause("PRX-21", "RFC 3261 18.1.2")
+@pytest.mark.parametrize(
+    ("sent_by", "ours"),
+    [
+        ("192.0.2.1:5060", True),
+        ("192.0.2.1", True),
+        ("192.0.2.1:5061", False),
+        ("192.0.2.10:5060", False),
+        ("192.0.2.21:5060", False),
+        ("proxy.example", False),
+    ],
+)
+def test_a_response_that_is_not_for_us_is_dropped(sent_by: str, ours: bool) -> None:
+    """The branch is one of ours, but whoever wrote the top Via is not us: the response is dropped without a word."""
+    stage = Stage()
+    stage.network.detach(CARRIER_A)
+    stage.call(0.1)
+    (request, *_) = stage.requests_to(CARRIER_A, "INVITE")
+    answer = answer_to(request, "200 OK", "a", f"Contact: <sip:{CARRIER_A[0]}>")
+    forged = answer.replace(b"SIP/2.0/UDP 192.0.2.1:5060", f"SIP/2.0/UDP {sent_by}".encode(), 1)
+    sent = [output for output in stage.network.inject(forged, flow_from(CARRIER_A)) if isinstance(output, Send)]
+    assert [output.data[:11] for output in sent] == ([b"SIP/2.0 200"] if ours else [])
+    assert ("answer" in stage.events) is ours
 
 
 @pytest.mark.clause("PRX-16", "PRX-17", "PRX-18", "RFC 3581 4")
