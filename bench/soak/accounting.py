@@ -104,7 +104,7 @@ def read_log(records: Iterable[Mapping[str, Any]]) -> Log:
             logged.decisions += 1
             by_record[identifier] = logged
             if record["decision"] != "forward":
-                logged.outcome = Outcome(REFUSED, record["code"], record["rule"])
+                logged.outcome = Outcome(REFUSED, record["code"], record.get("rule", record["decision"]))
         else:
             _follow(by_record.get(identifier) or log.calls.setdefault(f"record {identifier}", Logged()), record)
     return log

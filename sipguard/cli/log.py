@@ -101,7 +101,8 @@ def _row(call: Call) -> dict[str, object]:
     """One line of the table."""
     decision = call.decision
     calling, called = decision.get("calling") or {}, decision.get("called") or {}
-    end = call.events[-1] if call.events else {}
+    # A request inside the call that was refused says nothing of the call itself.
+    end = next((event for event in reversed(call.events) if event.get("event") != "refused"), {})
     return {
         "id": call.identifier,
         "at": decision.get("at"),

@@ -128,6 +128,19 @@ class Recorder:
 
     def decision(self, call: Call, decision: Decision, revision: str, wall: float) -> bytes:
         """The decision record, one line of JSON without the line end."""
+        record = self._record(call, "forward" if decision.forward else "refuse", revision, wall)
+        record.alert = decision.alert
+        if not decision.forward:
+            record.rule, record.code, record.detail = decision.rule, decision.code, readable(decision.detail)
+        return self._encoder.encode(record)
+
+    def undecided(self, call: Call, code: int | None, detail: str, revision: str, wall: float) -> bytes:
+        """The record of a request that ended before it was decided: what was found until then, and why it ended."""
+        record = self._record(call, "undecided", revision, wall)
+        record.code, record.detail = code, detail
+        return self._encoder.encode(record)
+
+    def _record(self, call: Call, decision: str, revision: str, wall: float) -> DecisionRecord:
         request = call.request
         record = DecisionRecord(
             v=VERSION,
@@ -140,23 +153,20 @@ class Recorder:
             source=f"{call.flow.transport}:{call.flow.host}:{call.flow.port}",
             call_id=readable(request.call_id),
             method=request.method,
-            decision="forward" if decision.forward else "refuse",
+            decision=decision,
             calling=_calling(call),
             called=_called(call),
             trail=call.trail,
             revision=revision,
             account=call.account.name if call.account else None,
             authenticated=call.authenticated or None,
-            alert=decision.alert,
             identity_received=request.values("identity"),
         )
-        if not decision.forward:
-            record.rule, record.code, record.detail = decision.rule, decision.code, readable(decision.detail)
         record.reported = [refusal.rule for refusal in call.reported]
         if call.identity is not None and call.identity.mismatch:
             record.reported.append(call.identity.mismatch)
         _findings(record, call)
-        return self._encoder.encode(record)
+        return record
 
     def answer(self, identifier: str, code: int, route: str, wall: float) -> bytes:
         """The follow-up for a 2xx that passed."""

@@ -73,6 +73,15 @@ class CallLog:
                 )
             )
 
+    def undecided(self, context: ResponseContext, code: int | None, detail: str) -> None:
+        """A screened request ended before it was decided: it is on record all the same, once."""
+        call, context.call = context.call, None
+        if call is not None:
+            station = self._station
+            station.count("calls", call.direction, "undecided", "", str(code or ""))
+            revision = station.view.policy.revision
+            station.record(station.recorder.undecided(call, code, detail, revision, station.wall))
+
     def released(self, active: ActiveCall, own_tag: str, peer_tag: str, now: float) -> None:
         """A BYE from the party with the first tag to the other."""
         if not active.hung_up(own_tag, peer_tag):

@@ -112,8 +112,8 @@ class Screening:
         station = self._station
         if station.draining and decision.forward and call.emergency is None:
             decision = chain.refuse(Refusal("node.draining", "the node is shutting down"))
-        context.decision = decision
         line = station.recorder.decision(call, decision, station.view.policy.revision, station.wall)
+        context.decision = decision
         self._park(context, CommitNeed(call.identifier, line), now)
 
     def _committed(self, context: ResponseContext, call: Call, answer: Answer | TargetAnswer, now: float) -> None:

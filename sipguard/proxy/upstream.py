@@ -40,6 +40,8 @@ class Upstream:
         if context.done:
             return
         context.done = True
+        if context.decision is None and context.call is not None:
+            self._call_log.undecided(context, None, "it ended before it was decided")
         self._station.pending -= 1
         for branch in context.pending:
             branch.stop()
@@ -134,6 +136,8 @@ class Upstream:
             self._call_log.failed(context, 487, "Request Terminated", now)
         elif context.decision is not None:
             self._call_log.withdrawn(context)
+        else:
+            self._call_log.undecided(context, 487, "cancelled before it was decided")
         self._station.answer(context.server, 487, now)
         self.close(context)
 
@@ -148,6 +152,8 @@ class Upstream:
             station.log(ERROR, "request.failed", method=server.method, error=repr(error))
         context: ResponseContext | None = server.context
         if context is not None:
+            if context.decision is None:
+                self._call_log.undecided(context, code, "it could not be handled")
             self.close(context)
         station.answer(server, code, now)
         if context is not None and context.active is not None:

@@ -81,3 +81,23 @@ def test_a_log_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.count("\n") == 1
     assert "No such file or directory" in outcome.err
+
+
+def test_undecided_calls_and_refused_requests_are_shown(tmp_path: Path) -> None:
+    """A call nobody decided about has its line; a re-INVITE that was refused does not stand for the call it was in."""
+    with AttestationLog.open(tmp_path / "var" / "attestation", "edge-1") as log:
+        log.append(
+            [
+                record(1, decision="undecided", code=487, detail="cancelled before it was decided"),
+                record(2, decision="forward"),
+                record(2, "answer", code=200, route="carrier-a"),
+                record(2, "refused", code=403, rule="caller-id.changed", method="INVITE"),
+            ]
+        )
+    shell = Shell(tmp_path)
+    header, first, second = (line.split("\t") for line in shell.run("log", "tail").out.splitlines())
+    column = {name: position for position, name in enumerate(header)}
+    assert (first[column["decision"]], first[column["code"]]) == ("undecided", "487")
+    assert (second[column["decision"]], second[column["code"]]) == ("forward", "200")
+    assert second[column["route"]] == "carrier-a"
+    assert "caller-id.changed" in shell.run("log", "show", "a-2").out

@@ -3,7 +3,8 @@
 import pytest
 
 from sipguard.policy.need import Answer
-from sipguard.testing.sample import ACME_PBX, changed
+from sipguard.policy.record import Recorder
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, OWNED, changed
 from tests.flows.stage import CERTIFICATE, Stage, with_settings
 
 
@@ -82,3 +83,60 @@ def test_the_bound_is_a_setting() -> None:
     stage = Stage(settings=with_settings(need_timeout=0.3))
     stage.arrives(1.5, headers=(stage.identity(),))
     assert stage.carrier.codes == [100, 180, 200]
+
+
+@pytest.mark.clause("policy", "FRK-09")
+@pytest.mark.parametrize("late", [True, False])
+def test_a_call_cancelled_while_it_waits_is_on_record(late: bool) -> None:
+    """One record says that nothing was decided, with what was known; the certificate that comes later adds nothing."""
+    stage = Stage()
+    stage.arrives(0.5, headers=(stage.identity(),))
+    stage.carrier.give_up()
+    stage.network.run(1)
+    if late:
+        stage.sample.certificate_arrives()
+        stage.network.answer(CERTIFICATE, Answer(True))
+    stage.network.run(5)
+    assert stage.carrier.codes == [100, 487]
+    record = stage.record("decision")
+    assert (record["decision"], record["code"], record["detail"]) == (
+        "undecided",
+        487,
+        "cancelled before it was decided",
+    )
+    assert (record["calling"]["from"], record["called"]["request_uri"]) == ("12125550123", OWNED)
+    assert "rule" not in record
+    assert "effective" not in record["calling"]  # nothing was verified
+    assert stage.events == ["decision"]
+    assert stage.engine.counters["calls", "termination", "undecided", "", "487"] == 1
+    assert stage.octets_to(ACME_PBX) == []
+    stage.settle()
+
+
+@pytest.mark.clause("policy")
+def test_a_message_that_gave_up_waiting_is_on_record() -> None:
+    """A MESSAGE whose transaction ends before its certificate comes leaves one record, and so does each of its like."""
+    stage = Stage(settings=with_settings(need_timeout=60.0))
+    for number in range(2):
+        stage.arrives(0.1, method="MESSAGE", headers=(stage.identity(),), call_id=f"message-{number}@sample")
+    stage.network.run(50)
+    records = [record for record in stage.network.records if record["decision"] == "undecided"]
+    assert [record["call_id"] for record in records] == ["message-0@sample", "message-1@sample"]
+    assert stage.events == ["decision", "decision"]
+    stage.settle()
+
+
+@pytest.mark.clause("policy")
+def test_what_cannot_be_decided_for_a_fault_of_ours_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug on the way to the decision costs the call, which is answered 500 and on record once."""
+
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(Recorder, "decision", broken)
+    stage = Stage()
+    stage.call()
+    assert stage.pbx.codes == [100, 500]
+    record = stage.record("decision")
+    assert (record["decision"], record["code"], record["detail"]) == ("undecided", 500, "it could not be handled")
+    assert stage.octets_to(CARRIER_A) == []
