@@ -9,7 +9,7 @@ from sipguard.proxy import forwarding, presentation, stir_reasons
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.disposition import hears_of_early_dialogs
-from sipguard.proxy.output import ERROR
+from sipguard.proxy.output import DEBUG, ERROR
 from sipguard.proxy.response_context import ContextKeeper, ResponseContext
 from sipguard.proxy.station import Station
 from sipguard.sip.flow import Flow
@@ -141,6 +141,14 @@ class Upstream:
         self._station.answer(context.server, 487, now)
         self.close(context)
 
+    def _account_for(self, context: ResponseContext, code: int) -> None:
+        """A request that could not be decided is on record, unless that is what could not be done."""
+        if context.decision is None:
+            try:
+                self._call_log.undecided(context, code, "it could not be handled")
+            except Exception as error:  # the answer must go out; what failed first is logged already
+                self._station.log(DEBUG, "record.failed", error=repr(error))
+
     def fail(self, server: ServerTransaction, error: Exception, now: float) -> None:
         """What cannot be handled is answered all the same: 400 for what a peer wrote, 500 for a bug of ours."""
         station = self._station
@@ -152,8 +160,7 @@ class Upstream:
             station.log(ERROR, "request.failed", method=server.method, error=repr(error))
         context: ResponseContext | None = server.context
         if context is not None:
-            if context.decision is None:
-                self._call_log.undecided(context, code, "it could not be handled")
+            self._account_for(context, code)
             self.close(context)
         station.answer(server, code, now)
         if context is not None and context.active is not None:
