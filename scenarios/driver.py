@@ -154,9 +154,13 @@ class Stage(AbstractContextManager["Stage"]):
         rate: int = 50,
         limit: int = 1,
         injection: Path | None = None,
+        **more: str,
     ) -> Agent:
-        """Start an agent that makes ``calls`` calls to the address ``to`` and then ends."""
-        options: dict[str, Any] = {} if injection is None else {"info_file": str(injection)}
+        """Start an agent that makes ``calls`` calls to the address ``to`` and then ends.
+
+        ``more`` are pysipp's: ``auth_username``, ``auth_password`` and ``auth_uri`` answer a challenge.
+        """
+        options: dict[str, Any] = dict(more) if injection is None else more | {"info_file": str(injection)}
         return self._start(
             self._pysipp.client, flow, (host, port), transport,
             remote_host=to[0], remote_port=to[1], key_vals=dict(keys), call_count=calls, rate=rate, limit=limit,
