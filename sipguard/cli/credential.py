@@ -55,7 +55,7 @@ def change(
         print(word)
     elif generate:
         record["password"] = word
-    done(f"user {name} of trunk {trunk} set; a running proxy learns it at its next reload", record, as_json)
+    done(f"user {name} of trunk {trunk} set", record, as_json)
 
 
 @app.command("list", epilog="Example: sipguard trunk credential list --json")
@@ -69,11 +69,7 @@ def show_all(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG)
 def remove(trunk: Trunk, user: User, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Take a user name off a trunk."""
     registry_of(config).credentials.remove(trunk, user)
-    done(
-        f"user {user} of trunk {trunk} removed; a running proxy learns it at its next reload",
-        {"trunk": trunk, "username": user},
-        as_json,
-    )
+    done(f"user {user} of trunk {trunk} removed", {"trunk": trunk, "username": user}, as_json)
 
 
 def _require_customer(config: Path, registry: Registry, name: str) -> None:

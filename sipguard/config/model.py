@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from sipguard.config.address import SocketAddress, parse_socket_address
+from sipguard.config.digest import DigestSection
 from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
 from sipguard.config.section import Authorities, ConfiguredPath, Section, resolve
@@ -18,7 +19,6 @@ from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
 from sipguard.policy.rules import RULES, Mode
 from sipguard.proxy.overload import OverloadSettings
-from sipguard.sip.digest import ALGORITHMS
 from sipguard.sip.uri import default_port
 from sipguard.stir.authentication import SERIAL
 from sipguard.stir.x5u import locate
@@ -251,23 +251,6 @@ class PolicySection(Section):
         if not fields or len(set(fields)) != len(fields):
             raise ValueError("names each header field at most once, and at least one")
         return fields
-
-
-class DigestSection(Section):
-    """``[digest]``: how customers known by credentials are asked for them. Without a realm: the name of the node."""
-
-    realm: str = Field(default="", max_length=128, pattern=r"^[A-Za-z0-9._@ -]*$")
-    algorithms: tuple[Literal["SHA-512-256", "SHA-256", "MD5"], ...] = ("SHA-256",)
-    nonce_lifetime: float = Field(default=300.0, ge=10, le=86_400)
-    max_nonces: int = Field(default=100_000, ge=100, le=10_000_000)
-    failures_logged: int = Field(default=10, ge=0, le=10_000)
-
-    @field_validator("algorithms")
-    @classmethod
-    def _strongest_first(cls, algorithms: tuple[str, ...]) -> tuple[str, ...]:
-        if not algorithms or len(set(algorithms)) != len(algorithms):
-            raise ValueError("names each algorithm at most once, and at least one")
-        return tuple(name for name in ALGORITHMS if name in algorithms)
 
 
 class TimersSection(Section):

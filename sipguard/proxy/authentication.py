@@ -6,7 +6,8 @@ route and tags that it belongs to a call that was asked for (``in_dialog``). Whe
 
 Who does not know the password learns nothing: unknown user, wrong password and somebody else's trunk all get the same
 407 after the same arithmetic. ``stale=true`` goes only to who does know it, and whose nonce is old, used up or not
-ours. An emergency call from where a trunk is known by other means is not held up (EMG-04).
+ours. An emergency call from where a trunk is known by other means is not held up (EMG-04). A challenge is sent once and
+forgotten, so that a stranger takes no memory and nobody else is flooded in its name (RFC 3261 §26.3.2.4).
 """
 
 import hmac
@@ -22,6 +23,7 @@ from sipguard.proxy.output import WARNING
 from sipguard.proxy.station import Station
 from sipguard.sip.digest import Credentials, format_challenge, parse_credentials, response_to
 from sipguard.sip.message import Message, Request, row_value
+from sipguard.sip.response import build_response
 from sipguard.sip.uri import OtherUri, SipUri, TelUri, parse_uri
 from sipguard.transaction.server import ServerTransaction
 
@@ -72,7 +74,8 @@ class Authentication:
         if outcome == "wrong" and credentials is not None:
             self._report(server, credentials.username, settings, now)
         station.count("digest", outcome)
-        station.answer(server, 407, now, None, self._challenges(settings, stale))
+        challenge = build_response(request, 407, None, station.random(), self._challenges(settings, stale))
+        station.layer.respond_once(server, challenge, now)
         return None
 
     def _owner(

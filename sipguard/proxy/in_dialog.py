@@ -12,7 +12,7 @@ from sipguard.errors import ForgedToken, MalformedValue
 from sipguard.policy import chain
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.proxy import authentication, dialog_identity, forwarding, presentation
-from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.active_calls import ActiveCall, Redeemed
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.response_context import ResponseContext
@@ -138,15 +138,20 @@ class InDialog:
             refused = self._on_flow(passage, flow, preprocessed.flow)
         if refused is not None:
             return refused
-        if station.view.directory.asks_credentials:
-            authentication.consume(fork, station.view.policy.digest.realm)
         refused = self._identified(passage, request, flow)
         if refused is not None:
             return refused
-        shifted = (redeemed is not None and redeemed.shift) or (active is not None and active.leg is not None)
-        if passage.hop is not None and (shifted or station.view.directory.has_passwords):
-            passage.resubmission = inside(station, fork, active, redeemed, passage.hop)
+        self._mind_credentials(passage, redeemed)
         return passage
+
+    def _mind_credentials(self, passage: Passage, redeemed: Redeemed | None) -> None:
+        """Keep those for us from whoever is next, and give a carrier its numbers and those for it."""
+        view, active = self._station.view, passage.active
+        if view.directory.asks_credentials:
+            authentication.consume(passage.fork, view.policy.digest.realm)
+        shifted = (redeemed is not None and redeemed.shift) or (active is not None and active.leg is not None)
+        if passage.hop is not None and (shifted or view.directory.has_passwords):
+            passage.resubmission = inside(self._station, passage.fork, active, redeemed, passage.hop)
 
     def _identified(self, passage: Passage, request: Request, flow: Flow) -> Refused | None:
         """Hold who speaks against who was screened. Raises MalformedValue."""

@@ -5,7 +5,7 @@ Account ``acme`` calls from ``acme-pbx``; ``carrier-a`` carries conversations, `
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sipguard.engine import Engine
@@ -102,6 +102,7 @@ class Sample:
     policy: PolicySettings = field(default_factory=PolicySettings)
     settings: ProxySettings = field(default_factory=lambda: ProxySettings(node="edge-1", record_route_secret=b"sample"))
     listeners: tuple[Listener, ...] = LISTENERS
+    passwords: Mapping[str, str] = field(default_factory=dict)  # at carriers, by trunk
 
     def __post_init__(self) -> None:
         """Make the certificates and the engine."""
@@ -119,6 +120,7 @@ class Sample:
             verification=VerificationService(self.anchors),
             certificates=self.certificates,
             traffic=TrafficBook(Profile()),
+            passwords=self.passwords,
         )
         self.engine = Engine(self.listeners, self.settings, self.view, counting_random())
 

@@ -34,6 +34,7 @@ _SERVER_INPUTS = {
     "SUCCESS": "2xx from user",
     "FAILURE": "300-699 from user",
     "TRYING_DUE": "100 is owed",
+    "SINGLE": "300-699 from user, to be forgotten",
 }
 
 

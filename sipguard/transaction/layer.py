@@ -28,6 +28,7 @@ _ACK = int(ServerInput.ACK)
 _SERVER_PROVISIONAL = int(ServerInput.PROVISIONAL)
 _SERVER_SUCCESS = int(ServerInput.SUCCESS)
 _SERVER_FAILURE = int(ServerInput.FAILURE)
+_SINGLE = int(ServerInput.SINGLE)
 
 
 class TransactionLayer:
@@ -145,6 +146,12 @@ class TransactionLayer:
         else:
             event = _SERVER_FAILURE
         transaction.handle(event, response, now)
+
+    def respond_once(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Answer and forget, as if there were no transactions: who may be anybody is worth no memory and no
+        retransmissions to whatever address it claims (RFC 3261 §26.3.2.4). A repeated request is a new one then.
+        """
+        transaction.handle(_SINGLE, response, now)
 
     def start(self, request: Request, flow: Flow, now: float, owner: Any) -> ClientTransaction:
         """Send a request (not ACK) whose top Via is ours and has a branch nobody used. Raises MalformedValue."""

@@ -58,7 +58,7 @@ class ServerInput(IntEnum):
     """What can happen to a server transaction.
 
     TRYING_DUE is the moment the layer itself owes a 100 (Trying); EXPIRED the end of a non-INVITE request nobody
-    answered in time, which ends in silence (RFC 4320 §4.2).
+    answered in time, which ends in silence (RFC 4320 §4.2); SINGLE a final response that is sent once and forgotten.
     """
 
     RETRANSMISSION = 0
@@ -73,3 +73,4 @@ class ServerInput(IntEnum):
     TIMER_J = 9
     TIMER_L = 10
     EXPIRED = 11
+    SINGLE = 12

@@ -351,3 +351,15 @@ def test_a_directory_that_assumes_who_calls() -> None:
     assert isinstance(trunk, Trunk)
     assert (trunk.name, trunk.digest) == (ROAMING_TRUNK.name, False)
     assert directory.trunk_at("192.0.2.0") is None
+
+
+@pytest.mark.clause("PRX-31", "RFC 3261 26.3.2.4")
+def test_a_challenge_is_sent_once_and_takes_no_memory() -> None:
+    """Nobody acknowledges, and nothing is repeated or kept; the INVITE that is repeated is challenged anew."""
+    stage = asking()
+    for _ in range(2):
+        stage.network.inject(invite(source=ROAMING).encode(), flow_from(ROAMING))
+        assert stage.engine.open_transactions == 0
+        stage.network.run(40)
+    assert [data[8:11] for data in stage.octets_to(ROAMING)] == [b"100", b"407"] * 2
+    assert outcomes(stage) == {"challenged": 2}

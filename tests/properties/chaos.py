@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from sipguard.engine import ERROR, Ask, Engine, Event, Log, Output, Send
-from sipguard.policy.directory import OnMismatch
+from sipguard.policy.directory import OnMismatch, Side, Trunk
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
+from sipguard.policy.settings import DigestSettings, PolicySettings
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.parser import parse
@@ -39,7 +40,24 @@ SAMPLES = (
     Sample(
         directory=directory(changed("acme-pbx", on_mismatch=OnMismatch.REPLACE, default_number=OWNED, trusted=True))
     ),
+    Sample(
+        directory=directory(
+            (
+                *changed("carrier-a", username="edge-1", password_file="kept elsewhere"),
+                Trunk("roaming", Side.CUSTOMER, account="acme", digest=True),
+            )
+        ),
+        policy=PolicySettings(digest=DigestSettings(realm="r")),
+        passwords={"carrier-a": "secret"},
+    ),
 )
+CHALLENGES = (
+    b'Proxy-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"',
+    b'WWW-Authenticate: Digest realm="s", nonce="n", stale=true',
+    b'Proxy-Authenticate: Digest realm="r", nonce="\xff", algorithm=x',
+    b"WWW-Authenticate: Basic",
+)
+_EXPECTED = ("ledger.failed", "signing.outage", "carrier.credentials-refused")
 
 
 class Chaos:
@@ -64,7 +82,7 @@ class Chaos:
             elif isinstance(output, Event):
                 self.records.append(json.loads(output.line))
             elif isinstance(output, Log):
-                assert output.level < ERROR or output.event in ("ledger.failed", "signing.outage"), output
+                assert output.level < ERROR or output.event in _EXPECTED, output
 
     def step(self, door: str, what: Any, more: Any) -> None:
         """Go through one door."""
@@ -131,4 +149,5 @@ def response_to(data: bytes, code: int) -> bytes:
     to = next((row for row in rows if row.lower().startswith(b"to:")), b"To: <sip:x>")
     to += b"" if b";tag=" in to else b";tag=callee"
     asserted = b"P-Asserted-Identity: <sip:+1@x>\r\nPrivacy: id"
-    return b"\r\n".join((b"SIP/2.0 %d Some" % code, *kept, to, asserted, b"Content-Length: 0", b"", b""))
+    more = CHALLENGES if code in (401, 407) else ()
+    return b"\r\n".join((b"SIP/2.0 %d Some" % code, *kept, to, asserted, *more, b"Content-Length: 0", b"", b""))

@@ -19,11 +19,12 @@ IDENTITY = "Identity: " + SAMPLES[0].signer.sign_shaken(TN("12125550123"), (OWNE
 HEADERS = (
     "P-Asserted-Identity: <sip:+14155550100@a>, <tel:+14155550100>", "Privacy: id", "Proxy-Require: x", IDENTITY,
     "Route: <sip:192.0.2.1;lr>, <sip:x.example>", "Max-Forwards: 0", 'P-Asserted-Identity: "', "Reason: Q.850;cause=16",
+    'Proxy-Authorization: Digest username="u", realm="r", nonce="n", uri="x", response="y"', "RAck: 1 1 INVITE",
     "Date: Fri, 15 Jan 2027 08:00:00 GMT", "Record-Route: <sip:192.0.2.1;lr;dialog=1-1.00>",
 )  # fmt: skip
 METHODS = ("INVITE", "BYE", "CANCEL", "ACK", "UPDATE", "OPTIONS", "MESSAGE", "REGISTER", "SUBSCRIBE", "REFER", "FOO")
 URIS = (None, "sip:911@192.0.2.1", "urn:service:sos", "sip:192.0.2.1", "tel:+12125550123", "sip:x@y;maddr=a:b", "x:y")
-CODES = (100, 180, 183, 200, 302, 404, 486, 487, 503, 603)
+CODES = (100, 180, 183, 200, 302, 401, 404, 407, 486, 487, 503, 603)
 PIECES = (
     b"\r\n",
     b"\0",
@@ -77,9 +78,7 @@ FLOWS = st.tuples(st.sampled_from(SOURCES), st.sampled_from(("udp", "tcp"))).map
 STEPS = st.one_of(
     st.tuples(st.just("receive"), st.one_of(requests(), mutated(), st.binary(max_size=80)), FLOWS),
     st.tuples(st.just("again"), st.integers(0, 50), st.none()),
-    st.tuples(
-        st.just("answer"), st.integers(0, 50), st.sampled_from((100, 180, 183, 200, 302, 404, 486, 487, 503, 603))
-    ),
+    st.tuples(st.just("answer"), st.integers(0, 50), st.sampled_from(CODES)),
     st.tuples(st.just("complete"), st.integers(0, 50), st.booleans()),
     st.tuples(st.just("lost"), st.integers(0, 50), st.none()),
     st.tuples(st.just("tick"), st.floats(0, 200), st.none()),
@@ -93,6 +92,10 @@ STEPS = st.one_of(
 @example(SAMPLES[0], [("receive", b"\r\n\r\n", Flow(1, "tcp", *ACME_PBX, 3))])
 @example(SAMPLES[0], [("receive", CALL, Flow(0, "udp", *ACME_PBX)), ("complete", 0, True), ("answer", 1, 180)])
 @example(SAMPLES[0], [("receive", CALL, Flow(0, "udp", *ACME_PBX)), ("complete", 0, True), ("answer", 1, 200)])
+@example(
+    SAMPLES[3],
+    [("receive", CALL, Flow(0, "udp", *ACME_PBX)), ("complete", 0, True), ("answer", 1, 407), ("answer", 3, 180)],
+)
 @example(SAMPLES[1], [("receive", CALL, Flow(1, "tcp", *ACME_PBX, 3)), ("complete", 0, True), ("tick", 190.0, None)])
 def test_any_order_of_doors(sample: Sample, steps: list[tuple[str, Any, Any]]) -> None:
     """No door raises, no error is logged, and after a long silence nothing waits and nothing is open."""

@@ -12,6 +12,8 @@ from tests.registry.kit import acme
 
 pytestmark = pytest.mark.usefixtures("store")
 
+pytestmark = pytest.mark.usefixtures("store")
+
 SECRETS = {"SHA-256": "a" * 64, "MD5": "b" * 32}
 
 

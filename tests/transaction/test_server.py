@@ -3,6 +3,7 @@
 import pytest
 
 from sipguard.sip.flow import Flow
+from sipguard.sip.response import build_response
 from sipguard.transaction.states import ServerState
 from tests.transaction.stage import CALLER, CALLER_TCP, Stage, request
 
@@ -338,3 +339,18 @@ def test_a_second_final_response_is_ignored() -> None:
     for code in (487, 486, 200):
         stage.answer(transaction, code)
     assert stage.left() == ["487"]
+
+
+@pytest.mark.clause("RFC 3261 26.3.2.4")
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+@pytest.mark.parametrize("flow", [CALLER, CALLER_TCP])
+def test_a_single_response_is_forgotten_at_once(method: str, flow: Flow) -> None:
+    """It leaves once and never again, nothing stays behind, and the same request is a new one."""
+    stage = Stage()
+    for _ in range(2):
+        transaction = stage.serve(request(method), flow)
+        stage.layer.respond_once(transaction, build_response(transaction.request, 407, None, "us"), stage.now)
+        assert transaction.state is ServerState.TERMINATED
+        assert stage.layer.open_transactions == 0
+        stage.until(stage.now + 40)
+    assert stage.left() == ["407", "407"]
