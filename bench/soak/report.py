@@ -19,6 +19,7 @@ _MOST_GROWTH = 5.0  # per cent
 _WARM_UP = 0.1  # of the calls, at least
 _WARM_UP_SECONDS = 200.0  # at least: Timer C is three minutes
 
+_OF_THE_MACHINE = ("loop-lag", "overload")  # alarms that say it was busy with something else
 _EXPECTED_WARNINGS = frozenset(("target.down", "robodial.changed", "overload.started"))
 
 
@@ -146,12 +147,13 @@ def _log(directory: Path, metrics: Mapping[str, float]) -> list[Finding]:
 def _node(stage: Stage, metrics: Mapping[str, float], exit_code: int) -> list[Finding]:
     errors, warnings = complaints(stage.node.log)
     alarms = {name: value for name, value in metrics.items() if name.startswith("sipguard_alarms_total") and value}
-    late = alarms.pop('sipguard_alarms_total{alarm="loop-lag"}', 0.0)
+    late, overloads = (alarms.pop(f'sipguard_alarms_total{{alarm="{name}"}}', 0.0) for name in _OF_THE_MACHINE)
     unknown = Counter({event: count for event, count in warnings.items() if event not in _EXPECTED_WARNINGS})
     said = ", ".join(f"{event} {count}" for event, count in sorted(warnings.items())) or "none"
     rows = [
         Finding("alarms", ", ".join(alarms) or "none", not alarms),
         Finding("event loop more than half a second late", f"{late:.0f} times"),
+        Finding("overloads", f"{overloads:.0f}"),
         Finding("errors in the node's log", str(len(errors)), not errors),
         Finding("warnings in the node's log", said, not unknown),
         Finding("exit code of the node", str(exit_code), exit_code == 0),
