@@ -4,6 +4,9 @@ A request uses a connection that we opened to that address for the same identiti
 certificate to be who is wanted: opened by us, or by a peer that offered it (``alias`` in its Via, RFC 5923 §8). A
 connection without such a proof carries no requests but its own (TRN-06). A response whose connection is gone may use
 any connection from its address.
+
+When there are as many as there may be, one that a peer opened and never said anything on makes room, the oldest first:
+strangers who only connect cannot keep anybody out (TRN-18).
 """
 
 from sipguard.runtime.connection import Connection
@@ -26,6 +29,7 @@ class ConnectionTable:
         self._proved: dict[Address, Connection] = {}  # peers with a certificate, by where they take requests
         self._accepted: dict[Address, Connection] = {}
         self._per_host: dict[str, int] = {}
+        self._mute: dict[int, Connection] = {}  # accepted and not heard from, oldest first
 
     def __len__(self) -> int:
         return len(self._all)
@@ -36,12 +40,22 @@ class ConnectionTable:
 
     @property
     def full(self) -> bool:
-        """Whether there may be no more."""
-        return len(self._all) >= self._most
+        """Whether there may be no more, and none that could make room."""
+        return len(self._all) >= self._most and not self._mute
 
     def admits(self, host: str) -> bool:
         """Whether a host may open one more."""
         return not self.full and self._per_host.get(host, 0) < self._most_per_host
+
+    def make_room(self) -> Connection | None:
+        """The connection that must go for one more to come, if there is none to spare."""
+        if len(self._all) < self._most or not self._mute:
+            return None
+        return self._mute.pop(next(iter(self._mute)))
+
+    def heard(self, connection: Connection) -> None:
+        """A peer said something."""
+        self._mute.pop(connection.number, None)
 
     def numbered(self, number: int) -> Connection | None:
         """The connection of this number."""
@@ -75,6 +89,7 @@ class ConnectionTable:
         self._per_host[address[0]] = self._per_host.get(address[0], 0) + 1
         if connection.asked is None:
             self._accepted[address] = connection
+            self._mute[connection.number] = connection
         elif connection.flow.names:
             self._prove((connection.asked.host, connection.asked.port), connection)
 
@@ -94,6 +109,7 @@ class ConnectionTable:
         """A connection is no more: the flows that are lost with it, or None when it was not here."""
         if self._all.pop(connection.number, None) is None:
             return None
+        self._mute.pop(connection.number, None)
         lost = []
         address = connection.address
         if address is not None:

@@ -173,11 +173,14 @@ class StreamTransport:
             return False
         if asked is not None and asked.names and not matches(asked.names, connection.flow.names):
             return False
+        if asked is None:
+            self._make_room()
         self._table.up(connection, address)
         return True
 
     def received_on(self, connection: Connection, items: list[bytes]) -> None:
         """Messages arrived."""
+        self._table.heard(connection)
         flow = connection.flow
         for item in items:
             if item is KEEP_ALIVE or item == KEEP_ALIVE:
@@ -214,6 +217,12 @@ class StreamTransport:
         self._failed += 1
         self._driver.lost(flow)
 
+    def _make_room(self) -> None:
+        mute = self._table.make_room()
+        if mute is not None:
+            self.dropped += 1
+            mute.abort()
+
     def _accepted(self) -> Connection:
         return self._connection(None)
 
@@ -246,6 +255,7 @@ class StreamTransport:
                 return None
         if self._table.full:
             return None
+        self._make_room()
         connection = self._connection(flow)
         self._table.opening(connection)
         task = self._loop.create_task(self._connect(connection, flow, context))

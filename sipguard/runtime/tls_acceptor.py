@@ -1,7 +1,8 @@
 """Accepting TLS connections: every handshake is bounded in time, and so is the number of those under way.
 
 The listening socket is read here and not by a server of the loop, so that each connection gets the certificate that is
-in force when it comes, and strangers who only begin handshakes can keep neither memory nor all places (TRN-18).
+in force when it comes, and strangers who only begin handshakes can keep neither memory nor all places (TRN-18): when as
+many are under way as may be, the oldest is given up for the next.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ class TlsAcceptor:
         self._most = most
         self._most_per_host = max(1, most // 4)
         self._hosts: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # oldest first
         self._accepting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -67,15 +68,22 @@ class TlsAcceptor:
                 await asyncio.sleep(_PAUSE)
                 continue
             host = plain_host(address)
-            crowded = len(self._tasks) >= self._most or self._hosts[host] >= self._most_per_host
-            if crowded or not self._admits(host):
+            if self._hosts[host] >= self._most_per_host or not self._admits(host):
                 self.refused += 1
                 accepted.close()
                 continue
+            if len(self._tasks) >= self._most:
+                self._give_up_oldest()
             self._hosts[host] += 1
             task = loop.create_task(self._handshake(accepted, host))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
+
+    def _give_up_oldest(self) -> None:
+        oldest = next((task for task in self._tasks if not task.cancelling()), None)
+        if oldest is not None:
+            self.refused += 1
+            oldest.cancel()
 
     async def _handshake(self, accepted: socket.socket, host: str) -> None:
         loop = asyncio.get_running_loop()

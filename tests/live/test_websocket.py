@@ -1,6 +1,8 @@
 """Browsers, and others nobody can dial, at a real proxy process: calls to a SIPp carrier, and bad handshakes."""
 
+import os
 import shutil
+import signal
 import socket
 import ssl
 import time
@@ -59,7 +61,26 @@ class Site(NamedTuple):
     carrier: Agent
     leads: bool  # whether the carrier does
     ports: dict[str, int]
-    trust: ssl.SSLContext
+    authority: TlsCa
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """What a browser believes in."""
+        return ssl.create_default_context(cadata=self.authority.root.certificate_pem.decode())
+
+    def shown(self) -> int:
+        """The serial number of the certificate that who connects is shown."""
+        with (
+            socket.create_connection(("127.0.0.1", self.ports["wss"]), PATIENCE) as raw,
+            self.trust.wrap_socket(raw, server_hostname=NAME) as secure,
+        ):
+            certificate = secure.getpeercert()
+        assert certificate is not None
+        return int(str(certificate["serialNumber"]), 16)
+
+    def reloads(self) -> int:
+        """How many there were."""
+        return sum(entry["event"] == "reloaded" for entry in self.node.log_events())
 
     def browser(self, scheme: str, origin: str | None = ORIGIN) -> Browser:
         """A page connects."""
@@ -98,8 +119,7 @@ def site(
         node.configure(sections + web + hidden + carrier_trunk)
         shutil.copy(registry, node.registry)
         node.start()
-        trust = ssl.create_default_context(cadata=authority.root.certificate_pem.decode())
-        yield Site(node, carrier, request.param == "leading_uas", ports, trust)
+        yield Site(node, carrier, request.param == "leading_uas", ports, authority)
         assert node.stop() == 0
         assert "Traceback" not in node.log.read_text()
 
@@ -132,6 +152,25 @@ def test_a_call_from_a_browser(site: Site, scheme: str) -> None:
     assert invite.headers("Via")[0].startswith("SIP/2.0/UDP 127.0.0.1:")
     end = site.end(call_id)
     assert (end["code"], end["answered"], end["released_by"]) == (200, True, "called" if site.leads else "caller")
+
+
+@pytest.mark.clause("TRN-08", "TRN-15")
+def test_a_new_certificate_in_the_middle_of_a_call(site: Site) -> None:
+    """A reload replaces the certificate of wss: the call goes on and ends, and who comes next is shown the new one."""
+    with site.browser("wss") as page:
+        page.invite(f"renewed-{site.leads}")
+        answer = page.receive("SIP/2.0 200")
+        before = site.shown()
+        write(site.authority.issue(NAME), site.node.directory, "edge")
+        reloads = site.reloads()
+        os.kill(site.node.process_id, signal.SIGHUP)
+        deadline = time.monotonic() + PATIENCE
+        while site.reloads() == reloads:
+            assert time.monotonic() < deadline, site.node.log.read_text()
+            time.sleep(0.01)
+        assert site.shown() != before
+        talk(site, page, answer)
+    assert site.end(f"renewed-{site.leads}")["answered"]
 
 
 def talk(site: Site, caller: Caller, answer: str) -> str:

@@ -341,6 +341,49 @@ def test_connections_beyond_the_limits_are_closed_at_once(tmp_path: Path, loop: 
     run(main(), loop)
 
 
+@pytest.mark.clause("TRN-18")
+def test_those_who_only_connect_make_room(tmp_path: Path, loop: LoopFactory) -> None:
+    """A full listener: who comes next is let in, and so is a target of ours; who spoke stays, the oldest mute one goes;
+    when everybody has spoken, nobody more is let in."""
+
+    async def main() -> None:
+        limits = StreamLimits(max_connections=4, max_per_address=100)
+        async with serving(tmp_path, limits) as site, serving(tmp_path / "b") as neighbour:
+            site.engine.on_receive = lambda data, flow: [Send(flow, b"pong")]
+            peers = []
+            for _ in range(4):
+                peers.append(await site.connect())
+                await site.counted(len(peers))
+            (good_reader, good), (old_reader, _), (next_reader, _), (last_reader, last) = peers
+            good.write(message())
+            assert await good_reader.readexactly(4) == b"pong"
+            reader, writer = await site.connect()
+            writer.write(message())
+            assert await reader.readexactly(4) == b"pong"
+            assert await ended(old_reader)
+            site.transport.send(Flow(0, "tcp", *neighbour.address), message())
+            await neighbour.engine.until(lambda: neighbour.engine.received)
+            assert await ended(next_reader)
+            for there, back in ((good, good_reader), (last, last_reader)):
+                there.write(message())
+                assert await back.readexactly(4) == b"pong"
+            late_reader, late = await site.connect()
+            assert await ended(late_reader)
+            assert site.transport.connections == 4
+            for closing in (good, last, writer, late):
+                closing.close()
+
+    run(main(), loop)
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Wait for the end of a connection on which nothing came."""
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:
+        return True
+
+
 @pytest.mark.clause("TRN-18", "TRN-07")
 def test_silence_and_slowness_are_bounded(tmp_path: Path, loop: LoopFactory) -> None:
     """Who never speaks, or never ends a message, goes soon; who spoke may be silent longer than Timer C."""
@@ -350,7 +393,7 @@ def test_silence_and_slowness_are_bounded(tmp_path: Path, loop: LoopFactory) -> 
         async with serving(tmp_path, clock=clock) as site:
             _, mute = await site.connect()
             _, slow = await site.connect()
-            _, good = await site.connect()
+            good_reader, good = await site.connect()
             _, sloppy = await site.connect()
             good.write(message())
             slow.write(message() + message()[:50])
@@ -360,8 +403,9 @@ def test_silence_and_slowness_are_bounded(tmp_path: Path, loop: LoopFactory) -> 
             clock.now += 21
             await site.counted(2)
             clock.now += 200
-            site.transport.send(site.engine.received[0][1], b"SIP/2.0 180 Ringing")
-            await asyncio.sleep(0)
+            flow = next(flow for _, flow in site.engine.received if flow.port == good.get_extra_info("sockname")[1])
+            site.transport.send(flow, b"SIP/2.0 180 Ringing")  # of a call that has rung for 221 seconds
+            assert await good_reader.readexactly(19) == b"SIP/2.0 180 Ringing"
             assert site.transport.connections == 2
             clock.now += 100
             await site.counted(0)

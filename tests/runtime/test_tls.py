@@ -196,6 +196,30 @@ def test_one_address_keeps_no_others_out(tmp_path: Path, loop: LoopFactory) -> N
 
 
 @pytest.mark.clause("TRN-18")
+def test_the_oldest_handshake_makes_room(tmp_path: Path, loop: LoopFactory) -> None:
+    """Idle sockets from many addresses take every place: who comes next shakes hands all the same, the oldest goes."""
+
+    async def main() -> None:
+        async with tls_site(tmp_path, limits=StreamLimits(handshake_timeout=60, max_handshakes=8)) as site:
+            idle = []
+            for number in range(8):
+                here = (f"127.0.0.{10 + number}", 0)
+                idle.append(await asyncio.open_connection(*site.address, local_addr=here))
+                while site.transport.handshakes <= number:
+                    await asyncio.sleep(0)
+            _, writer = await site.connect()
+            await site.counted(1)
+            with pytest.raises((OSError, asyncio.IncompleteReadError)):
+                await idle[0][0].readexactly(1)
+            while site.transport.handshakes != 7:
+                await asyncio.sleep(0)
+            for _, other in [*idle, (None, writer)]:
+                other.close()
+
+    run(main(), loop)
+
+
+@pytest.mark.clause("TRN-18")
 def test_what_is_not_tls(tmp_path: Path, loop: LoopFactory) -> None:
     """Plain SIP on a TLS port ends that connection only, and more connections than the limits are refused."""
 
