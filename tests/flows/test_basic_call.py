@@ -123,6 +123,22 @@ def test_our_via_comes_off_responses() -> None:
     assert answer.listed("record-route") == stage.carrier.requests[0].listed("record-route")
 
 
+@pytest.mark.clause("PRX-20", "RFC 3261 16.7 (3)")
+@pytest.mark.parametrize("status", ["180 Ringing", "200 OK", "486 Busy Here"])
+def test_a_response_without_another_via_is_ours_and_goes_no_further(status: str) -> None:
+    """Our Via is the only one in it: nothing goes to the caller, and no error of ours comes of it."""
+    stage = Stage(scripts={"carrier-a": silent()})
+    stage.call(0.05)
+    (request,) = stage.carrier.requests
+    rows = [f"{name}: {request.required(name)}" for name in ("from", "call-id", "cseq")]
+    only_ours = octets(
+        f"SIP/2.0 {status}", f"Via: {request.listed('via')[0]}", f"To: {request.required('to')};tag=a", *rows
+    )
+    outputs = stage.network.inject(only_ours, flow_from(CARRIER_A))
+    assert [output.flow.host for output in outputs if isinstance(output, Send) and output.data[:3] == b"SIP"] == []
+    assert stage.errors == []
+
+
 @pytest.mark.clause("TXN-17", "RFC 3261 17.2.1")
 def test_a_duplicate_invite_is_not_forwarded_twice() -> None:
     """A retransmitted INVITE gets the last response again, and is neither forwarded nor recorded again."""

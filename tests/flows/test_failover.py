@@ -88,6 +88,30 @@ def test_the_best_response_goes_back() -> None:
     assert stage.pbx.codes == [100, 486]
 
 
+@pytest.mark.clause("FRK-04", "EMG-16", "RFC 3261 16.7 (6)")
+@pytest.mark.parametrize(
+    ("first", "second", "heard"),
+    [
+        (486, 503, 486),
+        (503, 486, 486),
+        (404, 486, 404),
+        (486, 484, 484),
+        (302, 404, 302),
+        (500, 404, 404),
+        (486, 603, 603),
+    ],
+)
+def test_the_best_of_two_goes_back_whichever_came_first(first: int, second: int, heard: int) -> None:
+    """An emergency call hears both targets out; the lowest class wins, 6xx before all, and it is the only answer."""
+    other = ("192.0.2.42", 5060)
+    scripts = {"rescue": refusing(first), "rescue-spare": refusing(second)}
+    stage = Stage(trunks=changed("rescue", targets=(target(RESCUE), target(other))), scripts=scripts)
+    stage.agent(other, "rescue-spare")
+    stage.call(uri="sip:911@192.0.2.1")
+    assert stage.pbx.codes == [100, heard]
+    stage.settle()
+
+
 @pytest.mark.clause("PRX-33", "RFC 3261 16.7 (7)")
 def test_challenges_of_several_targets_are_gathered() -> None:
     """Two emergency targets ask for credentials: the caller gets the 401 with every row of the 407 in it."""

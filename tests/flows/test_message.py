@@ -52,7 +52,7 @@ def test_a_large_message_to_who_takes_no_tcp() -> None:
     stage.settle()
 
 
-@pytest.mark.clause("EXT-05", "RFC 3428 4")
+@pytest.mark.clause("EXT-05", "PRX-08", "RFC 3428 4")
 def test_a_message_makes_no_dialog() -> None:
     """No Contact is asked for or put in, no Record-Route, no 100, no call that is up; screened and recorded it is."""
     stage = Stage()

@@ -1,6 +1,7 @@
 """A target given up before its transaction ends: the next one is tried while the first may still speak."""
 
 import gc
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,7 @@ from sipguard.testing.sample import (
     target,
 )
 from sipguard.testing.user_agent import Script
+from tests.flows.carrier import WITH_PASSWORD, with_carrier
 from tests.flows.stage import Stage, answer_to, refusing, ringing
 
 LATE = Script(ring_after=0.05, answer_after=None)
@@ -353,3 +355,23 @@ def test_overlapping_branches_leave_nothing_for_the_garbage_collector(comes_back
         gc.enable()
     assert len(stage.octets_to(ACME_PBX)) > 2
     assert not kinds & {"Branch", "ResponseContext", "ClientTransaction", "ServerTransaction", "Call"}
+
+
+@pytest.mark.clause("FRK-08", "RFC 3261 22.3")
+def test_a_late_answer_beside_a_branch_that_was_challenged() -> None:
+    """The next target asked for credentials, so its numbers are ahead; those of the dialog that is answered are not."""
+    trunks = tuple(replace(trunk, response_timeout=2.0) for trunk in WITH_PASSWORD)
+    stage, second = with_carrier(trunks, CARRIER_A_SPARE, script=ringing(), once=False)
+    stage.carrier.script = NO_TRYING
+    stage.network.detach(CARRIER_A)
+    stage.call(3)
+    assert second.requests[-1].cseq.number == 2
+    back(stage)
+    stage.network.run(1)
+    assert stage.pbx.codes == [100, 180, 200]
+    assert [ack.cseq.number for ack in stage.carrier.acks] == [1]
+    stage.hang_up()
+    assert stage.pbx.codes[-1] == 200
+    assert stage.carrier.requests[-1].cseq.number > 1
+    assert second.complaints == []
+    stage.settle()
