@@ -23,11 +23,13 @@ def installed() -> bool:
 
 
 @contextmanager
-def running(directory: Path, listeners: list[str], values: dict[str, str]) -> Iterator[None]:
+def running(
+    directory: Path, listeners: list[str], values: dict[str, str], configuration: Path = _CONFIGURATION
+) -> Iterator[None]:
     """Run it on these listeners (``udp:127.0.0.51:5060``) until the context is left."""
     filled = {"MODULES": f"{MODULES.parent}/" if MODULES else ""} | values
     command = [
-        BINARY or "kamailio", "-DD", "-E", "-f", str(_CONFIGURATION), "-m", "32", "-M", "8",
+        BINARY or "kamailio", "-DD", "-E", "-f", str(configuration), "-m", "32", "-M", "8",
         "-Y", str(directory), "-w", str(directory), "-P", str(directory / "kamailio.pid"),
         *(part for listener in listeners for part in ("-l", listener)),
         *(part for name, value in filled.items() for part in ("--substdef", f"!@{name}@!{value}!")),
