@@ -33,6 +33,7 @@ from sipguard.policy.stages import (
     do_not_originate,
     emergency,
     enforce,
+    privacy,
     route_inbound,
     route_outbound,
     sign,
@@ -59,12 +60,14 @@ ORIGINATION = (
     Stage("attest", attest.examine),
     Stage("sign", sign.examine),
     Stage("route", route_outbound.examine),
+    Stage("privacy", privacy.examine),
 )
 
 TERMINATION = (
     Stage("verify", verify.examine),
     Stage("enforce", enforce.examine),
     Stage("route", route_inbound.examine),
+    Stage("privacy", privacy.examine),
 )
 
 _SLOTS = {
@@ -106,7 +109,7 @@ def run(call: Call, view: View) -> Decision | Need:
 def refuse(refusal: Refusal) -> Decision:
     """The decision a blocking rule makes."""
     rule = RULES[refusal.rule]
-    return Decision(rule.code, rule.phrase, rule.name, refusal.detail, refusal.alert)
+    return Decision(rule.code, refusal.phrase or rule.phrase, rule.name, refusal.detail, refusal.alert)
 
 
 def _weigh(refusal: Refusal, call: Call, view: View) -> Decision | None:

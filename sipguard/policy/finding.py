@@ -146,12 +146,14 @@ class Routed:
 class Refusal:
     """A rule matched. The chain looks up the rule's mode and answer; ``detail`` is for the customer's Warning header.
 
-    ``alert`` marks refusals an operator must hear about at once (unprovisioned emergency calls).
+    ``alert`` marks refusals an operator must hear about at once (unprovisioned emergency calls). ``phrase`` is the
+    reason phrase where the rule's own does not say enough.
     """
 
     rule: str
     detail: str
     alert: bool = False
+    phrase: str = ""
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""

@@ -62,6 +62,8 @@ TABLE = (
     Rule("destination.invalid", _D, 484, "Address Incomplete", Mode.BLOCK, "The called number is not a number."),
     Rule("destination.unknown", _D, 404, "Not Found", Mode.BLOCK, "No account here has the called number."),
     Rule("destination.no-route", _D, 480, "Temporarily Unavailable", Mode.BLOCK, "No trunk carries this call."),
+    Rule("privacy.not-offered", _D, 500, "Privacy Failure", Mode.BLOCK,
+         "Privacy says critical, asks for a level that is not offered here, and the call leaves the trust domain."),
     Rule("robodial.tag", _A, 603, "Network Blocked", Mode.REPORT,
          "The account's traffic is tagged as robo-dialing; its calls leave by the segregated route."),
     Rule("node.draining", _D, 503, "Service Unavailable", Mode.BLOCK,

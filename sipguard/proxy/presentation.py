@@ -11,7 +11,8 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.directory import TrafficClass, Trunk
 from sipguard.policy.presented import number_of
-from sipguard.proxy import plain_form, unverified
+from sipguard.policy.privacy import hides_identity, levels
+from sipguard.proxy import plain_form, privacy_service, unverified
 from sipguard.proxy.plain_form import ANONYMOUS_URI, UNAVAILABLE_URI, Checked, number_text
 from sipguard.sip.address import Address, format_address, parse_address
 from sipguard.sip.message import Message, Request
@@ -49,11 +50,28 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     if fork.unusual:
         plain_form.unfold_rows(fork)
     unverified.strip_from_customer(fork, call.trunk.trusted)
-    identity = call.identity
-    shown = egress.trusted or _is_emergency(egress) or not wants_privacy(fork)
     _settle_from(fork, call, egress, host)
     _settle_to(fork, call, egress, host)
     mark_from(fork, None)
+    _present_asserted(fork, call, egress, host)
+    if not egress.trusted and call.emergency is None:
+        privacy_service.serve(fork)
+    if call.signed is not None:
+        fork.append("identity", call.signed.identity)
+        for value in call.signed.beside:
+            fork.append("identity", value)
+        if call.signed.priority:
+            fork.append("resource-priority", call.signed.priority)
+        if call.signed.date is not None:
+            fork.set("date", call.signed.date)
+    if egress.trusted and call.attested is not None and call.attested.level is not None:
+        _convey(fork, call.attested.level.value, call.attested.origid)
+
+
+def _present_asserted(fork: Request, call: Call, egress: Trunk, host: str) -> None:
+    """The one asserted identity of a customer's call, where it may be shown."""
+    identity = call.identity
+    shown = egress.trusted or _is_emergency(egress) or not hides_identity(fork)
     if identity is None:
         if call.emergency is None:
             fork.remove(ASSERTED)  # an emergency service keeps whatever number it may call back (EMG-12)
@@ -67,16 +85,6 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
         _assert(fork, Checked(identity.effective, identity.asserted, egress.dial_plan, host))
     else:
         fork.remove(ASSERTED)
-    if call.signed is not None:
-        fork.append("identity", call.signed.identity)
-        for value in call.signed.beside:
-            fork.append("identity", value)
-        if call.signed.priority:
-            fork.append("resource-priority", call.signed.priority)
-        if call.signed.date is not None:
-            fork.set("date", call.signed.date)
-    if egress.trusted and call.attested is not None and call.attested.level is not None:
-        _convey(fork, call.attested.level.value, call.attested.origid)
 
 
 def terminate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
@@ -90,7 +98,7 @@ def terminate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     unverified.strip_from_network(fork, call)
     fork.remove("p-preferred-identity")  # for the first proxy only (RFC 3325 §9.2)
     fork.remove("remote-party-id")  # nothing was verified for it
-    if not egress.trusted and wants_privacy(fork):
+    if not egress.trusted and hides_identity(fork):
         fork.remove(ASSERTED)
     _convey_verdict(fork, call, egress)
     verstat = call.verified.verdict.verstat.value if call.verified is not None else None
@@ -103,6 +111,11 @@ def terminate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     else:
         fork.remove(ASSERTED)
         mark_from(fork, verstat)
+    if not egress.trusted:
+        if call.trunk.trusted:
+            privacy_service.serve(fork)
+        else:
+            privacy_service.conceal_past(fork, levels(fork))
 
 
 def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
@@ -111,10 +124,12 @@ def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
         plain_form.unfold_rows(message)
     if not (from_trusted and to_trusted):
         strip_untrusted(message)
+    if not to_trusted:
+        privacy_service.conceal_past(message, levels(message))
     if not from_trusted:
         unverified.strip_in_dialog(message)
         message.remove(ASSERTED)
-    elif not to_trusted and wants_privacy(message):
+    elif not to_trusted and hides_identity(message):
         message.remove(ASSERTED)
 
 
@@ -123,14 +138,6 @@ def strip_untrusted(message: Message) -> None:
     if not TRUSTED_ONLY.isdisjoint(message.names):
         for name in TRUSTED_ONLY:
             message.remove(name)
-
-
-def wants_privacy(message: Message) -> bool:
-    """Whether the caller asked that its asserted identity leave the trust domain with nobody (RFC 3325 §9.3)."""
-    if not message.has("privacy"):
-        return False
-    values = ";".join(message.values("privacy")).replace(",", ";").split(";")
-    return "id" in [value.strip(" \t").lower() for value in values]
 
 
 def without_verstat(uri: str) -> str:

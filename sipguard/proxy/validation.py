@@ -9,6 +9,7 @@ from sipguard.sip.message import Request
 from sipguard.sip.uri import OtherUri, parse_uri
 
 MAX_MAX_FORWARDS = 255
+_PRIVACY = "privacy"  # the option tag of RFC 3323 §4.3
 
 
 class Complaint(NamedTuple):
@@ -31,7 +32,7 @@ def validate(request: Request, identity: ProxyIdentity) -> Complaint | None:
         return Complaint(483, "Too Many Hops")
     if _is_narrow(request):
         return Complaint(440, "Max-Breadth Exceeded")
-    unsupported = request.listed("proxy-require")
+    unsupported = [tag for tag in request.listed("proxy-require") if tag.lower() != _PRIVACY]
     if unsupported:
         return Complaint(420, "Bad Extension", (("unsupported", ", ".join(unsupported)),))
     if _looped(request, identity):

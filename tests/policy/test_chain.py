@@ -58,11 +58,12 @@ def modes(**changes):
 
 
 def test_the_stages_are_in_the_documented_order():
-    """Emergency comes first and the route last; verification is measured before it is enforced."""
+    """Emergency comes first, the route and what leaves by it last; verification is measured before it is enforced."""
     assert [stage.name for stage in ORIGINATION] == [
         "emergency", "account", "caller-id", "do-not-originate", "destination", "robodial", "attest", "sign", "route",
+        "privacy",
     ]  # fmt: skip
-    assert [stage.name for stage in TERMINATION] == ["verify", "enforce", "route"]
+    assert [stage.name for stage in TERMINATION] == ["verify", "enforce", "route", "privacy"]
 
 
 @pytest.mark.clause("AS-22")
@@ -305,7 +306,7 @@ def test_a_parked_call_resumes_at_the_stage_that_asked():
     assert (call.position, call.trail) == (0, [])
     call.answers[need] = Answer(True)
     assert run(call, view) is FORWARD
-    assert [entry[0] for entry in call.trail] == ["verify", "enforce", "route"]
+    assert [entry[0] for entry in call.trail] == ["verify", "enforce", "route", "privacy"]
 
 
 def test_a_refusal_becomes_the_answer_of_its_rule():

@@ -52,8 +52,8 @@ def test_verstat_is_taken_off(uri: str, expected: str) -> None:
 )
 def test_who_asks_for_privacy(value: str, wanted: bool) -> None:
     """id among the priv-values."""
-    assert presentation.wants_privacy(request(f"Privacy: {value}")) is wanted
-    assert presentation.wants_privacy(request()) is False
+    assert presentation.hides_identity(request(f"Privacy: {value}")) is wanted
+    assert presentation.hides_identity(request()) is False
 
 
 @pytest.mark.clause("PRV-01", "PRV-02", "PRV-03", "PRV-07", "EXT-07")
