@@ -19,6 +19,7 @@ from tests.live import wire_cases
 from tests.live.forge import Forge
 from tests.runtime.test_websocket_session import opening
 from tests.sip.test_digest import HTTP, OLDER, RESPONSES
+from tests.sip.test_stun import REQUEST as STUN
 from tests.stir import kit
 
 TESTS = Path(__file__).parent.parent / "tests"
@@ -174,6 +175,7 @@ def scripts() -> Iterator[bytes]:
     ):
         for sample in b"0", b"1", b"2":
             yield sample + b"\n--\n".join(steps)
+    yield b"0R0" + STUN
     for data in torture():
         yield b"0R0" + data + b"\n--\n?0y"
         yield b"0R6" + data + b"\n--\n?0y"

@@ -13,6 +13,8 @@ from sipguard.sip.host import is_address
 from sipguard.sip.message import Request
 from sipguard.sip.uri import SIP_PORT, SipUri, Uri, default_port, parse_uri
 
+_CACHED_LENGTH = 256
+
 
 class Preprocessed(NamedTuple):
     """What our own Route values said: the dialog token; of the last one, the listener to send from and a flow token."""
@@ -30,7 +32,7 @@ def preprocess(fork: Request, identity: ProxyIdentity) -> Preprocessed:
     for position in range(2):  # one value, or the two of a double Record-Route, which carry one token
         if not fork.has("route"):
             break
-        uri = parse_uri(parse_address(fork.listed("route")[0]).uri)
+        uri = parse_uri(parse_address(_routes(fork)[0]).uri)
         if not isinstance(uri, SipUri) or not identity.means_us(uri):
             break
         mark = uri.parameters.get("dialog")
@@ -64,7 +66,7 @@ def next_hop(fork: Request, unsaid: str | None = None) -> Server | TargetNeed:
     """
     if not fork.has("route"):
         return _hop_at(fork.uri, unsaid)
-    routes = fork.listed("route")
+    routes = _routes(fork)
     uri = parse_uri(parse_address(routes[0]).uri)
     hop = hop_of(uri, unsaid)
     if isinstance(uri, SipUri) and "lr" not in uri.parameters:
@@ -73,9 +75,13 @@ def next_hop(fork: Request, unsaid: str | None = None) -> Server | TargetNeed:
     return hop
 
 
-@lru_cache(maxsize=4096)
 def _hop_at(text: str, unsaid: str | None) -> Server | TargetNeed:
-    """The hop of a URI; the Contact of a trunk comes again and again."""
+    """The hop of a URI; the Contact of a trunk comes again and again, a long one is no Contact to remember."""
+    return _cached_hop(text, unsaid) if len(text) <= _CACHED_LENGTH else hop_of(parse_uri(text), unsaid)
+
+
+@lru_cache(maxsize=4096)
+def _cached_hop(text: str, unsaid: str | None) -> Server | TargetNeed:
     return hop_of(parse_uri(text), unsaid)
 
 
@@ -113,6 +119,14 @@ def only_over_tls(hop: Server | TargetNeed | None) -> Server | TargetNeed | None
 def _check_address(host: str) -> None:
     """Raise ValueError when something that looks like an address is none."""
     ipaddress.ip_address(host)
+
+
+def _routes(fork: Request) -> list[str]:
+    """The values of a Route that is there. Raises MalformedValue when it holds none: RFC 3261 §20.34 wants one."""
+    routes = fork.listed("route")
+    if not routes:
+        raise MalformedValue("empty Route")
+    return routes
 
 
 def _set_routes(fork: Request, routes: list[str]) -> None:

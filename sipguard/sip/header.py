@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from sipguard.errors import MalformedValue
 
+MAX_ITEMS = 512  # values of one field in a message, as many as a message may have rows (MSG-29)
+
 # One list item: anything but a comma, where quoted strings and angle-bracketed parts count as one unit.
 _ITEM = re.compile(r'(?:[^,"<]++|"(?:[^"\\]++|\\.)*"|<[^>]*+>)+', re.DOTALL)
 # Parameters as nearly everyone writes them: no spaces, no quotes. Colons and brackets are for IPv6 hosts.
@@ -32,7 +34,7 @@ def unfold(value: str) -> str:
 def split_list(value: str) -> list[str]:
     """The items of a comma-separated field, trimmed; empty items are dropped.
 
-    Raises MalformedValue when a quoted string or an angle bracket is left open.
+    Raises MalformedValue when a quoted string or an angle bracket is left open, or there are too many.
     """
     if "," not in value:
         item = value.strip(" \t")
@@ -45,6 +47,8 @@ def split_list(value: str) -> list[str]:
             item = match.group().strip(" \t")
             if item:
                 items.append(item)
+                if len(items) > MAX_ITEMS:
+                    raise MalformedValue("too many values")
             position = match.end()
         if position < len(value):
             if value[position] != ",":

@@ -14,7 +14,7 @@ import re
 from sipguard.errors import MalformedValue
 from sipguard.sip.address import Address, parse_address
 from sipguard.sip.cseq import CSeq, parse_cseq
-from sipguard.sip.header import split_list, unfold
+from sipguard.sip.header import MAX_ITEMS, split_list, unfold
 from sipguard.sip.names import display_name
 from sipguard.sip.via import Via, parse_via
 
@@ -84,11 +84,14 @@ class Message:
     def listed(self, name: str) -> list[str]:
         """The comma-separated values of all rows called ``name``, in order (RFC 3261 §7.3.1).
 
-        Raises MalformedValue when a quote or an angle bracket is left open.
+        Raises MalformedValue when a quote or an angle bracket is left open, or there are too many.
         """
         if name not in self.names:
             return []
-        return [item for value in self.values(name) for item in split_list(value)]
+        items = [item for value in self.values(name) for item in split_list(value)]
+        if len(items) > MAX_ITEMS:
+            raise MalformedValue("too many values")
+        return items
 
     def has(self, name: str) -> bool:
         """Whether any row is called ``name``."""

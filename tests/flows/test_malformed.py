@@ -67,6 +67,19 @@ def test_headers_nobody_can_read(old: bytes, new: bytes) -> None:
         stage.settle()
 
 
+@pytest.mark.clause("MSG-14", "MSG-29")
+@pytest.mark.parametrize("row", ["Route: ,", "Route:", f"Route: {'<sip:a>,' * 600}"])
+@pytest.mark.parametrize(("method", "answers"), [("INFO", ["400"]), ("BYE", ["400"]), ("ACK", [])])
+def test_a_route_without_values_or_with_too_many(row: str, method: str, answers: list[str]) -> None:
+    """In a request inside a dialog, which anybody may claim to be in, such a Route is refused and no fault of ours."""
+    stage = Stage()
+    request = invite(method=method, headers=(row,), source=("203.0.113.9", 5060))
+    request.set("to", request.required("to") + ";tag=x")
+    stage.network.inject(request.encode(), flow_from(("203.0.113.9", 5060)))
+    assert [send.data[8:11].decode() for _, send in stage.network.sent] == answers
+    stage.settle()
+
+
 @pytest.mark.clause("TRN-04", "RFC 5626 4.4.1")
 def test_keep_alives() -> None:
     """A ping on a stream gets its pong; on UDP it is only noticed."""

@@ -131,8 +131,8 @@ class Chaos:
 
 
 def look_at(send: Send) -> None:
-    """What leaves is a pong, or a message that can be read; a request passes the checks of whoever gets it."""
-    if send.data == b"\r\n":
+    """What leaves is a pong, of STUN too, or a message that can be read; a request passes its receiver's checks."""
+    if send.data == b"\r\n" or send.data[:2] == b"\1\1":
         return
     message = parse(send.data)
     assert message.encode() == send.data

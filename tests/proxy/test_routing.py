@@ -4,6 +4,7 @@ import pytest
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.need import Server, TargetNeed
+from sipguard.proxy import routing
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.proxy.routing import Preprocessed, hop_of, next_hop, preprocess
 from sipguard.sip.flow import Listener
@@ -50,6 +51,26 @@ def test_other_values_stay(rows: tuple[str, ...]) -> None:
     fork = request(*rows).fork()
     assert preprocess(fork, US) == Preprocessed(None, None)
     assert fork.encode() == request(*rows).encode()
+
+
+@pytest.mark.clause("MSG-14", "RFC 3261 20.34")
+@pytest.mark.parametrize("rows", [("Route:",), ("Route: ,",), (f"Route: {OURS}", "Route: , ,")])
+def test_a_route_without_a_value_is_refused(rows: tuple[str, ...]) -> None:
+    """A Route row must name somebody; one that does not is malformed, and nothing is looked for in it."""
+    with pytest.raises(MalformedValue, match="empty Route"):
+        preprocess(request(*rows).fork(), US)
+    with pytest.raises(MalformedValue, match="empty Route"):
+        next_hop(request("Route: ,").fork())
+
+
+@pytest.mark.clause("MSG-29")
+def test_a_long_contact_is_not_remembered() -> None:
+    """The hop of a URI is remembered, that of one too long to be anybody's is not: strangers cannot fill the memory."""
+    before = routing._cached_hop.cache_info().currsize
+    for number in range(3):
+        hop = next_hop(request(uri=f"sip:x{number}.{'a' * 300}").fork())
+        assert isinstance(hop, TargetNeed)
+    assert routing._cached_hop.cache_info().currsize == before
 
 
 @pytest.mark.clause("PRX-03", "RFC 3261 16.4")

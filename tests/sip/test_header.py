@@ -3,7 +3,8 @@
 import pytest
 
 from sipguard.errors import MalformedValue
-from sipguard.sip.header import format_parameters, parse_parameters, quote, split_list, unfold, unquote
+from sipguard.sip.header import MAX_ITEMS, format_parameters, parse_parameters, quote, split_list, unfold, unquote
+from tests.sip.messages import request
 
 
 @pytest.mark.clause("MSG-02", "RFC 3261 7.3.1")
@@ -40,6 +41,18 @@ def test_an_open_quote_or_bracket_is_refused(value: str) -> None:
     """A list whose commas cannot be placed is refused."""
     with pytest.raises(MalformedValue):
         split_list(value)
+
+
+@pytest.mark.clause("MSG-29")
+@pytest.mark.parametrize("rows", [[MAX_ITEMS], [MAX_ITEMS - 9, 9], [MAX_ITEMS + 1], [MAX_ITEMS - 9, 10]])
+def test_a_field_has_as_many_values_as_a_message_may_have_rows(rows: list[int]) -> None:
+    """In one row or in several: what holds more is refused before anybody reads each of them."""
+    message = request(*(f"X-Odd: {','.join(['a'] * count)}" for count in rows))
+    if sum(rows) <= MAX_ITEMS:
+        assert len(message.listed("x-odd")) == MAX_ITEMS
+    else:
+        with pytest.raises(MalformedValue, match="too many"):
+            message.listed("x-odd")
 
 
 @pytest.mark.clause("RFC 3261 7.3.1", "MSG-24")
