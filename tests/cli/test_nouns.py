@@ -85,6 +85,15 @@ def test_a_tls_trunk(shell: Shell, tmp_path: Path) -> None:
     assert "no tls listener can send" in shell.run("check").err
 
 
+def test_a_trunk_with_timers_of_its_own(shell: Shell) -> None:
+    """How long its targets may be silent and ring, and whether it may redirect; what contradicts itself is refused."""
+    options = ("trunk", "add", "slow", "--side", "network", "--target", "sip:192.0.2.30", "--response-timeout", "3")
+    shell.run(*options, "--ring-timeout", "40.5", "--follow-redirects")
+    (kept,) = [trunk for trunk in shell.data("trunk", "list") if trunk["name"] == "slow"]
+    assert (kept["response_timeout"], kept["ring_timeout"], kept["follow_redirects"]) == (3.0, 40.5, True)
+    assert "ring_timeout: should exceed response_timeout" in shell.run(*options, "--ring-timeout", "2").err
+
+
 def test_a_trunk_of_a_carrier_that_asks_for_credentials(shell: Shell, tmp_path: Path) -> None:
     """User name, realm and the whole path of the password's file are kept; the password itself is not."""
     file = tmp_path / "password"

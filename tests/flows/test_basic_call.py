@@ -3,7 +3,8 @@
 import pytest
 
 from sipguard.engine import Send
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, changed, flow_from, invite, target
+from sipguard.sip.flow import Listener
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, LISTENERS, PROXY, changed, flow_from, invite, target
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, answer_to, octets, silent
 
@@ -216,6 +217,20 @@ def test_the_answer_goes_back_where_the_request_came_from() -> None:
     assert trying.flow.port == 40123  # type: ignore[union-attr]
     assert b"received=192.0.2.11" in trying.data  # type: ignore[union-attr]
     assert b"rport=40123" in trying.data  # type: ignore[union-attr]
+
+
+@pytest.mark.clause("PRX-18", "RFC 3581 4", "RFC 3261 18.2.2")
+@pytest.mark.parametrize("asks_for_port", [True, False])
+def test_every_answer_leaves_from_where_the_request_arrived(asks_for_port: bool) -> None:
+    """On a host with two addresses 100, 180 and 200 all leave from the one that was called, rport or not."""
+    second = Listener(2, "udp", "198.51.100.1", 5060, "198.51.100.1", 5060)
+    stage = Stage(listeners=(*LISTENERS, second))
+    data = invite().encode() if asks_for_port else invite().encode().replace(b";rport", b"")
+    stage.network.inject(data, flow_from(ACME_PBX)._replace(listener=2))
+    stage.network.run(1)
+    answers = [send for _, send in stage.network.sent if send.data.startswith(b"SIP/2.0")]
+    assert {send.data[8:11] for send in answers} == {b"100", b"180", b"200"}
+    assert {(send.flow.listener, send.flow.host, send.flow.port) for send in answers} == {(2, *ACME_PBX)}
 
 
 @pytest.mark.clause("PRX-11", "PRX-04", "RFC 3261 16.6 (2)")
