@@ -11,7 +11,6 @@ A refused call stays refused when it is repeated: its caller may have the 503 al
 after that would ring a telephone nobody listens at. So refusals are remembered for a few seconds, as numbers, bounded.
 """
 
-import zlib
 from typing import TYPE_CHECKING
 
 from sipguard.errors import MalformedValue
@@ -21,12 +20,11 @@ from sipguard.policy.rules import Mode
 from sipguard.proxy.oc_parameters import answer, offers_loss, rewrite
 from sipguard.proxy.output import INFO, WARNING
 from sipguard.proxy.overload import Overload
+from sipguard.proxy.refusal import Refusal
 from sipguard.proxy.urgency import has_priority, is_emergency, may_be_emergency
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request, Response
-from sipguard.sip.response import build_response, stamp_received
-from sipguard.transaction.key import server_key
-from sipguard.transaction.server import ServerTransaction, reply_flow
+from sipguard.transaction.server import ServerTransaction
 
 if TYPE_CHECKING:
     from sipguard.proxy.station import Station
@@ -77,16 +75,18 @@ class Gate:
             return False
         station = self._station
         try:
-            key = server_key(request, request.method)
-            if station.layer.knows(key) or ("tag" in request.required("to").lower() and request.to.tag is not None):
+            refusal = Refusal(request)
+            if station.layer.knows(refusal.key):
                 return False
-            number = hash(key)
+            if "tag" in request.required("to").lower() and request.to.tag is not None:
+                return False
+            number = hash(refusal.key)
             trunk = station.view.directory.trunk_of(flow) or UNKNOWN_TRUNK
             if number not in self._recent and number not in self._older:
                 if self.overload.admits(trunk.name) or self._is_urgent(request, trunk):
                     return False
                 self._remember(number, trunk.name)
-            self._answer(request, flow, trunk)
+            self._answer(refusal, request, flow, trunk)
         except MalformedValue:
             return False
         return True
@@ -151,17 +151,19 @@ class Gate:
         priorities = self._settings.priority_namespaces
         return is_emergency(request, trunk, numbers) or has_priority(request, trunk, priorities)
 
-    def _answer(self, request: Request, flow: Flow, trunk: Trunk) -> None:
-        """The same answer to every repetition: all that varies but ``oc`` is made of the request's branch."""
-        digest = zlib.crc32(f"{request.via.branch} {request.call_id}".encode("latin-1"))
-        offered = offers_loss(request.via.parameters)
-        middle = 0 if offered else self._settings.retry_after
-        headers = (("retry-after", str(1 + digest % (2 * middle - 1))),) if middle else ()
-        stamp_received(request, flow)
-        response = build_response(request, 503, None, f"{self._mark}{digest:08x}", headers)
-        if offered:
+    def _answer(self, refusal: Refusal, request: Request, flow: Flow, trunk: Trunk) -> None:
+        """The same answer to every repetition: all that varies but ``oc`` is made of the request."""
+        digest = refusal.digest
+        tag = f"{self._mark}{digest:08x}"
+        if not refusal.plain and offers_loss(request.via.parameters):
+            response = refusal.response(flow, tag, ())
             rewrite(response, self._feedback(trunk))
-        self._station.send(reply_flow(request, flow), response.encode())
+            data = response.encode()
+        else:
+            middle = self._settings.retry_after
+            headers = (("Retry-After", str(1 + digest % (2 * middle - 1))),) if middle else ()
+            data = refusal.octets(flow, tag, headers)
+        self._station.send(refusal.reply_flow(flow), data)
 
     # --- what neighbours are told (RFC 7339)
 
