@@ -24,7 +24,7 @@ debian = @missing=$$(for package in $(1); do \
 	case "$$missing" in *kamailio*) [ ! -d /run/systemd/system ] || $(SUDO) systemctl --quiet mask kamailio.service;; esac; \
 	[ -z "$$missing" ] || { echo "installing" $$missing; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
 
-.PHONY: help demo test check bench soak fuzz certs docs sip
+.PHONY: help demo test check bench overload soak fuzz certs docs sip
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo "make bench   CPU per call against Kamailio with secsipid"
 	@echo "make soak    CALLS=500000 calls of every outcome over a bad network, RATE=300 a second, all accounted for"
 	@echo "make fuzz    FUZZ_SECONDS=60 of coverage-guided fuzzing for each target"
+	@echo "make overload  the overload curve: 0.5, 1, 2 and 3 times what the node can take"
 	@echo "make certs   a TEST STIR/SHAKEN authority in certs/test (never trust it)"
 	@echo "make docs    the generated pages of docs/"
 
@@ -68,6 +69,9 @@ RATE ?= 300
 
 soak: $(INSTALLED)
 	$(PYTHON) -m bench.soak --calls $(CALLS) --rate $(RATE)
+
+overload: $(INSTALLED) sip
+	$(PYTHON) -m bench.overload
 
 certs: $(INSTALLED)
 	$(PYTHON) certs/make.py certs/test

@@ -31,7 +31,7 @@ from scenarios.node import Node
 
 CURVE = (0.5, 1.0, 2.0, 3.0, 0.5)
 STEP = 1.15  # from one rate that is tried to the next
-TRIAL = 3.0  # seconds
+TRIAL = 6.0  # seconds
 GOODPUT = 0.8  # of 1x that must go through at the top
 PROMPT = 1.0  # seconds within which every refusal must come
 RECOVERY = 5.0  # seconds after the burst until no call is refused any more

@@ -37,7 +37,7 @@ _REPORT = 1.0  # seconds between two records of what was turned away
 
 
 class Gate:
-    """``closing`` is whether calls may be turned away: one cheap question for each message."""
+    """``closing`` is whether calls are turned away, or were not long ago: one cheap question for each message."""
 
     def __init__(self, station: "Station") -> None:
         self.closing = False
@@ -49,6 +49,7 @@ class Gate:
         self._recent: set[int] = set()  # refused not long ago
         self._older: set[int] = set()
         self._turned = 0.0  # when the two changed places
+        self._shedding = False
         self._busy_until = 0.0  # the overload is over when nothing is shed until then
         self._since = 0.0
         self._unreported: dict[str, int] = {}
@@ -62,8 +63,8 @@ class Gate:
         if self._station.view.policy.mode(RULE) is not Mode.BLOCK:
             return
         self.overload.observe(delay, now)
-        if self.overload.shed and not self.closing:
-            self._close(now)
+        if self.overload.shed and not self._shedding:
+            self._begin(now)
 
     def absorbs(self, data: bytes) -> bool:
         """Whether octets are the ACK of a refusal of ours; the tag in it is told to nobody else."""
@@ -97,32 +98,36 @@ class Gate:
         overload.idle(now)
         if overload.shed:
             self._busy_until = now + self._settings.calm
+        elif self._shedding and now >= self._busy_until:
+            self._end(now)
         if now - self._turned >= _REMEMBERED:
             self._turned = now
             self._recent, self._older = set(), self._recent
         if now - self._reported >= _REPORT:
             self._report(now)
-        if now < self._busy_until or self._recent or self._older:
+        self.closing = bool(self._shedding or self._recent or self._older)
+        if self.closing:
             self._station.timers.start(now + _STEP, self, 0)
-        else:
-            self._open(now)
 
     # --- inside
 
-    def _close(self, now: float) -> None:
+    def _begin(self, now: float) -> None:
         station = self._station
-        self.closing = True
-        self._since = self._reported = self._turned = now
+        self._shedding = True
+        self._since = now
         self._busy_until = now + self._settings.calm
         if not self._mark:
             self._mark = f"busy{station.random()[-16:]}"
             self._mark_octets = self._mark.encode("latin-1")
         station.count("alarms", "overload")
         station.log(WARNING, "overload.started", delay=round(self.overload.delay, 3))
-        station.timers.start(now + _STEP, self, 0)
+        if not self.closing:
+            self.closing = True
+            self._reported = self._turned = now
+            station.timers.start(now + _STEP, self, 0)
 
-    def _open(self, now: float) -> None:
-        self.closing = False
+    def _end(self, now: float) -> None:
+        self._shedding = False
         self._report(now)
         self._station.log(INFO, "overload.ended", seconds=round(now - self._since, 1), refused=self._total)
         self._total = 0

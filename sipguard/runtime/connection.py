@@ -5,8 +5,11 @@ it is up, and over TLS until the peer has proved to be the one it is meant for.
 """
 
 import asyncio
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
+from fcntl import ioctl
+from termios import FIONREAD
 from typing import Protocol, cast
 
 from sipguard.errors import MalformedMessage
@@ -115,6 +118,18 @@ class Connection(asyncio.Protocol):
         self._wrote = self._clock()
         self._transport.write(data)
         return True
+
+    def unread(self) -> int:
+        """How many octets the kernel holds for us; over TLS with their cover."""
+        channel = None if self._transport is None else self._transport.get_extra_info("socket")
+        if channel is None:
+            return 0
+        size = array("i", (0,))
+        try:
+            ioctl(channel.fileno(), FIONREAD, size)
+        except OSError:
+            return 0
+        return size[0]
 
     def close(self) -> None:
         """Close after what was written."""

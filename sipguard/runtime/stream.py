@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 _SWEEP = 1.0  # seconds
 _FAREWELL = 1.0  # seconds for what was sent before the end to leave
 _POLL = 0.01
+_BACKLOG = 4  # messages at once, from which on a connection is asked what is still unread
 next_number = itertools.count(1).__next__  # connection numbers are never used twice
 
 
@@ -179,9 +180,10 @@ class StreamTransport:
         return True
 
     def received_on(self, connection: Connection, items: list[bytes]) -> None:
-        """Messages arrived."""
+        """Messages arrived. Of many at once it is worth asking how long those behind them will wait."""
         self._table.heard(connection)
         flow = connection.flow
+        began = self._clock.monotonic() if len(items) >= _BACKLOG else None
         for item in items:
             if item is KEEP_ALIVE or item == KEEP_ALIVE:
                 connection.write(b"\r\n", self._limits.max_unwritten)  # RFC 5626 §4.4.1
@@ -190,6 +192,9 @@ class StreamTransport:
                 if flow.names and connection.alias is None:
                     self._alias(connection, item)
                 self._driver.receive(item, flow)
+        if began is not None:
+            spent = self._clock.monotonic() - began
+            self._driver.observe(spent * connection.unread() / sum(map(len, items)))
         self._driver.settle()
 
     def framing_lost(self, connection: Connection, error: MalformedMessage) -> None:

@@ -487,3 +487,32 @@ def test_peers_that_connected_are_not_pinged(tmp_path: Path, loop: LoopFactory) 
             writer.close()
 
     run(main(), loop)
+
+
+def test_what_is_still_unread_is_measured(tmp_path: Path, loop: LoopFactory) -> None:
+    """When many messages come at once, the driver hears how long those behind them will wait."""
+
+    async def main() -> None:
+        async with serving(tmp_path) as site:
+            site.engine.on_receive = lambda data, flow: []
+            _, writer = await site.connect()
+            writer.write(message() * 8000)
+            await site.engine.until(lambda: len(site.engine.received) == 8000)
+            assert max(site.engine.delays) > 0
+            writer.close()
+
+    run(main(), loop)
+
+
+def test_a_few_messages_are_not_measured(tmp_path: Path, loop: LoopFactory) -> None:
+    """Nothing is asked of a connection that is not busy."""
+
+    async def main() -> None:
+        async with serving(tmp_path) as site:
+            _, writer = await site.connect()
+            writer.write(message() * 2)
+            await site.engine.until(lambda: len(site.engine.received) == 2)
+            assert site.engine.delays == []
+            writer.close()
+
+    run(main(), loop)
