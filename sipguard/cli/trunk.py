@@ -47,6 +47,9 @@ def add(
         bool | None, typer.Option("--require-identity/--allow-unsigned", help="Refuse unsigned calls.")
     ] = None,
     certificate: Annotated[str, typer.Option(help="The certificate its calls are signed with.")] = "default",
+    behind_nat: Annotated[
+        bool, typer.Option("--behind-nat", help="In a call it is sent to where its own requests came from.")
+    ] = False,
     gateway: Annotated[bool, typer.Option("--gateway", help="It brings calls of others, signed C if at all.")] = False,
     response_timeout: Annotated[
         float | None, typer.Option(help="Seconds without any response until a call goes to the next target.")
@@ -80,7 +83,8 @@ def add(
         "name": name, "side": side, "account": account, "sources": source, "targets": target, "classes": traffic_class,
         "trusted": trusted or None, "on_mismatch": on_mismatch, "default_number": default_number, "country": country,
         "on_failure": on_failure, "on_unavailable": on_unavailable, "require_identity": require_identity,
-        "certificate": certificate, "gateway": gateway or None, "tls_names": tls_name,
+        "certificate": certificate, "gateway": gateway or None, "behind_nat": behind_nat or None,
+        "tls_names": tls_name,
         "tls_ca": _absolute(tls_ca), "response_timeout": response_timeout, "ring_timeout": ring_timeout,
         "digest": digest or None,
         "follow_redirects": follow_redirects or None,

@@ -103,7 +103,7 @@ def _gauges(vitals: Vitals) -> Iterator[Family]:
         ("sipguard_open_transactions", "Transactions that have not ended.", vitals.open_transactions),
         ("sipguard_active_calls", "Calls between INVITE and BYE.", vitals.active_calls),
         ("sipguard_parked_requests", "Requests that wait for a fact.", vitals.parked),
-        ("sipguard_connections", "Open TCP and TLS connections.", vitals.connections),
+        ("sipguard_connections", "Open connections: TCP, TLS and WebSocket.", vitals.connections),
         ("sipguard_ledger_up", "1 while the attestation log can be written.", 0 if vitals.ledger_failure else 1),
         ("sipguard_admitted_share", "Share of new calls that overload control lets in.", 1.0 - vitals.shed),
         ("sipguard_queueing_seconds", "How long messages wait to be read, while that is measured.", vitals.queueing),

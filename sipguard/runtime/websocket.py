@@ -66,6 +66,10 @@ class WebSocketConnection(Connection):
         if self._session.ended and not self.closing:
             self.close()
 
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._session.forget()
+
     def _reply(self, octets: bytes) -> None:
         """What the session says by itself; a peer that asks and does not read is cut off."""
         if octets and not super().write(octets, self._limits.max_unwritten):

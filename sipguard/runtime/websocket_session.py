@@ -79,6 +79,11 @@ class WebSocketSession:
             return b""
         return self._frames.send(CloseConnection(code=code))
 
+    def forget(self) -> None:
+        """The connection is gone: nobody is replied to, and nothing leads back to it (no cycle is left)."""
+        self.ended = True
+        self._reply = _nobody
+
     def _open(self, data: bytes) -> bytes:
         """The handshake; returns what came after it."""
         answered = self._handshake.feed(data)
@@ -109,3 +114,7 @@ class WebSocketSession:
             if frames.state in (ConnectionState.REMOTE_CLOSING, ConnectionState.OPEN):
                 self._reply(frames.send(own))
             self.ended = True
+
+
+def _nobody(_octets: bytes) -> None:
+    """Takes replies that reach nobody."""

@@ -60,7 +60,8 @@ def test_number_import(shell: Shell, tmp_path: Path) -> None:
 def test_trunks(shell: Shell) -> None:
     """Trunks of the file and of the registry are listed together; only the latter are changed here."""
     shell.run("trunk", "add", "branch", "--side", "customer", "--account", "acme", "--source", "203.0.113.9",
-              "--on-mismatch", "downgrade")  # fmt: skip
+              "--on-mismatch", "downgrade", "--behind-nat")  # fmt: skip
+    assert [trunk["name"] for trunk in shell.data("trunk", "list") if trunk.get("behind_nat")] == ["branch"]
     kept = {trunk["name"]: (trunk["kept_in"], trunk["on_mismatch"]) for trunk in shell.data("trunk", "list")}
     assert kept == {
         "acme-pbx": ("configuration", "reject"),

@@ -1,6 +1,7 @@
 """WebSocket listeners on loopback, under both loops, with a client that is not ours."""
 
 import asyncio
+import gc
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from sipguard.proxy.output import Close, Output
 from sipguard.runtime.binding import bind
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.stream import StreamLimits
-from sipguard.runtime.websocket import WebSocketTransport
+from sipguard.runtime.websocket import WebSocketConnection, WebSocketTransport
 from sipguard.sip.flow import Flow, Send
 from sipguard.testing.tls_ca import TlsCa, write
 from tests.runtime.kit import LOOPS, LoopFactory, Rig, listener, run
@@ -280,3 +281,29 @@ async def ended(client: ClientConnection, code: int) -> None:
     with pytest.raises(websockets.ConnectionClosed):
         await client.recv()
     assert client.close_code == code
+
+
+def test_a_connection_that_went_leaves_nothing(tmp_path: Path, loop: LoopFactory) -> None:
+    """What a WebSocket took is given back when it closes, without waiting for the garbage collector."""
+
+    async def main() -> None:
+        async with serving(tmp_path) as site:
+            async with site.connect() as client:
+                await client.send(OPTIONS)
+                await site.engine.until(lambda: site.engine.received)
+                gc.collect()
+                before = existing()
+                gc.disable()
+            await site.counted(0)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            left = existing()
+            gc.enable()
+            assert left == before - 1
+
+    run(main(), loop)
+
+
+def existing() -> int:
+    """How many connections of WebSockets there are in memory."""
+    return sum(type(item) is WebSocketConnection for item in gc.get_objects())
