@@ -51,6 +51,8 @@ class Core:
         station = self.station
         request = transaction.request
         method = request.method
+        if transaction.reply_flow is not transaction.flow:
+            self._answer_at_source(transaction)
         complaint = validate(request, station.identity)
         if complaint is not None:
             station.count("rejected", str(complaint.code))
@@ -68,6 +70,12 @@ class Core:
             self._options(transaction, now)
         else:
             self._screening.screen(transaction, now)
+
+    def _answer_at_source(self, transaction: ServerTransaction) -> None:
+        """Without ``rport`` a datagram is answered to the port of its Via: nobody's, behind a NAT (RFC 3581 §1)."""
+        trunk = self.station.view.directory.trunk_of(transaction.flow)
+        if trunk is not None and trunk.behind_nat:
+            transaction.reply_flow = transaction.flow
 
     def _is_for_us(self, request: Request) -> bool:
         uri = parse_uri(request.uri)
@@ -89,6 +97,8 @@ class Core:
     def cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
         """A CANCEL is answered here and made anew for every branch (RFC 3261 §16.10)."""
         reasons = transaction.request.values("reason")
+        if transaction.reply_flow is not transaction.flow:
+            self._answer_at_source(transaction)
         self.station.answer(transaction, 481 if invite is None else 200, now)
         if invite is not None and invite.context is not None:
             self._delivery.cancel(invite.context, reasons, now)

@@ -243,6 +243,25 @@ def test_a_customer_behind_a_nat_over_udp() -> None:
     assert {send.flow.transport for _, send in on.network.sent if send.flow.host == BROWSER[0]} == {"udp"}
 
 
+@pytest.mark.clause("RFC 3581 1")
+@pytest.mark.parametrize("behind_nat", [True, False])
+def test_answers_through_a_nat(behind_nat: bool) -> None:
+    """Without rport, responses of every kind go to the port of the Via, of a trunk behind a NAT to the source."""
+    on = stage(behind_nat=behind_nat)
+    source, named = Flow(0, "udp", *BROWSER), Flow(0, "udp", *ACME_PBX)
+    request = invite()
+    request.set("via", f"SIP/2.0/UDP {ACME_PBX[0]}:5060;branch=z9hG4bKnat")
+    octets = request.encode()
+    on.network.inject(octets, source)
+    on.network.run(0.2)
+    head = octets.replace(b"INVITE", b"CANCEL").partition(b"Content-Type")[0]
+    on.network.inject(head + b"Content-Length: 0\r\n\r\n", source)
+    on.network.run(1)
+    for code in (100, 180, 200, 487):
+        there, here = sent_on(on, source, f"SIP/2.0 {code} "), sent_on(on, named, f"SIP/2.0 {code} ")
+        assert (bool(there), bool(here)) == (behind_nat, not behind_nat)
+
+
 @pytest.mark.clause("EXT-09")
 def test_a_call_to_a_customer_behind_a_nat() -> None:
     """``behind_nat``: when it is called, what follows goes where the INVITE went, whatever its Contact says."""
