@@ -176,11 +176,11 @@ class Delivery:
         context.attempts[context.next_attempt :] = attempts + others
         self.next_attempt(context, now)
 
-    def cancel_others(self, branch: Branch, now: float) -> None:
-        """This branch ends the call: cancel what else is pending (RFC 3261 §16.7 (10))."""
+    def cancel_others(self, branch: Branch, reason: str, now: float) -> None:
+        """This branch ends the call: cancel what else is pending, with this Reason (RFC 3261 §16.7 (10), RFC 3326)."""
         for other in branch.context.pending:
             if other is not branch and other.client is not None:
-                self._station.layer.cancel(other.client, now)
+                self._station.layer.cancel(other.client, now, (reason,))
 
     def blame(self, branch: Branch, detail: str, now: float) -> None:
         """The server did not answer."""

@@ -15,6 +15,7 @@ from sipguard.proxy.upstream import Upstream
 from sipguard.sip.message import Response
 from sipguard.transaction.client import ClientTransaction
 
+_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 §2: no missed call to show
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
@@ -75,7 +76,7 @@ class Responses:
         context = branch.context
         if branch.attempt.route is not None:
             context.route = branch.attempt.route[0].name
-        self._delivery.cancel_others(branch, now)
+        self._delivery.cancel_others(branch, _ELSEWHERE, now)
         self._upstream.success(context, upstream, now)
 
     def _failed(self, branch: Branch, upstream: Response, now: float) -> None:
@@ -97,7 +98,7 @@ class Responses:
             return
         context.consider(upstream)
         if code >= 600:
-            self._delivery.cancel_others(branch, now)
+            self._delivery.cancel_others(branch, f"SIP;cause={code}", now)
         self._delivery.after_failure(context, code, now)
 
     def _over(self, branch: Branch, code: int, reason: str, now: float) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from sipguard.sip.message import Request, Response
-from sipguard.testing.sample import ACME_PBX, OWNED, PROXY, VERIFIED, invite
+from sipguard.testing.sample import ACME_PBX, OWNED, PROXY, VERIFIED, changed, invite
 from sipguard.testing.user_agent import Script, UserAgent, contact_of, route_set
 from sipguard.transaction.client import ClientTransaction
 from sipguard.transaction.server import ServerTransaction
@@ -28,13 +28,13 @@ class HangUp:
 
 
 class Switchboard(UserAgent):
-    """A caller that makes many calls at once and hangs each up two seconds after its answer."""
+    """A caller that makes many calls at once and hangs up each dialog two seconds after its answer."""
 
     def __post_init__(self) -> None:
         """Nothing has happened yet."""
         super().__post_init__()
         self.invites: dict[str, Request] = {}
-        self.answered: set[str] = set()
+        self.answered: set[tuple[str, str | None]] = set()
 
     def start(self, request: Request) -> ClientTransaction:
         """Remember each INVITE."""
@@ -43,10 +43,11 @@ class Switchboard(UserAgent):
         return super().start(request)
 
     def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        """Hang up some time after the first 2xx."""
+        """Hang up some time after the first 2xx of a dialog."""
         super().response(transaction, response, now)
-        if response.cseq.method == "INVITE" and 200 <= response.code < 300 and response.call_id not in self.answered:
-            self.answered.add(response.call_id)
+        dialog = response.call_id, response.to.tag
+        if response.cseq.method == "INVITE" and 200 <= response.code < 300 and dialog not in self.answered:
+            self.answered.add(dialog)
             self.timers.start(now + 2.0, HangUp(self, response), 0)
 
     def hang_up(self, answer: Response) -> None:
@@ -84,6 +85,31 @@ def test_two_hundred_calls_on_a_bad_line(seed: int) -> None:
     decisions = [record for record in network.records if record["event"] == "decision"]
     assert Counter(record["call_id"] for record in decisions) == {f"loss-{number}@sample": 1 for number in range(CALLS)}
     forwarded = {record["id"] for record in decisions if record["decision"] == "forward"}
+    ends = Counter(record["id"] for record in network.records if record["event"] == "end")
+    assert ends == dict.fromkeys(forwarded, 1)
+    assert stage.engine.active_calls == 0
+
+
+@pytest.mark.clause("TXN-34", "FRK-01", "FRK-02", "FRK-08")
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_targets_given_up_on_a_bad_line(seed: int) -> None:
+    """Targets are given up just when they answer: branches overlap, some calls are answered twice, all are closed."""
+    trunks = changed("carrier-a", response_timeout=0.1, ring_timeout=0.42)
+    stage = Stage(trunks=trunks, accidents={"seed": seed, "loss": 0.1, "duplication": 0.1, "reordering": 0.3})
+    network = stage.network
+    caller = Switchboard(network, ACME_PBX, PROXY, name="acme-pbx")
+    for endpoint, name in ((stage.carrier.endpoint, "carrier-a"), (stage.spare.endpoint, "carrier-a-spare")):
+        Varied(network, endpoint, PROXY, name=name)
+    for number in range(CALLS):
+        caller.start(invite(call_id=f"loss-{number}@sample"))
+        network.run(0.05)
+    network.run(60)
+    stage.settle()
+    answers = Counter(call_id for call_id, _ in caller.answered)
+    assert max(answers.values()) == 2
+    assert len(answers) > CALLS / 4
+    assert stage.requests_to(stage.carrier.endpoint, "CANCEL") != []
+    forwarded = {record["id"] for record in network.records if record["event"] == "decision"}
     ends = Counter(record["id"] for record in network.records if record["event"] == "end")
     assert ends == dict.fromkeys(forwarded, 1)
     assert stage.engine.active_calls == 0

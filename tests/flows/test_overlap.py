@@ -125,7 +125,8 @@ def test_a_late_answer_ends_the_branch_that_rings() -> None:
     stage.network.run(2)
     assert stage.pbx.codes == [100, 180, 200]
     assert stage.requests_to(CARRIER_A, "CANCEL") == []
-    assert len(stage.requests_to(CARRIER_A_SPARE, "CANCEL")) == 1
+    (cancel,) = stage.requests_to(CARRIER_A_SPARE, "CANCEL")
+    assert cancel.values("reason") == ['SIP;cause=200;text="Call completed elsewhere"']
     assert stage.spare.cancelled == 1
     assert finals(stage) == [200]  # the 487 of the cancelled branch stays here
     assert len(stage.requests_to(CARRIER_A_SPARE, "ACK")) == 1
@@ -160,6 +161,7 @@ def test_a_late_6xx_waits_for_the_branch_that_rings() -> None:
     assert finals(stage) == []
     stage.network.run(0.008)
     assert stage.spare.cancelled == 1
+    assert stage.requests_to(CARRIER_A_SPARE, "CANCEL")[0].values("reason") == ["SIP;cause=603"]
     assert finals(stage) == []  # still waiting for what the cancelled branch says
     stage.network.run(1)
     assert finals(stage) == [603]
