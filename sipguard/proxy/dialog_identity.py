@@ -13,13 +13,13 @@ from typing import NamedTuple
 from sipguard.errors import MalformedValue
 from sipguard.policy.directory import OnMismatch, Side, TrafficClass, Trunk
 from sipguard.policy.finding import Refusal
-from sipguard.policy.presented import ASSERTED, PREFERRED, REMOTE_PARTY, Presented, from_identity, identities
+from sipguard.policy.presented import ASSERTED, PREFERRED, REMOTE_PARTY, Presented, from_identity, number_of
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
 from sipguard.proxy import plain_form, presentation
 from sipguard.proxy.active_calls import ActiveCall, Party
 from sipguard.proxy.plain_form import ANONYMOUS_URI, UNAVAILABLE_URI, Checked
-from sipguard.sip.address import Address, format_address
+from sipguard.sip.address import Address, format_address, parse_address
 from sipguard.sip.message import Request
 from sipguard.stir.telephone_number import DialPlan
 from sipguard.stir.unix_time import UnixTime
@@ -52,8 +52,10 @@ def settle(
         speaker, peer = (call.caller, call.called) if by_caller else (call.called, call.caller)
     if speaker is not None:
         trunk = speaker.trunk
+    if trunk is None or trunk.side is Side.CUSTOMER:
+        presentation.strip_untrusted(fork)
     if not _FIELDS.isdisjoint(fork.names):
-        _settle_asserted(fork, trunk, view, wall)
+        _settle_asserted(fork, trunk, view, host, wall)
     if peer is not None and peer.own is not peer.shown and fork.to.uri == peer.shown.uri:
         _write(fork, "to", peer.own)
     address = fork.from_
@@ -100,22 +102,37 @@ def _settle_plain(fork: Request, presented: Presented, verstat: str | None, host
     presentation.mark_from(fork, verstat)
 
 
-def _settle_asserted(fork: Request, trunk: Trunk | None, view: View, wall: UnixTime) -> None:
+def _settle_asserted(fork: Request, trunk: Trunk | None, view: View, host: str, wall: UnixTime) -> None:
     """What is left of asserted identities between trusted neighbours: numbers of the sender's own, without verdicts."""
     fork.remove(PREFERRED)
     fork.remove(REMOTE_PARTY)
-    if trunk is None or not fork.has(ASSERTED):
-        fork.remove(ASSERTED)
+    if not fork.has(ASSERTED):
         return
     try:
-        asserted = identities(fork, ASSERTED, trunk.dial_plan)
+        values = fork.listed(ASSERTED)
+        told = [] if trunk is None else _told(fork, trunk, view, host, wall)
     except MalformedValue:
+        told, values = [], [""]
+    if not told:
         fork.remove(ASSERTED)
-        return
-    if trunk.side is Side.CUSTOMER and not all(_may_use(presented, trunk, view, wall) for presented in asserted):
-        fork.remove(ASSERTED)
-    else:
-        presentation.strip_verstat(fork, ASSERTED)
+    elif told != values:
+        fork.set(ASSERTED, ", ".join(told))
+
+
+def _told(fork: Request, trunk: Trunk, view: View, host: str, wall: UnixTime) -> list[str]:
+    """The asserted identities in plain form; none when a customer names one that it may not use."""
+    told = []
+    for value in fork.listed(ASSERTED):
+        address = parse_address(value)
+        tn = number_of(address, trunk.dial_plan)
+        if tn is None:
+            continue
+        if trunk.side is Side.CUSTOMER and not _may_use(Presented(tn), trunk, view, wall):
+            return []
+        plain = plain_form.plainly(address, Checked(tn, (), _AS_WRITTEN, host))
+        bare = presentation.without_verstat(plain.uri)
+        told.append(value if plain is address and bare == plain.uri else format_address(plain._replace(uri=bare)))
+    return told
 
 
 def _may_use(presented: Presented, trunk: Trunk | None, view: View, wall: UnixTime) -> bool:

@@ -254,19 +254,6 @@ def mark_from(fork: Request, verstat: str | None) -> None:
         fork.set("from", format_address(address._replace(uri=uri)))
 
 
-def strip_verstat(message: Message, field: str) -> None:
-    """Take a verdict that is not ours off a list of addresses. Raises MalformedValue."""
-    values = message.listed(field)
-    if any("verstat" in value.lower() for value in values):
-        addresses = [parse_address(value) for value in values]
-        message.set(
-            field,
-            ", ".join(
-                format_address(item._replace(uri=without_verstat(item.uri), parameters={})) for item in addresses
-            ),
-        )
-
-
 def _replace_from(fork: Request, tn: TN, host: str) -> None:
     """Put the trunk's own number in place of the refused one, display name included (on_mismatch = "replace")."""
     address = fork.from_

@@ -6,7 +6,7 @@ import pytest
 
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, changed, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, TRUNKS, changed, flow_from, invite
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, octets
 
@@ -105,6 +105,17 @@ def test_privacy_of_a_trusted_carriers_caller(privacy: str, seen: bool) -> None:
     assert request.has("p-asserted-identity") is seen
     assert request.has("identity")
     assert request.value("privacy") == privacy.removeprefix("user;").lower()  # what was done is taken off
+
+
+@pytest.mark.clause("PRV-02", "RFC 3325 9.2")
+@pytest.mark.parametrize("field", ["P-Preferred-Identity", "Remote-Party-ID"])
+def test_what_nobody_verified_is_no_identity_inside_the_trust_domain_either(field: str) -> None:
+    """A preferred identity is for the first proxy alone; a Remote-Party-ID is compared with nothing."""
+    everybody = tuple(replace(trunk, trusted=True) for trunk in TRUNKS)
+    stage = Stage(trunks=everybody)
+    stage.arrives(headers=(PAI, f"{field}: <sip:+19005550100@x>"))
+    assert stage.pbx.requests[0].has("p-asserted-identity")
+    assert not stage.pbx.requests[0].has(field.lower())
 
 
 @pytest.mark.clause("PRV-07", "RFC 5876")
