@@ -1,5 +1,6 @@
 """The lines that calls are played on, each started once per worker."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from scenarios import topology
 from scenarios.driver import free_port
 from scenarios.node import Node
 from scenarios.topology import Certificates
+from sipguard.stir.unix_time import UnixTime
+from sipguard.testing.tls_ca import TlsCa, write
 from tests.live.peers import kamailio, lines
 from tests.live.peers.lines import CARRIER, CUSTOMER, Direction, Line
 from tests.live.peers.sipp import Identities
@@ -65,20 +68,37 @@ def stream(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates,
     """Kamailio as the carrier, over TCP towards the proxy and over UDP beyond."""
     directory = tmp_path_factory.mktemp("stream")
     customer, carrier, spare = _places(CUSTOMER, CARRIER, CARRIER)
-    behind, own = (STREAM, free_port(STREAM, "tcp")), ("127.0.0.1", free_port("127.0.0.1", "tcp"))
+    behind, own, secure = ((host, free_port(host, "tcp")) for host in (STREAM, "127.0.0.1", "127.0.0.1"))
     with Node(directory) as node:
         values = _values(own, customer, carrier, spare) | {"FRONT": FRONT, "STREAM": STREAM}
         with kamailio.running(directory, [_udp(behind), f"tcp:{STREAM}:{behind[1]}"], values):
-            listener = '[[listener]]\ntransport = "tcp"\nbind = "{}:{}"\n\n'.format(*own)
             trunks = lines.trunks(customer, behind, ";transport=tcp")
-            lines.start(node, listener + trunks + lines.signing(certificates), registry)
+            lines.start(node, _streams(directory, own, secure) + trunks + lines.signing(certificates), registry)
             yield Line(
                 node, directory,
                 Direction("outbound", CUSTOMER, node.address, carrier, CALL_OUT),
                 Direction("inbound", CARRIER, behind, customer, CALL_IN),
-                hops=2, streams=True, spare=spare,
+                hops=2, streams=True, entrances={"udp": node.address, "tcp": own, "tls": secure}, spare=spare,
             )  # fmt: skip
             lines.check_end(node)
+
+
+def _streams(directory: Path, plain: tuple[str, int], secure: tuple[str, int]) -> str:
+    """The listeners beside the node's own, with a certificate."""
+    authority = TlsCa(UnixTime(int(time.time())))
+    files = write(authority.issue("edge.example"), directory, "edge")
+    return f"""
+[[listener]]
+transport = "tcp"
+bind = "{plain[0]}:{plain[1]}"
+
+[[listener]]
+transport = "tls"
+bind = "{secure[0]}:{secure[1]}"
+certificate = "{files.certificate}"
+key = "{files.key}"
+transport_parameter = true
+"""
 
 
 def _places(*hosts: str) -> list[tuple[str, int]]:

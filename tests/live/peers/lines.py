@@ -5,8 +5,8 @@ A line is started once. Both sides of a call are SIPp processes of that call alo
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,20 @@ class Line:
     hops: int = 1
     streams: bool = False
     spare: Place = ("", 0)  # the second user agent of a carrier that forks
+    entrances: Mapping[str, Place] = field(default_factory=dict)  # where a customer's calls enter, by transport
+
+    def records(self, call_id: str, *events: str) -> list[Mapping[str, Any]]:
+        """The records of a call, as soon as as many as expected are there: the log is written after the wire."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            everything = stored(self.node)
+            mine = {r["id"] for r in everything if r["event"] == "decision" and r["call_id"] == call_id}
+            found = [record for record in everything if record["id"] in mine]
+            if len(found) >= len(events):
+                return found
+            if time.monotonic() > deadline:
+                raise FlowError(f"records {found}, expected {events}")
+            time.sleep(0.01)
 
     def play(self, text: str, direction: Direction) -> "Call":
         """One call by its ladder, to its end, everything it must leave behind checked."""
@@ -92,15 +106,6 @@ class Call:
         found = passage.complaints(caller, called, way) + passage.complaints(called, caller, way)
         assert not found, "\n".join(found)
 
-    def records(self) -> list[Mapping[str, Any]]:
-        """The records of this call, once all of them are there."""
-        return awaited(self._stored, *self._expected())
-
-    def _stored(self) -> list[Mapping[str, Any]]:
-        everything = stored(self.line.node)
-        mine = {r["id"] for r in everything if r["event"] == "decision" and r["call_id"] == self.call_id}
-        return [record for record in everything if record["id"] in mine]
-
     def _screened(self) -> list[Step]:
         """The requests outside a dialog, each of which is decided about."""
         return [s for s in self.steps if s.code is None and not s.inside and s.method not in ("ACK", "CANCEL")]
@@ -115,7 +120,7 @@ class Call:
 
     def check_records(self) -> None:
         """The attestation log says what happened: each decision, the answer, the end, who ended it and when."""
-        found = self.records()
+        found = self.line.records(self.call_id, *self._expected())
         assert [record["event"] for record in found] == self._expected(), found
         ends = [record for record in found if record["event"] == "end"]
         invites = [step for step in self._screened() if step.method == "INVITE"]
@@ -142,24 +147,16 @@ class Call:
         return sum(step.wait for step in self.steps[answer + 1 : bye]) / 1000
 
 
-def awaited(read: Callable[[], list[Mapping[str, Any]]], *events: str) -> list[Mapping[str, Any]]:
-    """The records of a call, as soon as all its ends are there: the log is written a moment after the wire."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        found = read()
-        if [record["event"] for record in found].count("end") >= events.count("end"):
-            return found
-        if time.monotonic() > deadline:
-            raise FlowError(f"records {found}, expected {events}")
-        time.sleep(0.01)
-
-
 def trunks(customer: Place, carrier: Place, parameters: str = "") -> str:
-    """The trunks of the sample operator between these two neighbours; ``parameters`` are of the carrier's URI."""
+    """The trunks of the sample operator between these two neighbours; ``parameters`` are of the carrier's URI.
+
+    One is for telephones that leave the address of their connections to the kernel, and do not listen on it.
+    """
     phones, gateways = ("sip:{}:{}".format(*place) for place in (customer, carrier))
     return "\n".join(
         (
             topology.trunk("pbx", "customer", customer[0], 'account = "acme"', f'targets = ["{phones}"]'),
+            topology.trunk("desk", "customer", "127.0.0.1", 'account = "acme"', "behind_nat = true"),
             topology.trunk("carrier", "network", carrier[0], f'targets = ["{gateways}{parameters}"]', "trusted = true"),
         )
     )

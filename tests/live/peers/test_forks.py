@@ -6,10 +6,9 @@ from contextlib import ExitStack
 import pytest
 
 from scenarios import topology
-from tests.live.kit import stored
 from tests.live.peers import kamailio, ladder, passage, sipp
 from tests.live.peers.conftest import CALL_OUT
-from tests.live.peers.lines import CONTENT, Line, awaited
+from tests.live.peers.lines import CONTENT, Line
 from tests.live.peers.sipp import Identities, Side
 
 pytestmark = [
@@ -59,10 +58,8 @@ def _called(number: str) -> Identities:
 
 
 def events(line: Line, caller: Side) -> list[str]:
-    """The records of the call, when it has ended."""
-    (decision,) = [r for r in stored(line.node) if r.get("call_id") == caller.messages[0].call_id]
-    found = awaited(lambda: [r for r in stored(line.node) if r["id"] == decision["id"]], "end")
-    return [record["event"] for record in found]
+    """The records of the call."""
+    return [record["event"] for record in line.records(caller.messages[0].call_id, "decision", "answer", "end")]
 
 
 def heard(caller: Side) -> list[tuple[int, str]]:
