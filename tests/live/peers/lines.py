@@ -56,7 +56,7 @@ class Line:
         while True:
             everything = stored(self.node)
             mine = {r["id"] for r in everything if r["event"] == "decision" and r["call_id"] == call_id}
-            found = [record for record in everything if record["id"] in mine]
+            found: list[Mapping[str, Any]] = [record for record in everything if record["id"] in mine]
             if len(found) >= len(events):
                 return found
             if time.monotonic() > deadline:

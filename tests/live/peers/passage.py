@@ -12,10 +12,14 @@ from typing import NamedTuple
 
 from scenarios.trace import Traced
 
-HOP = frozenset(("via", "v", "max-forwards", "record-route", "route"))  # every proxy's business, in requests
+HOP = frozenset(
+    ("via", "v", "max-forwards", "max-breadth", "record-route", "route")
+)  # every proxy's business, in requests
 SIGNED = frozenset(("p-asserted-identity", "identity", "date", "attestation-info", "origination-id"))  # by us, outbound
 MARKED = SIGNED | {"from", "f"}  # inbound the verstat may be in From
 _ROWS = re.compile(r"\r\n(?![ \t])")
+PARTIES = frozenset(("from", "to", "f", "t"))  # checked against what each side knows
+_UNPROVED = ";verstat=No-TN-Validation"
 _PLAIN_LENGTH = re.compile("^Content-Length *: *")
 _FILLED_IN = re.compile(r";(?:received|rport)=[^;]*|;rport(?=;|$)")
 
@@ -49,11 +53,11 @@ def complaints(writer: Sequence[Traced], reader: Sequence[Traced], way: Way) -> 
     found = [f"{key} was written {len(wrote[key])} times, read {len(read[key])}" for key in keys
              if len(wrote[key]) != len(read[key])]  # fmt: skip
     requested = {m.header("CSeq"): m for m in reader if m.sent and m.code is None and m.method != "ACK"}
-    contacts = [m.header("Contact") or "" for m in reader if m.sent]
     for key in keys:
         for before, after in zip(wrote[key], read[key], strict=False):
             if after.code is None:
-                found += _request(before, after, way, contacts)
+                found += _request(before, after, way)
+                found += _inside(before, after, [m for m in reader if m.call_id == after.call_id])
             else:
                 found += _response(before, after, way, requested.get(after.header("CSeq")))
     return found
@@ -65,12 +69,7 @@ def _end_to_end(messages: Iterable[Traced], sent: bool) -> dict[Key, list[Traced
     refused = {_number(m) for m in messages if m.sent is not sent and m.method == "INVITE" and (m.code or 0) >= 300}
     found: dict[Key, list[Traced]] = defaultdict(list)
     for message in messages:
-        key = Key(
-            message.method,
-            message.code,
-            message.header("CSeq") or "",
-            (message.header("To") or "").partition(";tag=")[2],
-        )
+        key = Key(message.method, message.code, message.header("CSeq") or "", _tag(message, "To"))
         made_by_the_hop = message.method == "CANCEL" or message.code == 100
         if message.sent is not sent or made_by_the_hop or (message.method == "ACK" and _number(message) in refused):
             continue
@@ -88,36 +87,60 @@ def _same(one: Traced, other: Traced) -> bool:
     return [r for r in rows(one) if _name(r) != "via"] == [r for r in rows(other) if _name(r) != "via"]
 
 
-def _request(before: Traced, after: Traced, way: Way, contacts: list[str]) -> list[str]:
-    in_dialog = ";tag=" in (before.header("To") or "")
-    may_change = HOP if in_dialog else HOP | way.screened
-    found = _kept(before, after, may_change, way)
+def _request(before: Traced, after: Traced, way: Way) -> list[str]:
+    found = _kept(before, after, HOP | (PARTIES if _tag(before, "To") else way.screened), way)
     passed = values(after, "Via")
-    if [_FILLED_IN.sub("", via) for via in passed[way.hops :]] != [
-        _FILLED_IN.sub("", v) for v in values(before, "Via")
-    ]:
+    own = [_FILLED_IN.sub("", via) for via in values(before, "Via")]
+    if [_FILLED_IN.sub("", via) for via in passed[way.hops :]] != own:
         found.append(f"Via of {before.start_line}: {values(before, 'Via')} became {passed}")
     if int(after.header("Max-Forwards") or 0) != int(before.header("Max-Forwards") or 0) - way.hops:
         found.append(f"Max-Forwards {before.header('Max-Forwards')} became {after.header('Max-Forwards')}")
     if values(after, "Route"):
         found.append(f"a Route is left: {values(after, 'Route')}")
-    recorded = len(values(after, "Record-Route"))
-    if in_dialog and recorded:
-        found.append(f"{before.start_line} got {recorded} Record-Route")
-    uri = after.start_line.split(" ")[1]
-    if in_dialog and not any(f"<{uri}>" in contact for contact in contacts):
-        found.append(f"Request-URI {uri} is no Contact of the reader")
     return found
+
+
+def _inside(before: Traced, after: Traced, call: list[Traced]) -> list[str]:
+    """What a request inside a dialog has to be for its reader, ``call`` being all that one has written and read."""
+    if not _tag(before, "To"):
+        return []
+    found = []
+    if values(after, "Record-Route"):
+        found.append(f"{before.start_line} got Record-Route")
+    uri = after.start_line.split(" ")[1]
+    if not any(m.sent and f"<{uri}>" in (m.header("Contact") or "") for m in call):
+        found.append(f"Request-URI {uri} is no Contact of the reader")
+    if [_tag(before, name) for name in ("From", "To")] != [_tag(after, name) for name in ("From", "To")]:
+        found.append(f"the tags of {before.start_line} changed")
+    # Each side knows the two parties as they were in the first request that it wrote or read.
+    first = next(m for m in call if m.code is None)
+    parties = [_address(first, name) for name in (("To", "From") if first.sent else ("From", "To"))]
+    told = [_address(after, name) for name in ("From", "To")]
+    if first.method != "INVITE":  # nobody was screened who could be remembered: what the network says stays unproved
+        parties, told = ([text.replace(_UNPROVED, "") for text in pair] for pair in (parties, told))
+    if told != parties:
+        found.append(f"the parties of {before.start_line} are not {parties}: {rows(after)}")
+    return found
+
+
+def _address(message: Traced, name: str) -> str:
+    return (message.header(name) or "").partition(";tag=")[0]
+
+
+def _tag(message: Traced, name: str) -> str:
+    return (message.header(name) or "").partition(";tag=")[2]
 
 
 def _response(before: Traced, after: Traced, way: Way, request: Traced | None) -> list[str]:
     if before.start_line != after.start_line:
         return [f"{before.start_line} became {after.start_line}"]
-    found = _kept(before, after, frozenset(("via", "from")), way)
+    found = _kept(before, after, PARTIES | {"via"}, way)
     if values(after, "Via") != values(before, "Via")[way.hops :]:
         found.append(f"Via of {before.start_line}: {values(before, 'Via')} became {values(after, 'Via')}")
     if request is None or after.header("From") != request.header("From"):
         found.append(f"the From of {after.start_line} is not that of its request")
+    if request is None or _address(after, "To") != _address(request, "To") or _tag(after, "To") != _tag(before, "To"):
+        found.append(f"the To of {after.start_line} is not that of its request, with its tag")
     return found
 
 
