@@ -9,8 +9,12 @@ import pytest
 from scenarios import topology
 from scenarios.driver import free_port
 from scenarios.node import Node
-from scenarios.topology import Certificates
+from sipguard.registry import Registry
+from sipguard.registry.accounts import AccountEntry
+from sipguard.registry.numbers import NumberEntry
+from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
+from sipguard.testing.sti_ca import Issued, StiCa
 from sipguard.testing.tls_ca import TlsCa, write
 from tests.live.peers import kamailio, lines
 from tests.live.peers.lines import CARRIER, CUSTOMER, Direction, Line
@@ -30,13 +34,29 @@ CALL_IN = Identities(
 
 
 @pytest.fixture(scope="session")
-def direct(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, registry: Path) -> Iterator[Line]:
+def certificate() -> Issued:
+    """What the proxy signs with."""
+    return StiCa.create(UnixTime(int(time.time()))).issue()
+
+
+@pytest.fixture(scope="session")
+def one_customer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One customer with one number."""
+    file = tmp_path_factory.mktemp("registry") / "registry.db"
+    filled = Registry(f"sqlite:///{file}")
+    filled.accounts.add(AccountEntry("acme"))
+    filled.numbers.add(NumberEntry(TN(topology.OWNED), "acme"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def direct(tmp_path_factory: pytest.TempPathFactory, certificate: Issued, one_customer: Path) -> Iterator[Line]:
     """Nothing between the proxy and its neighbours."""
     directory = tmp_path_factory.mktemp("direct")
     customer, carrier = ((host, free_port(host)) for host in (CUSTOMER, CARRIER))
     with Node(directory) as node:
         sections = lines.trunks(customer, carrier)
-        lines.start(node, sections + lines.signing(certificates), registry)
+        lines.start(node, sections + lines.signing(certificate, directory), one_customer)
         yield Line(
             node, directory,
             Direction("outbound", CUSTOMER, node.address, carrier, CALL_OUT),
@@ -46,14 +66,14 @@ def direct(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates,
 
 
 @pytest.fixture(scope="session")
-def between(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, registry: Path) -> Iterator[Line]:
+def between(tmp_path_factory: pytest.TempPathFactory, certificate: Issued, one_customer: Path) -> Iterator[Line]:
     """Kamailio on both sides of the proxy, over UDP: every call crosses three proxies that record their route."""
     directory = tmp_path_factory.mktemp("between")
     front, behind, customer, carrier, spare = _places(FRONT, BEHIND, CUSTOMER, CARRIER, CARRIER)
     with Node(directory) as node:
         values = _values(node.address, customer, carrier, spare) | {"FRONT": FRONT, "STREAM": STREAM}
         with kamailio.running(directory, [_udp(front), _udp(behind)], values):
-            lines.start(node, lines.trunks(front, behind) + lines.signing(certificates), registry)
+            lines.start(node, lines.trunks(front, behind) + lines.signing(certificate, directory), one_customer)
             yield Line(
                 node, directory,
                 Direction("outbound", CUSTOMER, front, carrier, CALL_OUT),
@@ -64,7 +84,7 @@ def between(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
 
 
 @pytest.fixture(scope="session")
-def stream(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, registry: Path) -> Iterator[Line]:
+def stream(tmp_path_factory: pytest.TempPathFactory, certificate: Issued, one_customer: Path) -> Iterator[Line]:
     """Kamailio as the carrier, over TCP towards the proxy and over UDP beyond."""
     directory = tmp_path_factory.mktemp("stream")
     customer, carrier, spare = _places(CUSTOMER, CARRIER, CARRIER)
@@ -73,7 +93,9 @@ def stream(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates,
         values = _values(own, customer, carrier, spare) | {"FRONT": FRONT, "STREAM": STREAM}
         with kamailio.running(directory, [_udp(behind), f"tcp:{STREAM}:{behind[1]}"], values):
             trunks = lines.trunks(customer, behind, ";transport=tcp")
-            lines.start(node, _streams(directory, own, secure) + trunks + lines.signing(certificates), registry)
+            lines.start(
+                node, _streams(directory, own, secure) + trunks + lines.signing(certificate, directory), one_customer
+            )
             yield Line(
                 node, directory,
                 Direction("outbound", CUSTOMER, node.address, carrier, CALL_OUT),

@@ -12,6 +12,7 @@ from typing import Any
 
 from scenarios import topology
 from scenarios.node import Node
+from sipguard.testing.sti_ca import Issued
 from tests.live.kit import stored
 from tests.live.peers import content, ladder, passage, sipp
 from tests.live.peers.ladder import Step
@@ -169,13 +170,16 @@ def start(node: Node, sections: str, registry: Path) -> None:
     node.start()
 
 
-def signing(certificates: topology.Certificates) -> str:
-    """What the proxy signs with."""
-    own = certificates.own
+def signing(certificate: Issued, directory: Path) -> str:
+    """What the proxy signs with, written to its directory."""
+    chain, key = directory / "chain.pem", directory / "leaf.key"
+    chain.write_bytes(certificate.chain_pem)
+    key.touch(0o600)
+    key.write_bytes(certificate.key_pem)
     return f"""
 [stir.sign.certificates.default]
-certificate = "{own / "chain.pem"}"
-key = "{own / "leaf.key"}"
+certificate = "{chain}"
+key = "{key}"
 url = "https://certificates.example/leaf.pem"
 """
 

@@ -19,7 +19,7 @@ SIGNED = frozenset(("p-asserted-identity", "identity", "date", "attestation-info
 MARKED = SIGNED | {"from", "f"}  # inbound the verstat may be in From
 _ROWS = re.compile(r"\r\n(?![ \t])")
 PARTIES = frozenset(("from", "to", "f", "t"))  # checked against what each side knows
-_UNPROVED = ";verstat=No-TN-Validation"
+_UNPROVED = re.compile(";verstat=No-TN-Validation|;user=phone")
 _PLAIN_LENGTH = re.compile("^Content-Length *: *")
 _FILLED_IN = re.compile(r";(?:received|rport)=[^;]*|;rport(?=;|$)")
 
@@ -117,7 +117,7 @@ def _inside(before: Traced, after: Traced, call: list[Traced]) -> list[str]:
     parties = [_address(first, name) for name in (("To", "From") if first.sent else ("From", "To"))]
     told = [_address(after, name) for name in ("From", "To")]
     if first.method != "INVITE":  # nobody was screened who could be remembered: what the network says stays unproved
-        parties, told = ([text.replace(_UNPROVED, "") for text in pair] for pair in (parties, told))
+        parties, told = ([_UNPROVED.sub("", text) for text in pair] for pair in (parties, told))
     if told != parties:
         found.append(f"the parties of {before.start_line} are not {parties}: {rows(after)}")
     return found
