@@ -45,6 +45,19 @@ def test_a_malformed_ack_is_never_answered() -> None:
     assert stage.network.inject(data, CUSTOMER) == []
 
 
+@pytest.mark.clause("MSG-21", "PRX-23", "RFC 3261 8.2.2.3")
+def test_an_ack_is_passed_whatever_it_requires() -> None:
+    """Proxy-Require in the ACK of a 200 is nothing to answer: the ACK reaches the callee."""
+    stage = Stage()
+    stage.call()
+    ack = stage.pbx.in_dialog("ACK").fork()
+    ack.append("proxy-require", "foo")
+    stage.network.inject(ack.encode(), CUSTOMER)
+    stage.network.run(1)
+    assert [request.value("proxy-require") for request in stage.requests_to(CARRIER_A, "ACK")] == [None, "foo"]
+    assert stage.pbx.codes == [100, 180, 200]
+
+
 @pytest.mark.clause("MSG-30")
 @pytest.mark.parametrize(
     ("old", "new"),

@@ -47,6 +47,18 @@ def test_the_added_date_is_the_iat() -> None:
     assert request.values("date") == [format_date(int(claims(request)["iat"]))]  # type: ignore[call-overload]
 
 
+@pytest.mark.clause("MSG-34", "AS-04", "RFC 3261 20.17", "RFC 4475 3.1.2.12")
+@pytest.mark.parametrize("zone", ["EST", "+0000", "UTC", "gmt", ""])
+def test_a_date_in_another_zone_is_no_date(zone: str) -> None:
+    """A Date that would be fresh if its zone were overlooked is not signed: the call gets ours, which says GMT."""
+    stage = Stage()
+    stage.call(headers=(f"Date: {format_date(WALL).removesuffix('GMT')}{zone}",))
+    request = sent(stage)
+    assert request.values("date") == [format_date(int(claims(request)["iat"]))]  # type: ignore[call-overload]
+    stage.call(call_id="call-2@sample", headers=(f"Date: {format_date(WALL)}",))
+    assert stage.requests_to(CARRIER_A, "INVITE")[-1].required("date") == format_date(WALL)
+
+
 @pytest.mark.clause("AS-04")
 def test_a_stale_date_is_replaced() -> None:
     """By default the call gets our Date in place of the stale one, and that is what is signed."""

@@ -106,7 +106,7 @@ def test_a_broken_request_gets_a_clean_response(data: bytes) -> None:
     assert ";tag=" in (answer.value("to") or ";tag=")
 
 
-@pytest.mark.clause("PRX-16", "RFC 3261 18.2.1")
+@pytest.mark.clause("PRX-16", "MSG-27", "RFC 3261 18.2.1", "RFC 5118 4.5")
 @pytest.mark.parametrize(
     ("via", "flow", "stamped"),
     [
@@ -120,6 +120,11 @@ def test_a_broken_request_gets_a_clean_response(data: bytes) -> None:
         ),
         (
             "SIP/2.0/UDP [2001:db8::2]",
+            Flow(0, "udp", "2001:db8::1", 5060),
+            "SIP/2.0/UDP [2001:db8::2];received=2001:db8::1",
+        ),
+        (
+            "SIP/2.0/UDP [2001:db8::2];received=[2001:db8::1]",
             Flow(0, "udp", "2001:db8::1", 5060),
             "SIP/2.0/UDP [2001:db8::2];received=2001:db8::1",
         ),

@@ -198,7 +198,7 @@ DIFFERENT = [
 ]
 
 
-@pytest.mark.clause("MSG-25", "RFC 3261 19.1.4", "RFC 3966 4")
+@pytest.mark.clause("MSG-24", "MSG-25", "RFC 3261 19.1.4", "RFC 3966 4")
 @pytest.mark.parametrize(("first", "second", "same"), [(*p, True) for p in EQUAL] + [(*p, False) for p in DIFFERENT])
 def test_when_two_uris_are_equal(first: str, second: str, same: bool) -> None:
     """The examples of the RFC are equal or different as it says, in both directions."""

@@ -89,7 +89,9 @@ def unharmed(node: LiveNode) -> None:
     assert [line for line in node.lines if line.get("level") == "error"] == []
 
 
-@pytest.mark.clause("RFC 4475", "RFC 5118", "MSG-14", "MSG-31")
+@pytest.mark.clause(
+    "RFC 4475", "RFC 5118", "MSG-07", "MSG-08", "MSG-09", "MSG-10", "MSG-13", "MSG-14", "MSG-20", "MSG-31"
+)
 @every_case
 def test_over_udp(node: LiveNode, case: Case) -> None:
     """Each message gets the answer of the table, or none at all, and a call completes after it."""
