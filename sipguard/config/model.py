@@ -14,10 +14,11 @@ from sipguard.config.address import SocketAddress, parse_socket_address
 from sipguard.config.digest import DigestSection
 from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
+from sipguard.config.rule import RuleSection
 from sipguard.config.section import Authorities, ConfiguredPath, Section, resolve
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
-from sipguard.policy.rules import RULES, Mode
+from sipguard.policy.rules import RULES
 from sipguard.proxy.overload import OverloadSettings
 from sipguard.sip.uri import default_port
 from sipguard.stir.authentication import SERIAL
@@ -209,12 +210,6 @@ class StirSection(Section):
 
     sign: SignSection = SignSection()
     verify: VerifySection = Field(default_factory=VerifySection)
-
-
-class RuleSection(Section):
-    """``[policy.rules."NAME"]``: what one rule does when it matches."""
-
-    mode: Mode
 
 
 class EmergencySection(Section):

@@ -46,6 +46,7 @@ class Call:
         "attested",
         "authenticated",
         "classified",
+        "diverted",
         "emergency",
         "flow",
         "identifier",
@@ -56,6 +57,7 @@ class Call:
         "request",
         "routed",
         "signed",
+        "tags",
         "trail",
         "trunk",
         "unsigned",
@@ -82,6 +84,8 @@ class Call:
         self.answers: dict[Need, Answer] = {}
         self.trail: list[TrailEntry] = []
         self.reported: list[Refusal] = []
+        self.tags: list[str] = []  # rules that matched and only mark the call
+        self.diverted = False  # one of them sends it by the segregated route
         self.emergency: Emergency | None = None
         self.identity: CallerIdentity | None = None
         self.classified: Classified | None = None

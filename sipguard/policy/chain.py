@@ -40,6 +40,7 @@ from sipguard.policy.stages import (
     verify,
 )
 from sipguard.policy.view import View
+from sipguard.policy.weighing import mode_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ def run(call: Call, view: View) -> Decision | Need:
                     return decision
             else:
                 setattr(call, _SLOTS[type(finding)], finding)
+                if isinstance(finding, CallerIdentity) and finding.mismatch:
+                    _mark(call, finding.mismatch, mode_for(finding.mismatch, call, view.policy))
         call.position += 1
     return FORWARD
 
@@ -113,10 +116,20 @@ def refuse(refusal: Refusal) -> Decision:
 
 
 def _weigh(refusal: Refusal, call: Call, view: View) -> Decision | None:
-    """None when the refusal is recorded only: the rule is not switched on, or the call is an emergency."""
-    mode = view.policy.mode(refusal.rule)
-    if mode is Mode.BLOCK and (call.emergency is None or refusal.rule.startswith("emergency.")):
+    """None when the call goes on all the same: the rule does not block it, or it is an emergency."""
+    mode = mode_for(refusal.rule, call, view.policy)
+    emergency = call.emergency is not None and not refusal.rule.startswith("emergency.")
+    if mode is Mode.BLOCK and not emergency:
         return refuse(refusal)
-    if mode is not Mode.OFF:
+    if (emergency or not _mark(call, refusal.rule, mode)) and mode is not Mode.OFF:
         call.reported.append(refusal)
     return None
+
+
+def _mark(call: Call, rule: str, mode: Mode) -> bool:
+    """Mark a call that a rule lets go on; whether the rule's mode is one that marks."""
+    if mode not in (Mode.TAG, Mode.DIVERT):
+        return False
+    call.tags.append(rule)
+    call.diverted = call.diverted or mode is Mode.DIVERT
+    return True

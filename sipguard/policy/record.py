@@ -163,7 +163,7 @@ class Recorder:
             identity_received=request.values("identity"),
         )
         record.reported = [refusal.rule for refusal in call.reported]
-        if call.identity is not None and call.identity.mismatch:
+        if call.identity is not None and call.identity.mismatch and call.identity.mismatch not in call.tags:
             record.reported.append(call.identity.mismatch)
         _findings(record, call)
         return record
@@ -275,7 +275,7 @@ def _findings(record: DecisionRecord, call: Call) -> None:
         _verdict(record, call.verified.verdict)
     if call.classified is not None:
         record.traffic_class = call.classified.traffic_class.value
-        record.tags = list(call.classified.tags)
+        record.tags = [*call.tags, *call.classified.tags]
     if call.routed is not None:
         record.routes = [trunk.name for trunk in call.routed.trunks]
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sipguard.policy.rules import RULES, Mode
+from sipguard.policy.scope import Scope
 from sipguard.traffic.profile import Profile
 
 
@@ -27,14 +28,15 @@ class DigestSettings:
 class PolicySettings:
     """What policy stages are told.
 
-    ``precedence`` names the header fields a caller identity is taken from, best first. ``emergency_numbers`` adds to
-    or (with an empty tuple of numbers) overrides the built-in table, by ISO country. ``verify_*`` are the defaults that
-    a trunk may override: ``on_failure`` and ``on_unavailable`` are ``tag`` or ``reject``. ``redress_*`` is whom a
-    caller blocked by analytics may turn to.
+    ``modes`` and ``scopes`` (the exceptions) are by rule. ``precedence`` names the header fields a caller identity is
+    taken from, best first. ``emergency_numbers`` adds to or (with an empty tuple of numbers) overrides the built-in
+    table, by ISO country. ``verify_*`` are the defaults that a trunk may override: ``on_failure`` and
+    ``on_unavailable`` are ``tag`` or ``reject``. ``redress_*`` is whom a caller blocked by analytics may turn to.
     """
 
     revision: str = "unversioned"
     modes: Mapping[str, Mode] = field(default_factory=dict)
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
     precedence: tuple[str, ...] = ("p-asserted-identity", "p-preferred-identity", "remote-party-id", "from")
     registry_on_stale: str = "continue"  # continue | refuse
     emergency_unprovisioned: str = "reject"  # reject | route
@@ -52,5 +54,5 @@ class PolicySettings:
     digest: DigestSettings = field(default_factory=DigestSettings)
 
     def mode(self, rule: str) -> Mode:
-        """The mode in force for a rule."""
+        """The mode in force for a rule, exceptions aside."""
         return self.modes.get(rule) or RULES[rule].mode

@@ -16,6 +16,7 @@ from sipguard.policy.finding import Refusal
 from sipguard.policy.presented import ASSERTED, PREFERRED, REMOTE_PARTY, Presented, from_identity, number_of
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
+from sipguard.policy.weighing import mode_at
 from sipguard.proxy import plain_form, presentation
 from sipguard.proxy.active_calls import ActiveCall, Party
 from sipguard.proxy.plain_form import ANONYMOUS_URI, UNAVAILABLE_URI, Checked
@@ -75,7 +76,8 @@ def _settle_customer(
     """A customer changed its From: to one of its own, or the rule decides."""
     plan = trunk.dial_plan if trunk is not None else _AS_WRITTEN
     presented = from_identity(fork, plan)
-    mode = view.policy.mode(RULE)
+    account = view.directory.account(trunk.account) if trunk is not None and trunk.account is not None else None
+    mode = mode_at(RULE, presented.tn, trunk, account, view.policy)
     if _may_use(presented, trunk, view, wall) or mode is Mode.OFF:
         _settle_plain(fork, presented, None, host)
         return None

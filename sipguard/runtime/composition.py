@@ -244,7 +244,8 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
     policy, verify = configuration.policy, configuration.stir.verify
     return PolicySettings(
         revision=policy.revision,
-        modes={name: rule.mode for name, rule in policy.rules.items()},
+        modes={name: rule.mode for name, rule in policy.rules.items() if rule.mode is not None},
+        scopes={name: rule.scope() for name, rule in policy.rules.items() if rule.allow or rule.exceptions},
         precedence=policy.precedence,
         registry_on_stale=configuration.registry.on_stale,
         emergency_unprovisioned=policy.emergency.unprovisioned,

@@ -33,6 +33,7 @@ from sipguard.policy.presented import (
 from sipguard.policy.right import NumberRight
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
+from sipguard.policy.weighing import mode_for
 from sipguard.sip.names import display_name
 from sipguard.stir.telephone_number import TN
 
@@ -110,15 +111,16 @@ def _settle(
 ) -> CallerIdentity | Refusal:
     """What the trunk's ``on_mismatch`` makes of it."""
     choice = call.trunk.on_mismatch
-    if choice is OnMismatch.REPLACE and call.emergency is None and view.policy.mode(mismatch.rule) is Mode.BLOCK:
+    mode = mode_for(mismatch.rule, call, view.policy)
+    if choice is OnMismatch.REPLACE and call.emergency is None and mode is Mode.BLOCK:
         default = call.trunk.default_number
         right = None if default is None else _right(default, call, view)
         if default is None or right is None:
             return mismatch
         return _identity(presentation, default, right, replaced=default, mismatch=mismatch.rule)
-    lenient = choice in (OnMismatch.DOWNGRADE, OnMismatch.REPORT) or view.policy.mode(mismatch.rule) is not Mode.BLOCK
+    lenient = choice in (OnMismatch.DOWNGRADE, OnMismatch.REPORT) or mode is not Mode.BLOCK
     if lenient and effective is not None:
-        return _identity(presentation, effective, None, mismatch=mismatch.rule)
+        return _identity(presentation, effective, None, mismatch="" if mode is Mode.OFF else mismatch.rule)
     return mismatch
 
 

@@ -3,7 +3,7 @@
 What a tag does is the mode of ``robodial.tag``: ``off`` ignores it; ``report`` only writes it down (tags begin with
 ``report``); ``tag`` writes it down as in force; ``divert`` and ``throttle`` send the call by the segregated route;
 ``block`` refuses it with 603. An account the operator has restricted is segregated whatever the mode: that is a
-decision about a customer, not a statistic.
+decision about a customer, not a statistic. So is a call that an earlier rule in mode ``divert`` matched.
 """
 
 from sipguard.policy.call import Call
@@ -11,6 +11,7 @@ from sipguard.policy.directory import AccountState, TrafficClass
 from sipguard.policy.finding import Classified, Refusal
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
+from sipguard.policy.weighing import mode_for
 
 _RULE = "robodial.tag"
 _CONVERSATIONAL = Classified(TrafficClass.CONVERSATIONAL)
@@ -25,10 +26,12 @@ def examine(call: Call, view: View) -> Classified | Refusal:
     if account is None:
         return _CONVERSATIONAL
     standing = view.traffic.standing(account.name)
-    mode = view.policy.mode(_RULE) if standing.tagged else Mode.OFF
+    mode = mode_for(_RULE, call, view.policy) if standing.tagged else Mode.OFF
     if mode is Mode.BLOCK:
         return Refusal(_RULE, f"traffic of account {account.name} is tagged: {', '.join(standing.reasons)}")
     tags = standing.reasons if mode is not Mode.OFF else ()
+    if call.diverted:
+        return Classified(TrafficClass.DIALER, tags, standing.points)
     if account.state is AccountState.RESTRICTED:
         return Classified(TrafficClass.DIALER, ("account-restricted", *tags), standing.points)
     if mode in (Mode.DIVERT, Mode.THROTTLE):

@@ -17,6 +17,7 @@ from sipguard.policy.presented import ASSERTED, from_number, numbers
 from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
+from sipguard.policy.weighing import mode_for
 from sipguard.stir.telephone_number import TN
 
 _RULE = "emergency.unprovisioned"
@@ -39,7 +40,7 @@ def examine(call: Call, view: View) -> Emergency | Refusal | None:
         if registration is not None and _provisioned(call, registration):
             return Emergency(number, registration)
     choice = (call.account and call.account.emergency_unprovisioned) or view.policy.emergency_unprovisioned
-    if choice == "route" or view.policy.mode(_RULE) is not Mode.BLOCK:
+    if choice == "route" or mode_for(_RULE, call, view.policy) is not Mode.BLOCK:
         return Emergency(number, None)
     who = f"+{callers[0]}" if callers else "a caller without a number"
     return Refusal(_RULE, f"{who} is not provisioned for emergency calls to {number}", alert=True)

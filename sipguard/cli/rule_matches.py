@@ -1,0 +1,76 @@
+"""What rules that only report have matched, counted from the attestation log by rule and account."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+_REPORTED_TAG = "report"  # robo-dial tags in mode report begin with it
+_ROBODIAL = "robodial.tag"
+_MOST_CALLERS = 10_000  # different callers counted for one row
+
+
+@dataclass
+class Matches:
+    """One rule and one account: how many calls it matched, from how many numbers, of how many that were made."""
+
+    rule: str
+    account: str
+    calls: int = 0
+    of: int = 0
+    callers: set[str] = field(default_factory=set)
+    latest: str = ""
+    example: str = ""
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """One more call."""
+        self.calls += 1
+        self.latest, self.example = str(record.get("at", "")), str(record.get("id", ""))
+        calling = record.get("calling") or {}
+        caller = calling.get("effective") or calling.get("from") or calling.get("raw_from")
+        if caller and len(self.callers) < _MOST_CALLERS:
+            self.callers.add(str(caller))
+
+    def record(self) -> dict[str, object]:
+        """A row to print."""
+        return {
+            "rule": self.rule,
+            "account": self.account,
+            "calls": self.calls,
+            "of": self.of,
+            "share": f"{self.calls / self.of:.1%}",
+            "callers": len(self.callers),
+            "latest": self.latest,
+            "example": self.example,
+        }
+
+
+def matches_of(
+    records: Iterable[Mapping[str, Any]], since: int, rule: str | None = None, account: str | None = None
+) -> list[Matches]:
+    """The matches since a moment (Unix seconds), the most calls first."""
+    start = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    found: dict[tuple[str, str], Matches] = {}
+    made: Counter[str] = Counter()
+    for record in records:
+        if record.get("event") != "decision" or str(record.get("at", "")) < start:
+            continue
+        name = str(record.get("account") or f"trunk {record.get('trunk')}")
+        made[name] += 1
+        if account is not None and name != account:
+            continue
+        for matched in _reported(record):
+            if rule is None or matched == rule:
+                found.setdefault((matched, name), Matches(matched, name)).note(record)
+    for matches in found.values():
+        matches.of = made[matches.account]
+    return sorted(found.values(), key=lambda matches: (-matches.calls, matches.rule, matches.account))
+
+
+def _reported(record: Mapping[str, Any]) -> list[str]:
+    """The rules that only reported, each once."""
+    rules = list(dict.fromkeys(map(str, record.get("reported", ()))))
+    if _REPORTED_TAG in record.get("tags", ()):
+        rules.append(_ROBODIAL)
+    return rules
