@@ -122,3 +122,23 @@ def test_framing() -> None:
         fork = request(row, body=b"abc").fork()
         forwarding.frame(fork)
         assert fork.rows[-1] == framed
+
+
+@pytest.mark.clause("TRN-15", "TRN-11", "RFC 7118 5.2.2")
+@pytest.mark.parametrize(
+    ("uri", "transport", "expected"),
+    [
+        ("sip:a@b", "ws", "sip:f-1@192.0.2.1:8080;transport=ws;lr;dialog=t"),
+        ("sip:a@b", "wss", "sip:f-1@192.0.2.1:8080;transport=ws;lr;dialog=t"),
+        ("sips:a@b", "wss", "sips:f-1@192.0.2.1:8080;transport=ws;lr;dialog=t"),
+        ("sips:a@b", "ws", "sip:f-1@192.0.2.1:8080;transport=ws;lr;dialog=t"),
+    ],
+)
+def test_record_route_over_a_websocket(uri: str, transport: str, expected: str) -> None:
+    """Both kinds say transport=ws, sips only where there is TLS; a flow token is the user of its own side's value, and
+    makes one for each side of the same listener."""
+    fork = request().fork()
+    fork.set_uri(uri)
+    listener = Listener(0, transport, "192.0.2.1", 8080, "192.0.2.1", 8080)
+    assert forwarding.record_route(fork, listener, listener, "t", ("f-1", "")) == 2
+    assert fork.listed("record-route") == [f"<{expected.replace('f-1@', '')}>", f"<{expected}>"]

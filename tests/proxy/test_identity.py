@@ -69,3 +69,32 @@ def test_where_a_message_arrived() -> None:
     assert US.arrived_on(Flow(2, "tcp", "192.0.2.9", 40000, 5)) is TCP
     assert US.sent_by == ("edge.example.com:5070", "10.0.0.2:5060", "edge.example.com:5070", "[2001:db8::1]:5060",
                           "edge.example.com:5061")  # fmt: skip
+
+
+WS, WSS = (
+    Listener(0, "ws", "10.0.0.1", 80, "edge.example.com", 80),
+    Listener(1, "wss", "10.0.0.1", 443, "edge.example.com", 443),
+)
+
+
+@pytest.mark.clause("TRN-15", "TRN-16", "RFC 7118 5.2.2", "RFC 7118 5.3")
+@pytest.mark.parametrize(
+    ("text", "listener"),
+    [
+        ("sip:edge.example.com;transport=ws", WS),
+        ("sip:edge.example.com:80;transport=WS", WS),
+        ("sip:edge.example.com:443;transport=ws", WSS),
+        ("sip:edge.example.com;transport=wss", WSS),
+        ("sips:edge.example.com;transport=ws", WSS),
+        ("sip:10.0.0.1:443;transport=ws", WSS),
+        ("sip:edge.example.com:443;transport=tcp", None),
+        ("sips:edge.example.com:443", None),
+    ],
+)
+def test_websockets(text: str, listener: Listener | None) -> None:
+    """ws in a URI is either kind, as the port or sips says; a request is sent from one only on a flow it has."""
+    own = ProxyIdentity((WS, WSS))
+    assert own.listener_of(sip(text)) is listener
+    assert own.egress("ws", "192.0.2.9", 0) is None
+    assert own.egress("wss", "192.0.2.9", 1) is None
+    assert own.egress("wss", "192.0.2.9", 0, Flow(1, "wss", "192.0.2.9", 40000, 7)) is WSS
