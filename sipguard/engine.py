@@ -148,11 +148,15 @@ class Engine:
             self._keep_alive(data, flow)
             return
         gate = self._gate
-        if gate.closing and gate.absorbs(data):
-            return
+        unsure = False
+        if gate.closing:
+            refused = gate.absorbs(data) or gate.refuses_at_sight(data, flow)
+            if refused:
+                return
+            unsure = refused is None
         try:
             message = parse(data)
-            if gate.closing and isinstance(message, Request) and gate.refuses(message, flow):
+            if unsure and isinstance(message, Request) and gate.refuses(message, flow):
                 return
             check(message, datagram=flow.delimiting)
             if isinstance(message, Request):

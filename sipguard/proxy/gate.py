@@ -20,11 +20,12 @@ from sipguard.policy.rules import Mode
 from sipguard.proxy.oc_parameters import answer, offers_loss, rewrite
 from sipguard.proxy.output import INFO, WARNING
 from sipguard.proxy.overload import Overload
-from sipguard.proxy.refusal import Refusal
-from sipguard.proxy.urgency import has_priority, is_emergency, may_be_emergency
+from sipguard.proxy.refusal import at_sight, refusal
+from sipguard.proxy.urgency import has_priority, is_emergency, is_ordinary
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request, Response
-from sipguard.transaction.server import ServerTransaction
+from sipguard.transaction.key import server_key
+from sipguard.transaction.server import ServerTransaction, reply_flow
 
 if TYPE_CHECKING:
     from sipguard.proxy.station import Station
@@ -70,24 +71,41 @@ class Gate:
         """Whether octets are the ACK of a refusal of ours; the tag in it is told to nobody else."""
         return data[:4] == b"ACK " and self._mark_octets in data
 
+    def refuses_at_sight(self, data: bytes, flow: Flow) -> bool | None:
+        """Turn a plain INVITE away before it is parsed, or let it in; None: only ``refuses`` can tell."""
+        sight = at_sight(data)
+        if sight is None:
+            return None
+        station = self._station
+        if station.layer.knows(sight.key):
+            return False
+        number = hash(sight.key)
+        if number not in self._recent and number not in self._older:
+            trunk = station.view.directory.trunk_of(flow) or UNKNOWN_TRUNK
+            if self.overload.admits(trunk.name):
+                return False
+            self._remember(number, trunk.name)
+        station.send(sight.reply_flow(flow), sight.octets(flow, self._mark, self._settings.retry_after))
+        return True
+
     def refuses(self, request: Request, flow: Flow) -> bool:
         """Turn a request away, if it may be and must be; the answer is sent then."""
         if request.method in _ALWAYS:
             return False
         station = self._station
         try:
-            refusal = Refusal(request)
-            if station.layer.knows(refusal.key):
+            key = server_key(request, request.method)
+            if station.layer.knows(key):
                 return False
             if "tag" in request.required("to").lower() and request.to.tag is not None:
                 return False
-            number = hash(refusal.key)
+            number = hash(key)
             trunk = station.view.directory.trunk_of(flow) or UNKNOWN_TRUNK
             if number not in self._recent and number not in self._older:
                 if self.overload.admits(trunk.name) or self._is_urgent(request, trunk):
                     return False
                 self._remember(number, trunk.name)
-            self._answer(refusal, request, flow, trunk)
+            self._answer(request, flow, trunk)
         except MalformedValue:
             return False
         return True
@@ -138,37 +156,33 @@ class Gate:
         self._reported = now
         if self._unreported:
             counts, self._unreported = self._unreported, {}
+            for trunk, count in counts.items():
+                self._total += count
+                station.counters["shed", trunk] = station.counters.get(("shed", trunk), 0) + count
             station.record(station.recorder.shed(RULE, counts, station.wall))
 
     def _remember(self, number: int, trunk: str) -> None:
         if len(self._recent) >= self._settings.remembered:
             self._recent, self._older = set(), self._recent
         self._recent.add(number)
-        self._total += 1
         self._unreported[trunk] = self._unreported.get(trunk, 0) + 1
-        self._station.count("shed", trunk)
 
     def _is_urgent(self, request: Request, trunk: Trunk) -> bool:
         view = self._station.view
-        if trunk is UNKNOWN_TRUNK and view.directory.asks_credentials and may_be_emergency(request):
+        if trunk is UNKNOWN_TRUNK and view.directory.asks_credentials and not _is_plain(request):
             return True  # by whose dial plan is only known when the caller has proved who it is
         numbers = view.policy.emergency_numbers
         priorities = self._settings.priority_namespaces
         return is_emergency(request, trunk, numbers) or has_priority(request, trunk, priorities)
 
-    def _answer(self, refusal: Refusal, request: Request, flow: Flow, trunk: Trunk) -> None:
+    def _answer(self, request: Request, flow: Flow, trunk: Trunk) -> None:
         """The same answer to every repetition: all that varies but ``oc`` is made of the request."""
-        digest = refusal.digest
-        tag = f"{self._mark}{digest:08x}"
-        if not refusal.plain and offers_loss(request.via.parameters):
-            response = refusal.response(flow, tag, ())
+        reply = reply_flow(request, flow)
+        listens = offers_loss(request.via.parameters)
+        response = refusal(request, flow, self._mark, 0 if listens else self._settings.retry_after)
+        if listens:
             rewrite(response, self._feedback(trunk))
-            data = response.encode()
-        else:
-            middle = self._settings.retry_after
-            headers = (("Retry-After", str(1 + digest % (2 * middle - 1))),) if middle else ()
-            data = refusal.octets(flow, tag, headers)
-        self._station.send(refusal.reply_flow(flow), data)
+        self._station.send(reply, response.encode())
 
     # --- what neighbours are told (RFC 7339)
 
@@ -184,3 +198,7 @@ class Gate:
         if not self.overload.shed:
             return answer(0.0, 0.0, wall)
         return answer(self.overload.reduction(trunk.name), self._settings.validity, wall)
+
+
+def _is_plain(request: Request) -> bool:
+    return is_ordinary(request.uri, request.required("to"))

@@ -115,7 +115,8 @@ class Overload:
         """Whether the next call of this trunk may come in."""
         if self.shed == 0.0:
             return True
-        return self._source(name).admits()
+        source = self._sources.get(name) or self._source(name)
+        return source.admits()
 
     def reduction(self, name: str) -> float:
         """Which share of its calls this trunk, which listens, is to leave out."""

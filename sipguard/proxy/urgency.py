@@ -14,9 +14,9 @@ _ORDINARY_URI = re.compile(r"sips?:\+?[0-9]{11,}[@;]")
 _ORDINARY_ADDRESS = re.compile(r'[^"<]*<sips?:\+?[0-9]{11,}[@;]')
 
 
-def may_be_emergency(request: Request) -> bool:
-    """Whether Request-URI or To could be an emergency number somewhere in the world."""
-    return not (_ORDINARY_URI.match(request.uri) and _ORDINARY_ADDRESS.match(request.required("to")))
+def is_ordinary(uri: str, to: str) -> bool:
+    """Whether a Request-URI and a To are plain numbers too long to be an emergency number anywhere in the world."""
+    return _ORDINARY_URI.match(uri) is not None and _ORDINARY_ADDRESS.match(to) is not None
 
 
 def is_emergency(request: Request, trunk: Trunk, numbers: Overrides) -> bool:

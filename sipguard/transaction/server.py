@@ -105,7 +105,7 @@ class ServerTransaction:
     def lost_connection(self, now: float) -> None:
         """The connection that answers leave on is gone, or could not be opened."""
         if self.reply_flow is self.flow:
-            self._layer.reroute(self, _via_flow(self.request, self.flow))
+            self._layer.reroute(self, via_flow(self.flow, self.request.via.port))
         elif self._ways is None:
             self._ways = ()
             self._layer.user.stranded(self, now)
@@ -201,13 +201,13 @@ class ServerTransaction:
 
 def reply_flow(request: Request, flow: Flow) -> Flow:
     """Where a response to a request leaves that came on a flow (RFC 3261 §18.2.2, RFC 3581 §4)."""
-    return flow if flow.reliable or request.via.has_rport else _via_flow(request, flow)
+    return flow if flow.reliable or request.via.has_rport else via_flow(flow, request.via.port)
 
 
-def _via_flow(request: Request, flow: Flow) -> Flow:
+def via_flow(flow: Flow, port: int | None) -> Flow:
     """The source address with the port of the top Via, or the transport's default port (RFC 3261 §18.2.2)."""
-    port = request.via.port or (5061 if flow.transport == "tls" else 5060)
-    return Flow(flow.listener, flow.transport, flow.host, port, 0, flow.names)
+    default = 5061 if flow.transport == "tls" else 5060
+    return Flow(flow.listener, flow.transport, flow.host, port or default, 0, flow.names)
 
 
 _PERFORMERS: dict[Action, Performer[ServerTransaction]] = {
