@@ -1,9 +1,9 @@
 """Carriers that ask for credentials: their challenge is answered here, and the caller never hears of it.
 
-RFC 3261 §22.3 lets a proxy not do this, because the request must go again with a higher CSeq, and the caller would not
-know the answer to it. So both are kept true: towards the carrier numbers are shifted (``carrier_leg``), towards the
-caller every response has the caller's own number again. The shift of a dialog is in the token of our Record-Route, so
-it is known after a restart as well; requests of the carrier's side are never touched.
+RFC 3261 §22.3 forbids a proxy to do this: the request must go again with a higher CSeq, and the caller would not
+know the answer to it (docs/adr/0009). So both are kept true: towards the carrier numbers are shifted (``carrier_leg``),
+towards the caller every response has the caller's own number again. The shift of a dialog is in the token of our
+Record-Route, so it is known after a restart as well; requests of the carrier's side are never touched.
 
 A challenge is answered once for each target and realm, and once more when it says ``stale=true``. One that is not
 answered by that, or cannot be, means that our credentials are not good: an alarm, and for the call as if the target had

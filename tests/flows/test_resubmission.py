@@ -444,3 +444,20 @@ def test_credentials_go_nowhere_but_to_the_carrier(restarted: bool) -> None:
         assert sent.cseq.number == request.cseq.number + 1
         assert not sent.has("proxy-authorization")
     assert carrier.complaints == []
+
+
+@pytest.mark.clause("RFC 3261 22.3", "RFC 5393 5.3.3", "RFC 3841 9.1")
+@pytest.mark.parametrize("header", ["Max-Breadth: 1", "Request-Disposition: no-fork", "Max-Forwards: 1"])
+def test_sending_again_is_no_fork_and_no_hop(header: str) -> None:
+    """The second INVITE takes the place of the first: limits on branches and hops do not stand in its way."""
+    stage, carrier = with_carrier()
+    request = invite(headers=(header,) if not header.startswith("Max-F") else ()).fork()
+    if header.startswith("Max-F"):
+        request.set("max-forwards", "1")
+    stage.pbx.start(request)
+    stage.network.run(2)
+    assert stage.pbx.codes[-1] == 200
+    first, again = stage.requests_to(CARRIER_A, "INVITE")
+    for name in ("max-forwards", "max-breadth", "request-disposition"):
+        assert first.values(name) == again.values(name)
+    assert carrier.complaints == []
