@@ -43,8 +43,9 @@ def limit_breadth(fork: Request, share: int) -> None:
     """Max-Breadth of one branch, in a single row."""
     if fork.has("max-breadth"):
         fork.set("max-breadth", str(share))
-    else:
-        fork.append("max-breadth", str(share))
+    else:  # of every request: written as it is, nothing in it has to be checked
+        fork.names.append("max-breadth")
+        fork.rows.append(f"Max-Breadth: {share}")
 
 
 def retargeted(uri: Uri, target: Target, number: str | None) -> str:
