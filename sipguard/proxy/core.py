@@ -2,6 +2,7 @@
 
 from sipguard.policy.view import View
 from sipguard.proxy.authentication import Authentication
+from sipguard.proxy.branch import Branch
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.in_dialog import InDialog
@@ -123,9 +124,11 @@ class Core:
 
     def _heed(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A server we offered overload control says how much it wants (RFC 7339 §5.5)."""
-        flow = transaction.flow
-        asked = demand(response.via.parameters)
-        if asked is not None and self.station.offers_control(flow.host):
+        flow, owner = transaction.flow, transaction.owner
+        route = owner.attempt.route if isinstance(owner, Branch) else None
+        offered = self.station.offers_control(flow.host) if route is None else route[0].overload_control
+        asked = demand(response.via.parameters) if offered else None
+        if asked is not None:
             self.station.throttle.learn((flow.host, flow.port), asked, now)
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:

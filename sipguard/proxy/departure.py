@@ -143,7 +143,9 @@ class Departure:
         if self._attempt.route is not None:
             # The digest of what is sent on tells a loop from a spiral when the request comes back (RFC 5393 §4.2).
             entropy = f"{entropy}.{loop_digest(fork)}"
-        offer = oc_parameters.OFFER if station.offers_control(self._server.host) else ""
+        route = self._attempt.route
+        listens = station.offers_control(self._server.host) if route is None else route[0].overload_control
+        offer = oc_parameters.OFFER if listens else ""
         self.branch = forwarding.push_via(fork, egress, entropy, offer)
         return routes
 

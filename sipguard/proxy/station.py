@@ -143,7 +143,11 @@ class Station:
 
     def offers_control(self, host: str) -> bool:
         """Whether requests to a neighbour at this address offer it overload control (RFC 7339)."""
-        return host in self.view.directory.controlled
+        directory = self.view.directory
+        if not directory.controlled:
+            return False
+        trunk = directory.trunk_at(host)
+        return host in directory.controlled or (trunk is not None and trunk.overload_control)
 
     def names_at(self, hop: Server | TargetNeed) -> tuple[str, ...]:
         """Whom a next hop must prove to be over TLS: the host of its URI (RFC 5922 §7.3), or who is at its address.

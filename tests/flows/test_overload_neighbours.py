@@ -3,11 +3,12 @@
 import pytest
 
 from sipguard.engine import Send
+from sipguard.policy.need import Server, TargetAnswer, TargetNeed
 from sipguard.proxy.oc_parameters import Demand
 from sipguard.proxy.overload import OverloadSettings
 from sipguard.sip.message import Request, Response
 from sipguard.sip.parser import parse
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_A_SPARE, CARRIER_B, changed, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_A_SPARE, CARRIER_B, changed, flow_from, invite, target
 from tests.flows.stage import Stage, octets, silent, with_settings
 from tests.flows.test_overload import offered, overloaded
 
@@ -227,3 +228,16 @@ def test_who_was_offered_nothing_is_not_heeded() -> None:
     told(stage, ';oc=100;oc-algo="loss";oc-validity=5000;oc-seq=1.1')
     stage.call(call_id="second@sample")
     assert "second@sample" in [request.call_id for request in stage.carrier.requests]
+
+
+@pytest.mark.clause("PRX-36", "RFC 7339 5.4")
+def test_a_server_behind_a_name_is_heeded_by_its_address() -> None:
+    """The offer goes to each server of a named target, and what one asks for is of its address and port alone."""
+    trunks = changed("carrier-a", overload_control=True, targets=(target(("carrier.example", 5060)),), sources=())
+    stage = Stage(trunks=trunks)
+    need = TargetNeed("carrier.example", 5060, "udp")
+    stage.network.answers[need] = TargetAnswer((Server("udp", *CARRIER_A), Server("udp", *CARRIER_A_SPARE)))
+    told(stage, ';oc=100;oc-algo="loss";oc-validity=5000;oc-seq=1.1')
+    assert ";oc;" in stage.requests_to(CARRIER_A, "INVITE")[0].listed("via")[0]
+    stage.call(call_id="second@sample")
+    assert [request.call_id for request in stage.spare.requests if request.method == "INVITE"] == ["second@sample"]
