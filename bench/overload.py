@@ -6,6 +6,10 @@ each with SIPp callers of its own that do as real ones: they repeat what is not 
 away. Beside them a few emergency calls a second are made. The proxy signs and records every call it takes. Where it
 may, the bench has the scheduler prefer proxy and SIPp to all others: the proxy is measured, not its neighbours.
 
+Two processors are often the two halves of one, and then a busy one halves the speed of the other. So that 1x and 3x are
+measured at the same speed, the proxy has the first processor, SIPp the others, and those are kept busy by ballast that
+gives way to everything else.
+
 Reported for each phase, by the moment a call began: offered, completed (up to the answer to BYE), refused, lost
 (neither of both), and the times from INVITE to 503 and to 200. Judged: goodput at the top against 1x, the slowest
 refusal, lost calls, emergency calls, and when the last call was refused after the burst.
@@ -45,6 +49,12 @@ def prefer(process: int) -> None:
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, process, PRIORITY)
         Path(f"/proc/{process}/autogroup").write_text(str(PRIORITY))
+
+
+def apart() -> tuple[set[int], set[int]]:
+    """The processors of the proxy, and those of everybody else here; the same when there is only one."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    return {first}, set(others) or {first}
 
 
 class Outcome(NamedTuple):
@@ -91,6 +101,7 @@ class Caller:
             start_new_session=True, preexec_fn=lifeline.die_with_parent,
         )  # fmt: skip
         prefer(self._process.pid)
+        os.sched_setaffinity(self._process.pid, apart()[1])
 
     def stop(self) -> None:
         """End it, whatever it does."""
@@ -126,7 +137,23 @@ class Bench:
         self.node = Node(self._directory / "node")
         self._program: Program = stack.enter_context(sipguard_node.run(self.node, self._sections(carrier.uri)))
         prefer(self._program.process_id)
+        os.sched_setaffinity(self._program.process_id, apart()[0])
+        self._ballast()
         self._number = 0
+
+    def _ballast(self) -> None:
+        """Something to do for the processors of SIPp when it has nothing to do."""
+        for processor in apart()[1] - apart()[0]:
+            ballast = subprocess.Popen(
+                [sys.executable, "-c", "while True: pass"],
+                stdin=subprocess.DEVNULL, preexec_fn=lifeline.die_with_parent, start_new_session=True,
+            )  # fmt: skip
+            self._stack.callback(ballast.wait)
+            self._stack.callback(ballast.kill)
+            os.sched_setaffinity(ballast.pid, {processor})
+            os.setpriority(os.PRIO_PROCESS, ballast.pid, 19)
+            with suppress(OSError):
+                Path(f"/proc/{ballast.pid}/autogroup").write_text("19")
 
     def processor_seconds(self) -> float:
         """CPU time of the proxy so far."""
