@@ -80,6 +80,7 @@ docs: $(INSTALLED)
 	$(PYTHON) -m sipguard.transaction.diagram > docs/state-machines.md
 	$(PYTHON) docs/generate.py docs/reference
 	$(PYTHON) -m tests.standards docs/standards.md
+	$(PYTHON) -m tests.policy.emergency_table docs/emergency-numbers.md
 	$(PYTHON) -m tests.live.wire_faults > $(VENV)/stir-faults.md && mv $(VENV)/stir-faults.md docs/stir-faults.md
 
 sip:

@@ -186,6 +186,7 @@ def _read(table: str) -> dict[str, frozenset[str]]:
 NUMBERS = _read(_TABLE)
 EVERYWHERE = frozenset(("112", "911"))
 CRISIS_LINE = "988"
+TESTS = frozenset(("933",))  # answered by a machine that says which address is registered
 
 _OUTSIDE_LINE = "098"  # digits a private exchange dials first to reach the public network
 _LONGEST = 9  # digits; a longer number is a subscriber's whatever it starts with
@@ -210,24 +211,35 @@ def is_emergency(number: str, country: str, overrides: Overrides) -> bool:
 
 def emergency_number(uri: Uri, plan: DialPlan, overrides: Overrides) -> str | None:
     """The emergency number or service URN a Request-URI means under a dial plan; None when it means neither."""
+    dialled = short_number(uri)
+    return recognised(dialled, plan, overrides) if dialled else None
+
+
+def short_number(uri: Uri) -> str:
+    """What was dialled, when it is short enough to mean an emergency number, or the service URN; empty otherwise."""
     if isinstance(uri, OtherUri):
         return _service(uri)
     dialled = _dialled(uri)
     # The longest that can hold one has a plus or a closing "#" besides.
-    if not 1 < len(dialled) <= _LONGEST + 1:
-        return None
+    return dialled if 1 < len(dialled) <= _LONGEST + 1 else ""
+
+
+def recognised(dialled: str, plan: DialPlan, overrides: Overrides) -> str | None:
+    """The emergency number or service URN that a ``short_number`` means under a dial plan."""
+    if dialled[:4] == "urn:":
+        return dialled
     dialled = dialled.rstrip("#")
     if dialled[:1] == "+":
         return _global(dialled[1:], plan, overrides)
     return _local(dialled, plan, overrides)
 
 
-def _service(uri: OtherUri) -> str | None:
+def _service(uri: OtherUri) -> str:
     """``urn:service:sos`` and everything below it, in any case (EMG-01)."""
     rest = uri.rest.lower()
     if uri.scheme == "urn" and (rest == "service:sos" or rest.startswith("service:sos.")):
         return f"urn:{rest}"
-    return None
+    return ""
 
 
 def _dialled(uri: SipUri | TelUri) -> str:

@@ -1,24 +1,29 @@
 """Emergency: the first stage, so that nothing else can refuse the call (EMG-04).
 
-A call to an emergency number is provisioned when the caller's number (a P-Asserted-Identity number, else From) is
-registered for the account, paid for, and in the country whose number was dialled. Any one presented number that is
-registered will do: the registration carries the dispatchable location, and a person waits at the other end.
+An emergency number is one of the trunk's country, or of the country that the caller's number is registered in: a German
+number behind an American trunk dials 110. The call is provisioned when the caller's number (a P-Asserted-Identity
+number, else From) is registered for the account, paid for, and in the country whose number was dialled. Any one
+presented number that is registered will do: the registration carries the dispatchable location, and a person waits at
+the other end.
 
 What happens otherwise is the operator's explicit choice, per account or for all: ``reject`` refuses with an alert,
 ``route`` lets the call go to the emergency trunk without a registration. Some providers must not refuse (47 CFR 9.11).
 A rule mode other than ``block`` also routes: an emergency call is never handled as an ordinary one.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.emergency_numbers import emergency_number
+from sipguard.policy.emergency_numbers import recognised, short_number
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.presented import ASSERTED, from_number, numbers
 from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_for
-from sipguard.stir.telephone_number import TN
+from sipguard.stir.telephone_number import TN, DialPlan
 
 _RULE = "emergency.unprovisioned"
 
@@ -31,13 +36,16 @@ def examine(call: Call, view: View) -> Emergency | Refusal | None:
         uri = call.request_uri
     except MalformedValue:
         return None
-    number = emergency_number(uri, call.trunk.dial_plan, view.policy.emergency_numbers)
-    if number is None:
+    dialled = short_number(uri)
+    if not dialled:  # nearly every call
         return None
     callers = _callers(call)
-    for caller in callers:
-        registration = view.directory.emergency(caller)
-        if registration is not None and _provisioned(call, registration):
+    registrations = [entry for entry in map(view.directory.emergency, callers) if entry is not None]
+    country, number = _recognise(dialled, call.trunk.dial_plan, registrations, view)
+    if number is None:
+        return None
+    for registration in registrations:
+        if _provisioned(call, registration, country):
             return Emergency(number, registration)
     choice = (call.account and call.account.emergency_unprovisioned) or view.policy.emergency_unprovisioned
     if choice == "route" or mode_for(_RULE, call, view.policy) is not Mode.BLOCK:
@@ -53,12 +61,27 @@ def _callers(call: Call) -> tuple[TN, ...]:
     return asserted if from_tn is None or from_tn in asserted else (*asserted, from_tn)
 
 
-def _provisioned(call: Call, registration: EmergencyRegistration) -> bool:
+def _recognise(
+    dialled: str, plan: DialPlan, registrations: Iterable[EmergencyRegistration], view: View
+) -> tuple[str, str | None]:
+    """The country whose emergency number was dialled, and the number: the trunk's country, else the caller's."""
+    overrides = view.policy.emergency_numbers
+    number = recognised(dialled, plan, overrides)
+    if number is None:
+        for registration in registrations:
+            if registration.country != plan.country:
+                number = recognised(dialled, replace(plan, country=registration.country), overrides)
+                if number is not None:
+                    return registration.country, number
+    return plan.country, number
+
+
+def _provisioned(call: Call, registration: EmergencyRegistration, country: str) -> bool:
     account = call.account
     return (
         account is not None
         and (registration.account == account.name or registration.account in account.path)
         and registration.status == "registered"
         and registration.paid
-        and registration.country == call.trunk.dial_plan.country
+        and registration.country == country
     )

@@ -128,6 +128,17 @@ def test_the_country_is_the_trunks():
     assert finding == Emergency("112", registration)
 
 
+@pytest.mark.clause("EMG-03")
+def test_the_callers_home_country_counts_too():
+    """A German number behind an American trunk reaches 110; who is not registered in Germany does not."""
+    registration = EmergencyRegistration(OWNED, "acme", "DE", "registered", paid=True)
+    view = view_of(directory=directory(emergency=(registration,)))
+    for uri in ("sip:110@p", "sip:9110@p", "tel:110"):
+        assert examine(emergency_call(uri=uri), view) == Emergency("110", registration)
+    assert examine(emergency_call(DELEGATED, uri="sip:110@p"), view) is None
+    assert isinstance(examine(emergency_call(), view), Refusal)  # 911: the trunk's country, not the registration's
+
+
 def test_configured_numbers_are_recognised():
     """A number that the policy adds for the country is an emergency number."""
     policy = PolicySettings(emergency_numbers={"US": ("811",)})
