@@ -64,7 +64,7 @@ def test_each_number_of_a_country_is_recognised_in_every_disguise(country):
 @pytest.mark.clause("EMG-03")
 @pytest.mark.parametrize("country", COUNTRIES)
 def test_other_services_of_a_country_are_no_emergency(country):
-    """Crisis lines, police offices, directories and the like are not taken for emergencies, however they are dialled."""
+    """Crisis lines, police offices, directories and the like are not taken for emergencies, nor behind a 9."""
     plan = dial_plan(country)
     texts = [form.format(number) for number in not_emergencies(country) for form in ("sip:{}@h", "tel:{}", "sip:9{}@h")]
     assert {text: found for text in texts if (found := emergency_number(parse_uri(text), plan, {}))} == {}
@@ -83,7 +83,7 @@ def test_a_longer_number_that_begins_with_one_is_no_emergency(country):
 @pytest.mark.clause("EMG-03")
 @pytest.mark.parametrize("country", COUNTRIES)
 def test_a_subscribers_number_is_no_emergency(country):
-    """Numbers as the metadata gives them for an example, nationally, internationally and behind 9, reach subscribers."""
+    """The metadata's examples of numbers reach subscribers, nationally, internationally and behind a 9."""
     plan = dial_plan(country)
     kinds = phonenumbers.PhoneNumberType
     examples = (
@@ -134,7 +134,7 @@ def test_112_is_an_emergency_number_all_over_europe(country):
 
 @pytest.mark.clause("EMG-03")
 def test_the_table_covers_the_world():
-    """More than 200 countries have a row, and more than 40 name what is not an emergency there; the rest have two numbers."""
+    """More than 200 countries have a row, and more than 40 of them name what is not an emergency there."""
     assert len(NUMBERS) > 200
     assert sum(country in OTHER_SERVICES for country in COUNTRIES) > 40
     assert {"112", "911"} == EVERYWHERE
