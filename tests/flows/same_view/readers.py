@@ -54,7 +54,7 @@ def numbers(value: str) -> set[str]:
     for text in texts:
         number = re.sub(r'[\s().\-"]', "", text.partition(";")[0])
         if re.fullmatch(r"\+?[0-9]{7,15}", number):
-            found.add(_global(number))
+            found.add(dialled(number))
     return found
 
 
@@ -62,7 +62,7 @@ def _decoded(text: str) -> str:
     return re.sub("%([0-9a-fA-F]{2})", lambda match: chr(int(match[1], 16)), text)
 
 
-def _global(number: str) -> str:
+def dialled(number: str) -> str:
     """A number as a neighbour in North America reads it."""
     if number.startswith("+"):
         return number[1:]
@@ -80,7 +80,7 @@ def callers(octets: bytes) -> set[str]:
             if name in CALLER_FIELDS:
                 for part in (value, *value.split(",")):
                     found |= numbers(part)
-    return found | {_global(user) for user in _sipmessage_users(octets, "From", "P-Asserted-Identity")}
+    return found | {dialled(user) for user in _sipmessage_users(octets, "From", "P-Asserted-Identity")}
 
 
 def called(octets: bytes) -> set[str]:
@@ -90,7 +90,7 @@ def called(octets: bytes) -> set[str]:
         for name, value in rows:
             if name == "to":
                 found |= numbers(value)
-    return found | {_global(user) for user in _sipmessage_users(octets, "To")}
+    return found | {dialled(user) for user in _sipmessage_users(octets, "To")}
 
 
 def _sipmessage_users(octets: bytes, *fields: str) -> set[str]:

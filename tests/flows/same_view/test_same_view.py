@@ -39,10 +39,15 @@ def message(
 
 
 def on_record(stage: Stage, member: str, *names: str) -> set[str]:
-    """The canonical numbers the decision record names under a member."""
+    """The canonical numbers the decision record names under a member.
+
+    Digits that are no number in the trunk's plan are on record as dialled, and a reader may dial on from there.
+    """
     found = stage.record("decision").get(member, {})
     numbers = [found.get(name) for name in names] + list(found.get("asserted", []))
-    return {number for number in numbers if number}
+    return {number for number in numbers if number} | {
+        readers.dialled(number) for number in numbers if number and number.startswith("0")
+    }
 
 
 def outcome(stage: Stage, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> int | None:
