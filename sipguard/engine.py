@@ -36,6 +36,8 @@ class Engine:
         self._core = Core(tuple(listeners), settings, view, random)
         self._station = self._core.station
         self._gate = Gate(self._station)
+        self._scanners = self._station.scanners
+        self._banned = self._scanners.bans.active
         self._sweeping = False
 
     # --- the doors
@@ -91,6 +93,8 @@ class Engine:
     def reconfigure(self, view: View) -> None:
         """Use another view from the next message on; calls that are parked resume under it."""
         self._station.view = view
+        if self._banned:
+            self._scanners.review()
 
     def drain(self) -> None:
         """Take no new calls but emergency calls; what is in flight goes on."""
@@ -137,6 +141,11 @@ class Engine:
         return self._gate.overload.delay
 
     @property
+    def banned(self) -> int:
+        """Sources that are banned now."""
+        return len(self._banned)
+
+    @property
     def counters(self) -> dict[tuple[str, ...], int]:
         """What happened so far, by label tuple: ("calls", direction, verdict, rule, code) and others."""
         return self._station.counters
@@ -144,6 +153,8 @@ class Engine:
     # --- inside
 
     def _read(self, data: bytes, flow: Flow, now: float) -> None:
+        if self._banned and flow.host in self._banned and self._scanners.bans.drops(data, flow):
+            return
         if not data.strip(b"\r\n"):
             self._keep_alive(data, flow)
             return
@@ -165,14 +176,23 @@ class Engine:
             if data[:1] == b"\0" and not flow.reliable:  # STUN on the same port (RFC 5626 §8)
                 self._stun(data, flow)
             else:
-                self._malformed(error, data, flow)
+                self._malformed(error, data, flow, now)
         except MalformedValue as error:  # a Via behind the first, in the same row
-            self._malformed(MalformedMessage(400, f"Bad Request ({error})", message), data, flow)
+            self._malformed(MalformedMessage(400, f"Bad Request ({error})", message), data, flow, now)
         else:
             if isinstance(message, Request):
-                self._station.layer.receive_request(message, flow, now)
+                if not self._is_probe(message, flow, now):
+                    self._station.layer.receive_request(message, flow, now)
             elif self._station.identity.wrote(message.via):  # what is not for us is dropped (RFC 3261 §18.1.2)
                 self._station.layer.receive_response(message, flow, now)
+
+    def _is_probe(self, request: Request, flow: Flow, now: float) -> bool:
+        """Whether a request is a scanner's and dropped; a bug in finding that out costs nobody a call."""
+        try:
+            return self._scanners.rejects(request, flow, now)
+        except Exception as error:
+            self._failed("scanners", error)
+            return False
 
     def _keep_alive(self, data: bytes, flow: Flow) -> None:
         """A double CRLF on a stream is a ping and wants a single one back (RFC 5626 §4.4.1)."""
@@ -187,12 +207,14 @@ class Engine:
         if response is not None:
             self._station.send(flow, response)
 
-    def _malformed(self, error: MalformedMessage, data: bytes, flow: Flow) -> None:
+    def _malformed(self, error: MalformedMessage, data: bytes, flow: Flow, now: float) -> None:
         """A 4xx without any state where a response can be built, silence otherwise; a response or ACK gets silence.
 
         A retransmission gets the same To tag, because it is made of the request's octets (RFC 3261 §8.2.7).
         """
         self._station.count("malformed", str(error.status))
+        if self._scanners.garbled(flow, now):
+            return
         request = error.message
         if flow.reliable and not (isinstance(request, Message) and request.has("via")):
             self._station.outputs.append(Close(flow))  # whoever talks there does not talk SIP

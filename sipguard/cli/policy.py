@@ -28,7 +28,7 @@ def show_rules(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFI
             "mode": (policy.rules[rule.name].mode if rule.name in policy.rules else None) or rule.mode,
             "default": rule.mode,
             "family": rule.family,
-            "answer": f"{rule.code} {rule.phrase}",
+            "answer": rule.answer,
             "exceptions": _exceptions(policy.rules.get(rule.name)),
             "meaning": rule.meaning,
             "revision": policy.revision,

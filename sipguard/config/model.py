@@ -15,6 +15,7 @@ from sipguard.config.digest import DigestSection
 from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
 from sipguard.config.rule import RuleSection
+from sipguard.config.scanners import ScannersSection
 from sipguard.config.section import Authorities, ConfiguredPath, Section, resolve
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
@@ -347,6 +348,7 @@ class Configuration(Section):
     policy: PolicySection = PolicySection()
     robodial: RobodialSection = RobodialSection()
     digest: DigestSection = DigestSection()
+    scanners: ScannersSection = ScannersSection()
     timers: TimersSection = TimersSection()
     limits: LimitsSection = LimitsSection()
     dns: DnsSection = DnsSection()

@@ -195,6 +195,7 @@ class Directory:
             if trunk.overload_control
             for host in (*trunk.sources, *(target.host for target in trunk.targets))
         )
+        self.target_hosts = frozenset(target.host for trunk in self.trunks.values() for target in trunk.targets)
         self._egress = {
             traffic_class: tuple(
                 trunk

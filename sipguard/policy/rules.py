@@ -1,8 +1,8 @@
 """The published table of rules: stable name, family, answer and default mode, in the order the chain asks them.
 
 Two families of refusal, never mixed: *deterministic* rules answer 403 (404 and 484 for destinations, 503 for our own
-limits) with a reason phrase; *analytics* rules answer ``603 Network Blocked`` (ATIS-1000099). The names are stable:
-they appear in records, metrics, Warning texts and in ``docs/policy.md``.
+limits) with a reason phrase; *analytics* rules answer ``603 Network Blocked`` (ATIS-1000099). Rules whose code is 0
+answer nothing. The names are stable: they appear in records, metrics, Warning texts and in ``docs/policy.md``.
 """
 
 from dataclasses import dataclass
@@ -39,10 +39,25 @@ class Rule:
     mode: Mode
     meaning: str
 
+    @property
+    def answer(self) -> str:
+        """What the caller gets: a code and its phrase, or only words when it gets nothing."""
+        return f"{self.code} {self.phrase}" if self.code else self.phrase
+
 
 _D, _S, _A = Family.DETERMINISTIC, Family.STIR, Family.ANALYTICS
 
 TABLE = (
+    Rule("scan.user-agent", _D, 0, "no answer, a ban", Mode.BLOCK,
+         "A source that is no trunk's has the name of a scanning tool in User-Agent."),
+    Rule("scan.honeypot", _D, 0, "no answer, a ban", Mode.BLOCK,
+         "A source that is no trunk's asks for a user that nobody has and only a scanner guesses."),
+    Rule("scan.users", _D, 0, "no answer, a ban", Mode.BLOCK,
+         "A source that is no trunk's asks for many different users in a short time."),
+    Rule("scan.digest", _D, 0, "no answer, a ban", Mode.BLOCK,
+         "A source that is no trunk's gives wrong credentials many times in a short time."),
+    Rule("scan.malformed", _D, 0, "no answer, a ban", Mode.BLOCK,
+         "Much of what a source that is no trunk's sends is no SIP."),
     Rule("source.unknown", _D, 403, "Forbidden", Mode.BLOCK, "The source address belongs to no trunk."),
     Rule("source.no-account", _D, 403, "Forbidden", Mode.BLOCK, "The customer trunk has no account."),
     Rule("emergency.unprovisioned", _D, 403, "Emergency Calling Not Provisioned", Mode.BLOCK,

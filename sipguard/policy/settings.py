@@ -24,6 +24,38 @@ class DigestSettings:
     failures_logged: int = 10
 
 
+TOOLS = (
+    "friendly-scanner", "sipvicious", "sipcli", "sundayddr", "vaxsipuseragent", "pplsip", "sip-scan", "sipscan",
+    "siparmyknife",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSettings:
+    """When a source that is no trunk's is taken for a scanner, and for how long it is banned; times in seconds.
+
+    ``user_agents`` are parts of User-Agent values in any case, ``honeypots`` users that nobody has, in lower case.
+    Within ``window`` a source may ask for fewer than ``users`` different users, give wrong credentials fewer than
+    ``digest_failures`` times and send fewer than ``malformed`` messages that are no SIP, if those are at least
+    ``malformed_share`` of what it sends. ``bans`` are the lengths of the first, second, ... ban, the last one for all
+    further ones; an offence counts until ``forget_after`` its ban. ``watched`` and ``banned`` bound the tables.
+    """
+
+    user_agents: tuple[str, ...] = TOOLS
+    honeypots: frozenset[str] = frozenset()
+    window: float = 60.0
+    users: int = 20
+    digest_failures: int = 20
+    malformed: int = 20
+    malformed_share: float = 0.5
+    bans: tuple[float, ...] = (60.0, 300.0, 3600.0, 86_400.0)
+    forget_after: float = 86_400.0
+    watched: int = 10_000
+    banned: int = 10_000
+    allow: tuple[str, ...] = ()  # addresses and networks
+    ban_trunks: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     """What policy stages are told.
@@ -52,6 +84,7 @@ class PolicySettings:
     redress_telephone: str = ""
     robodial: Profile = field(default_factory=Profile)
     digest: DigestSettings = field(default_factory=DigestSettings)
+    scanners: ScannerSettings = field(default_factory=ScannerSettings)
 
     def mode(self, rule: str) -> Mode:
         """The mode in force for a rule, exceptions aside."""

@@ -8,10 +8,7 @@ from sipguard.policy.rules import TABLE
 
 def rules_table() -> str:
     """Every rule in the order of the table, as a Markdown table."""
-    rows = [
-        f"| `{rule.name}` | {rule.family} | {rule.code} {rule.phrase} | {rule.mode} | {rule.meaning} |"
-        for rule in TABLE
-    ]
+    rows = [f"| `{rule.name}` | {rule.family} | {rule.answer} | {rule.mode} | {rule.meaning} |" for rule in TABLE]
     head = ("| rule | family | answer | default mode | when |", "|---|---|---|---|---|")
     return "\n".join((*head, *rows)) + "\n"
 

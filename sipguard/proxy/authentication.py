@@ -66,6 +66,7 @@ class Authentication:
             if trunk is not None:
                 if self._is_fresh(credentials, settings):
                     station.count("digest", "accepted")
+                    station.scanners.proved(server.flow, now)
                     return Admission(trunk, credentials.username)
                 outcome, stale = "stale", True
         if found is not None and self._is_emergency(request, found):
@@ -73,6 +74,7 @@ class Authentication:
             return Admission(found, "")
         if outcome == "wrong" and credentials is not None:
             self._report(server, credentials.username, settings, now)
+            station.scanners.failed(server.flow, now)
         station.count("digest", outcome)
         challenge = build_response(request, 407, None, station.random(), self._challenges(settings, stale))
         station.layer.respond_once(server, challenge, now)

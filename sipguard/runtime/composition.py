@@ -267,6 +267,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
             max_nonces=configuration.digest.max_nonces,
             failures_logged=configuration.digest.failures_logged,
         ),
+        scanners=configuration.scanners.settings(),
     )
 
 

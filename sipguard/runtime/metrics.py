@@ -32,6 +32,8 @@ _COUNTERS: Mapping[str, _Labelled] = {
     "digest": _Labelled("Requests of customers that credentials were wanted for.", ("outcome",)),
     "malformed": _Labelled("Messages that are not usable SIP.", ("code",)),
     "shed": _Labelled("Calls turned away by overload control.", ("trunk",)),
+    "bans": _Labelled("Sources that were banned.", ("rule",)),
+    "banned_messages": _Labelled("Messages of banned sources that were dropped.", ()),
     "rejected": _Labelled("Requests refused before screening.", ("code",)),
     "alarms": _Labelled("Conditions an operator should look at.", ("alarm",)),
 }
@@ -109,6 +111,7 @@ def _gauges(vitals: Vitals) -> Iterator[Family]:
         ("sipguard_queueing_seconds", "How long messages wait to be read, while that is measured.", vitals.queueing),
         ("sipguard_registry_up", "1 while the registry can be read.", 0 if vitals.registry_failure else 1),
         ("sipguard_registry_age_seconds", "Seconds since the registry was last read.", vitals.registry_age),
+        ("sipguard_banned_sources", "Sources that are banned now.", vitals.banned),
         ("sipguard_draining", "1 while new calls are turned away.", 1 if vitals.draining else 0),
     ):
         yield GaugeMetricFamily(name, text, value=float(number))

@@ -170,6 +170,7 @@ class RunningNode:
             lag_seconds=self._watchdog.seconds,
             shed=engine.shed,
             queueing=engine.delay,
+            banned=engine.banned,
             targets_up=engine.targets_up,
             tls_until=self._contexts.until,
             signing_until={name: generations.not_after for name, generations in self.node.view.signers.items()},

@@ -44,6 +44,7 @@ class Vitals:
     lag_seconds: Histogram
     shed: float = 0.0  # share of new calls that overload control turns away
     queueing: float = 0.0  # seconds messages waited before they were read, as overload control last saw it
+    banned: int = 0  # sources
     registry_failure: str = ""  # empty while the registry can be read
     registry_age: float = 0.0  # seconds since it was read last
     targets_up: Mapping[tuple[str, str], bool] = field(default_factory=dict)  # by trunk and target URI

@@ -37,7 +37,7 @@ def broken(stage: Stage, **names: str) -> View:
     [
         ("traffic", "standing", ["decision"]),  # a stage
         ("traffic", "attempt", ["decision", "end"]),  # on the way to the target
-        ("directory", "trunk_of", []),  # before there is a call
+        ("directory", "account", []),  # before there is a call
         ("policy", "revision", []),  # writing the record
     ],
 )
