@@ -31,10 +31,11 @@ def audit(
         start = past(since, int(time.time())) if since else None
     wanted = subject.removeprefix("+") if subject is not None else None
     entries = open_registry(config).audit(subject=wanted, what=what, who=who, since=start, limit=limit)
-    show([_record(entry, as_json) for entry in entries], as_json, "no such change")
+    show([audit_record(entry, as_json) for entry in entries], as_json, "no such change")
 
 
-def _record(entry: AuditEntry, whole: bool) -> dict[str, object]:
+def audit_record(entry: AuditEntry, whole: bool) -> dict[str, object]:
+    """A change as it is printed: with everything that stood there, or in short."""
     before, after = entry.detail.get("before"), entry.detail.get("after")
     record: dict[str, object] = {
         "at": shown_time(entry.at), "who": entry.who, "what": entry.what, "subject": entry.subject,

@@ -1,13 +1,10 @@
-"""``sipguard explain``: what the proxy would decide about a message in a file, and why. No socket is opened.
+"""``sipguard explain``: what would be decided and why, of a message in a file, an account, or a number.
 
-The message goes through the same engine that carries calls, with the configured registry and certificates. What the
-engine would have to fetch is answered "not available", since explaining must not touch the network; nothing is written
-to the attestation log.
+No socket is opened and nothing is written to the attestation log. A message goes through the same engine that carries
+calls (``replay``); what is said of an account or a number is read from the node's registry, policy, tags and log.
 """
 
-import ipaddress
 import sys
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,19 +14,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sipguard.cli.account_facts import account_facts
+from sipguard.cli.commands import checked
+from sipguard.cli.facts import show_facts
+from sipguard.cli.number_facts import known, number_facts
+from sipguard.cli.replay import Replay, node_of, trunk_named
 from sipguard.config import load
-from sipguard.engine import Ask, Engine, Log, Output, Send
 from sipguard.errors import MalformedMessage, SipguardError
 from sipguard.policy.directory import Trunk
-from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer, TargetNeed
-from sipguard.runtime.clock import Clock
-from sipguard.runtime.composition import Node, build
-from sipguard.sip.flow import Flow
-from sipguard.sip.message import Message, Request
+from sipguard.registry.values import canonical_number
+from sipguard.runtime.composition import Node
+from sipguard.sip.message import Request
 from sipguard.sip.parser import parse
 
-_DEFAULT_PORT = 5060
-_ANYWHERE = "192.0.2.0"  # an address of documentation (RFC 5737)
+_NOUNS = ("account", "number")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,19 +36,52 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    file: Annotated[Path, typer.Argument(help="A SIP request, as captured; - reads standard input.", allow_dash=True)],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A SIP request in a file, as captured (- reads standard input); or the word account or number.",
+            metavar="FILE|account|number",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Argument(help="The account's name, or the number.", metavar="NAME|NUMBER", show_default=False),
+    ] = None,
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = Path("sipguard.toml"),
-    source: Annotated[str | None, typer.Option("--from", help="The trunk the message comes from.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="The trunk the message comes from, or a number calls from."),
+    ] = None,
+    country: Annotated[str, typer.Option("--country", help="The country of a national number.", metavar="CC")] = "US",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the decision trail for a message in a file, without any socket.
+    """Print the decision trail for a message in a file, or all that is known of an account or a number.
 
-    Example: sipguard explain --config sipguard.toml invite.sip --from acme-pbx
+    Exit code 1: the message would be refused, there is no such account, nobody has a right to the number.
+
+    Example: sipguard explain invite.sip --from acme-pbx
+
+    Example: sipguard explain account acme
+
+    Example: sipguard explain number +14155550100
     """
-    node = build(load(config))
+    if name is None:
+        _explain_message(what, config, source, as_json)
+    elif what == "account":
+        _explain_account(name, config, source, as_json)
+    elif what == "number":
+        _explain_number(name, config, source, country, as_json)
+    else:
+        raise typer.BadParameter(f"{what!r} is neither {' nor '.join(_NOUNS)}; a file stands alone")
+
+
+def _explain_message(file: str, config: Path, source: str | None, as_json: bool) -> None:
+    if file in _NOUNS and not Path(file).exists():
+        raise typer.BadParameter(f"which {file}?")
+    node = node_of(load(config))
     octets = _read(file)
-    trunk = _trunk(node, source, octets)
-    replay = Replay(node, trunk)
+    replay = Replay(node, _trunk(node, source, octets))
     replay.run(octets)
     if as_json:
         print(msgspec.json.encode(replay.summary()).decode())
@@ -60,65 +91,27 @@ def explain(
         raise typer.Exit(1)
 
 
-@dataclass
-class Replay:
-    """One message through an engine of its own."""
-
-    node: Node
-    trunk: Trunk
-    record: dict[str, Any] | None = None
-    sent: list[Message] = field(default_factory=list)
-    not_fetched: list[str] = field(default_factory=list)
-    logs: list[Log] = field(default_factory=list)
-
-    def run(self, octets: bytes) -> None:
-        """Receive the message as if it came from the trunk; the engine's needs are answered here."""
-        clock = Clock()
-        address = _address(self.trunk)
-        view = self.node.view
-        if self.trunk.digest:  # credentials are good once, and only where they were asked for
-            view = replace(view, directory=view.directory.assuming(self.trunk.name, address))
-        engine = Engine(self.node.listeners, self.node.settings, view, lambda: "0" * 16)
-        flow = Flow(0, "udp", address, _DEFAULT_PORT, 0, self.trunk.tls_names)
-        pending: list[Output] = engine.receive(octets, flow, clock.monotonic(), clock.wall())
-        while pending:
-            output = pending.pop(0)
-            if isinstance(output, Send):
-                self.sent.append(parse(output.data))
-            elif isinstance(output, Log):
-                self.logs.append(output)
-            elif isinstance(output, Ask):
-                pending += engine.complete(output.need, self._answer(output.need), clock.monotonic(), clock.wall())
-
-    def _answer(self, need: Need) -> Answer | TargetAnswer:
-        if isinstance(need, CommitNeed):
-            self.record = msgspec.json.decode(need.line)
-            return Answer(True)
-        if isinstance(need, TargetNeed):
-            self.not_fetched.append(f"servers of {need.host}")
-            return TargetAnswer((), "explain opens no socket")
-        self.not_fetched.append(f"certificate {need.url}")
-        return Answer(False, "explain opens no socket")
-
-    @property
-    def forwarded(self) -> bool:
-        """Whether the call would go on."""
-        return self.record is not None and self.record["decision"] == "forward"
-
-    def summary(self) -> dict[str, Any]:
-        """Everything found out, for scripts."""
-        return {
-            "trunk": self.trunk.name,
-            "record": self.record,
-            "sent": [message.encode().decode("utf-8", "replace") for message in self.sent],
-            "not_fetched": self.not_fetched,
-        }
+def _explain_account(name: str, config: Path, source: str | None, as_json: bool) -> None:
+    if source is not None:
+        raise typer.BadParameter("--from is for messages and numbers")
+    show_facts(account_facts(load(config), name), as_json)
 
 
-def _read(file: Path) -> bytes:
+def _explain_number(number: str, config: Path, source: str | None, country: str, as_json: bool) -> None:
+    with checked():
+        if number.upper().endswith("X"):
+            raise ValueError(f'"{number}" is a block; name one number of it')
+        tn = canonical_number(number, country)
+    facts = number_facts(load(config), tn, source)
+    show_facts(facts, as_json)
+    if not known(facts):
+        raise typer.Exit(1)
+
+
+def _read(file: str) -> bytes:
     """The message; a file edited by hand may have bare line feeds in its head."""
     try:
-        octets = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        octets = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise SipguardError(f"{file}: {error.strerror}") from None
     if b"\r\n" not in octets:
@@ -135,26 +128,13 @@ def _read(file: Path) -> bytes:
 
 def _trunk(node: Node, name: str | None, octets: bytes) -> Trunk:
     """The trunk named, or the one whose source the top Via shows."""
-    trunks = node.view.directory.trunks
     if name is not None:
-        if name not in trunks:
-            raise SipguardError(f"no trunk {name!r}; there are: {', '.join(sorted(trunks)) or 'none'}")
-        return trunks[name]
+        return trunk_named(node, name)
     via = parse(octets).via
     trunk = node.view.directory.trunk_at(via.received or via.host.strip("[]"))
     if trunk is not None:
         return trunk
     raise SipguardError("the message does not show which trunk it comes from; name it with --from")
-
-
-def _address(trunk: Trunk) -> str:
-    """An address the trunk sends from; any will do for one that is known by certificate or credentials alone."""
-    if (trunk.tls_names or trunk.digest) and not trunk.sources:
-        return _ANYWHERE
-    if not trunk.sources:
-        raise SipguardError(f"trunk {trunk.name} has no source addresses")
-    network = ipaddress.ip_network(trunk.sources[0], strict=False)
-    return str(network[0])
 
 
 def _show(replay: Replay) -> None:

@@ -69,7 +69,7 @@ class LogReader:
         """The last ``count`` calls decided, oldest first, each with what followed."""
         events: dict[str, list[Record]] = {}
         calls: list[Call] = []
-        for record in self._backwards():
+        for record in self.backwards():
             if len(calls) == count:
                 break
             identifier = str(record.get("id", ""))
@@ -150,7 +150,7 @@ class LogReader:
             except OSError as error:
                 raise LedgerError(f"attestation log {segment.path}: {error.strerror or error}") from error
 
-    def _backwards(self) -> Iterator[Record]:
+    def backwards(self) -> Iterator[Record]:
         """Every record that decodes, newest first; one segment is in memory at a time."""
         for segment in reversed(self._segments()):
             try:

@@ -40,6 +40,14 @@ class Accounts:
         with self._database.reading() as connection:
             return read_accounts(connection)
 
+    def path(self, name: str) -> Sequence[AccountEntry]:
+        """From the top of the tree down to an account."""
+        with self._database.reading() as connection:
+            known = read_above(connection, [name])
+        if name not in known:
+            raise RegistryError(f'no account is called "{name}"')
+        return [known[above] for above in path_of(name, known)]
+
     def add(self, entry: AccountEntry) -> None:
         """Add an account; one of this name must not exist."""
         with self._database.writing() as session:

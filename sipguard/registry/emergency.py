@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
@@ -37,6 +37,13 @@ class EmergencyRegistrations:
         """All registrations, by number."""
         with self._database.reading() as connection:
             return read_emergency(connection)
+
+    def count(self, account: str) -> dict[str, int]:
+        """How many registrations an account has, by status."""
+        table = EmergencyRow.__table__.c
+        statement = select(table.status, func.count()).where(table.account == account).group_by(table.status)
+        with self._database.reading() as connection:
+            return {str(status): count for status, count in connection.execute(statement)}
 
     def add(self, entry: EmergencyEntry) -> None:
         """Register a number, or change its registration."""

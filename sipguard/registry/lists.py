@@ -7,9 +7,11 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
+from sipguard.policy.pattern import block_pattern
 from sipguard.registry.database import Database
 from sipguard.registry.schema import ListRow
 from sipguard.registry.upsert import upsert
+from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 
 
@@ -45,6 +47,15 @@ class DoNotOriginate:
         """How many patterns there are."""
         with self._database.reading() as connection:
             return connection.execute(select(func.count()).select_from(ListRow)).scalar_one()
+
+    def matching(self, tn: TN) -> Sequence[PatternEntry]:
+        """The patterns that a number matches, expired ones too, the longest first."""
+        table = ListRow.__table__.c
+        patterns = [tn, *(block_pattern(tn[:prefix], len(tn)) for prefix in range(len(tn)))]
+        statement = select(*(table[name] for name in PatternEntry._fields)).where(table.pattern.in_(patterns))
+        with self._database.reading() as connection:
+            found = [PatternEntry(*row) for row in connection.execute(statement)]
+        return sorted(found, key=lambda entry: -len(entry.pattern.rstrip("X")))
 
     def add(self, entry: PatternEntry) -> None:
         """Add a pattern, or change the one that is there."""

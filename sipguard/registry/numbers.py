@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
@@ -50,6 +50,12 @@ class Numbers:
         chosen = [] if account is None else [NumberRow.account == account]
         with self._database.reading() as connection:
             return [NumberEntry(*row) for row in connection.execute(_SELECTED.where(*chosen).limit(limit))]
+
+    def count(self, account: str) -> dict[str, int]:
+        """How many rights an account has, by kind; a block counts once."""
+        statement = select(NumberRow.kind, func.count()).where(NumberRow.account == account).group_by(NumberRow.kind)
+        with self._database.reading() as connection:
+            return {str(kind): count for kind, count in connection.execute(statement)}
 
     def search(self, digits: str, limit: int) -> Sequence[NumberEntry]:
         """The rights to numbers that begin so, and to the blocks such numbers are in."""

@@ -24,7 +24,7 @@ from sipguard.runtime.composition import Node, build
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.node import RunningNode
 from sipguard.runtime.signing_watch import SigningWatch
-from sipguard.runtime.tags import read_tags, write_tags
+from sipguard.runtime.tags import restore_tags, tags_file, write_tags
 from sipguard.runtime.vitals import Vitals
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class _Service:
         self._reloading: asyncio.Task[None] | None = None
         self._reload_again = False
         self._watch: SigningWatch | None = None
-        self._tags = configuration.node.state / "tags.json"
+        self._tags = tags_file(configuration.node.state)
 
     async def run(self) -> None:
         """From start to end."""
@@ -109,7 +109,7 @@ class _Service:
         except StartupError:
             await running.close()
             raise
-        self._restore_tags()
+        restore_tags(self._tags, self._node.view.traffic)
         await running.start()
         loop.add_signal_handler(signal.SIGTERM, self._end)
         loop.add_signal_handler(signal.SIGINT, self._end)
@@ -214,12 +214,6 @@ class _Service:
         return configuration, build(configuration, previous)
 
     # --- tags
-
-    def _restore_tags(self) -> None:
-        try:
-            self._node.view.traffic.restore(read_tags(self._tags))
-        except (KeyError, TypeError, ValueError) as error:
-            logger.error("tags.unreadable", extra={"fields": {"path": self._tags.name, "detail": repr(error)}})
 
     async def _keep_tags(self) -> None:
         written: object = None

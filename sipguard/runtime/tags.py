@@ -10,7 +10,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sipguard.traffic.book import TrafficBook
+
 logger = logging.getLogger(__name__)
+
+
+def tags_file(state: Path) -> Path:
+    """Where a node with this state directory keeps its tags."""
+    return state / "tags.json"
+
+
+def restore_tags(path: Path, traffic: TrafficBook) -> None:
+    """Put the tags last written back into a book; a file that makes no sense is logged, and tags nobody else."""
+    try:
+        traffic.restore(read_tags(path))
+    except (KeyError, TypeError, ValueError) as error:
+        logger.error("tags.unreadable", extra={"fields": {"path": path.name, "detail": repr(error)}})
 
 
 def read_tags(path: Path) -> list[Mapping[str, Any]]:
