@@ -93,7 +93,7 @@ def _certificate(
     """The certificate of the account, or else those of its trunks, and whether one of that name signs now."""
     names = [account.certificate] if account.certificate else list(dict.fromkeys(trunk.certificate for trunk in trunks))
     setters = [entry.name for entry in reversed(path) if entry.certificate is not None]
-    found = []
+    found: list[dict[str, object]] = []
     for name in names:
         generations = node.view.signers.get(name) or node.view.signers.get("default")
         signer = None if generations is None else generations.current(now)
