@@ -22,7 +22,7 @@ from sipguard.policy.directory import AccountState
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.formats import AccountsFormat
 from sipguard.registry.schema import AccountKind
-from sipguard.registry.values import account_name, choice
+from sipguard.registry.values import account_name, choice, country_list
 from sipguard.registry.values import caller_name as name_to_show
 
 app = noun("account", "Customers: resellers, accounts and end users, and their states.", "sipguard account list")
@@ -42,6 +42,10 @@ CallerName = Annotated[
     str | None,
     typer.Option(help="The name that called people may be shown, signed as rich call data, or none.", metavar="NAME"),
 ]
+Countries = Annotated[
+    str | None,
+    typer.Option(help="The countries it may call, like US,CA; * for all; none: as above it.", metavar="CC,CC"),
+]
 State = Annotated[AccountState | None, typer.Option(help="The account's state.")]
 
 
@@ -54,6 +58,7 @@ def add(
     emergency_unprovisioned: Emergency = None,
     certificate: Certificate = None,
     caller_name: CallerName = None,
+    countries: Countries = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -62,7 +67,7 @@ def add(
         entry = AccountEntry(
             account_name(name), kind, parent, attest_cap=_cap(attest_cap),
             emergency_unprovisioned=_emergency(emergency_unprovisioned), certificate=_certificate(certificate),
-            caller_name=_caller_name(caller_name),
+            caller_name=_caller_name(caller_name), countries=_countries(countries),
         )  # fmt: skip
     open_registry(config).accounts.add(entry)
     done(f"account {name} added", entry._asdict(), as_json)
@@ -77,6 +82,7 @@ def change(
     emergency_unprovisioned: Emergency = None,
     certificate: Certificate = None,
     caller_name: CallerName = None,
+    countries: Countries = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -95,6 +101,8 @@ def change(
             values["certificate"] = _certificate(certificate)
         if caller_name is not None:
             values["caller_name"] = _caller_name(caller_name)
+        if countries is not None:
+            values["countries"] = _countries(countries)
         if not values:
             raise ValueError("name at least one thing to change")
     open_registry(config).accounts.change(name, **values)
@@ -148,7 +156,8 @@ def import_csv(
 ) -> None:
     """Import accounts.
 
-    Column name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned, certificate, caller_name.
+    Column name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned, certificate, caller_name,
+    countries.
     """
     import_file(open_registry(config), AccountsFormat(), file, validate_only=validate_only, as_json=as_json)
 
@@ -172,6 +181,10 @@ def _emergency(text: str | None) -> str | None:
 
 def _certificate(text: str | None) -> str | None:
     return None if text is None else _none(text)
+
+
+def _countries(text: str | None) -> str | None:
+    return None if text is None or text == "none" else country_list(text)
 
 
 def _caller_name(text: str | None) -> str | None:

@@ -220,6 +220,13 @@ class EmergencySection(Section):
     numbers: Mapping[Country, tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...]] = Field(default_factory=dict)
 
 
+class DestinationsSection(Section):
+    """``[policy.destinations]``: what customers may call. Accounts may name countries of their own."""
+
+    countries: tuple[Country | Literal["*"], ...] = ()
+    premium: tuple[Annotated[str, Field(pattern=r"^\+[0-9]{1,14}$")], ...] = ()
+
+
 class RedressSection(Section):
     """``[policy.redress]``: whom a caller blocked by analytics may turn to (ATIS-1000099)."""
 
@@ -239,6 +246,7 @@ class PolicySection(Section):
         "from",
     )
     emergency: EmergencySection = EmergencySection()
+    destinations: DestinationsSection = DestinationsSection()
     redress: RedressSection = RedressSection()
 
     @field_validator("precedence")

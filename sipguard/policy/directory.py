@@ -66,6 +66,7 @@ class Account:
     attest_cap: str | None = None  # "B" or "C": never attest higher
     emergency_unprovisioned: str | None = None  # overrides the policy's setting: reject | route
     certificate: str | None = None  # name of the signing certificate; None: the trunk's
+    countries: tuple[str, ...] = ()  # it may call; none: as the policy says
     caller_name: str | None = None  # what called people may be shown beside its numbers, signed as rich call data
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.scope import Scope
 from sipguard.traffic.profile import Profile
@@ -71,6 +72,8 @@ class PolicySettings:
     scopes: Mapping[str, Scope] = field(default_factory=dict)
     precedence: tuple[str, ...] = ("p-asserted-identity", "p-preferred-identity", "remote-party-id", "from")
     registry_on_stale: str = "continue"  # continue | refuse
+    countries: tuple[str, ...] = ()  # that accounts may call which name none; none: their trunk's own
+    premium: PremiumNumbers = field(default_factory=PremiumNumbers)
     emergency_unprovisioned: str = "reject"  # reject | route
     emergency_numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sign_outage: str = "unsigned"  # unsigned | refuse

@@ -27,6 +27,7 @@ class AccountEntry(NamedTuple):
     emergency_unprovisioned: str | None = None
     certificate: str | None = None
     caller_name: str | None = None
+    countries: str | None = None  # ISO 3166 codes with spaces between, or *
 
 
 class Accounts:

@@ -22,13 +22,14 @@ from sipguard.registry.values import (
     canonical_pattern,
     canonical_right,
     choice,
+    country_list,
     expiry,
     shown_number,
 )
 
 
 class AccountsFormat(Format[AccountEntry]):
-    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate,caller_name``.
+    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate,caller_name,countries``.
 
     Parents may stand below their children.
     """
@@ -36,7 +37,7 @@ class AccountsFormat(Format[AccountEntry]):
     noun = "account"
     columns = Columns(
         ("name",),
-        ("kind", "parent", "state", "attest_cap", "emergency_unprovisioned", "certificate", "caller_name"),
+        ("kind", "parent", "state", "attest_cap", "emergency_unprovisioned", "certificate", "caller_name", "countries"),
     )
 
     def entry(self, values: dict[str, str]) -> AccountEntry:
@@ -50,6 +51,7 @@ class AccountsFormat(Format[AccountEntry]):
             choice("emergency_unprovisioned", values["emergency_unprovisioned"], ("", "reject", "route")) or None,
             values["certificate"] or None,
             caller_name(values["caller_name"]) if values["caller_name"] else None,
+            country_list(values["countries"]) if values["countries"] else None,
         )
 
     def problems(self, session: Session, entries: Sequence[Numbered[AccountEntry]]) -> Iterator[RowProblem]:

@@ -39,6 +39,7 @@ class AccountRow(Table):
     emergency_unprovisioned: Mapped[str | None] = mapped_column(String(16))
     certificate: Mapped[str | None] = mapped_column(String(64))
     caller_name: Mapped[str | None] = mapped_column(String(64))
+    countries: Mapped[str | None] = mapped_column(String(1024))
 
 
 class NumberRow(Table):

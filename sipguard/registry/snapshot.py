@@ -79,5 +79,6 @@ def effective(path: list[AccountEntry]) -> Account:
         attest_cap=max((entry.attest_cap for entry in path if entry.attest_cap), default=None),  # "C" is below "B"
         emergency_unprovisioned=next(filter(None, (entry.emergency_unprovisioned for entry in upwards)), None),
         certificate=next(filter(None, (entry.certificate for entry in upwards)), None),
+        countries=next((tuple(entry.countries.split()) for entry in upwards if entry.countries), ()),
         caller_name=next(filter(None, (entry.caller_name for entry in upwards)), None),
     )

@@ -12,6 +12,7 @@ import phonenumbers
 
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.suggestion import suggestion
+from sipguard.policy.countries import ANYWHERE
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 
@@ -62,6 +63,17 @@ def canonical_pattern(text: str, plan: DialPlan) -> str:
     if not 3 <= len(pattern) <= 15:
         raise ValueError(f'"{text}" is not between 3 and 15 digits long')
     return pattern
+
+
+def country_list(text: str) -> str:
+    """Countries that may be called, ``US CA`` or ``us,ca`` or ``*``, in one spelling. Raises ValueError."""
+    codes = sorted(set(text.upper().replace(",", " ").split()))
+    if not codes:
+        raise ValueError("no country is named; write codes like US CA, or * for all")
+    for code in codes:
+        if code != ANYWHERE:
+            dial_plan(code)
+    return " ".join(codes)
 
 
 def leading_digits(text: str) -> str:

@@ -15,6 +15,7 @@ from cryptography import x509
 from sipguard.config import Configuration
 from sipguard.errors import CertificateError, ConfigurationError, Problem, SipguardError, StartupError
 from sipguard.policy.directory import Directory
+from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.settings import DigestSettings, PolicySettings
 from sipguard.policy.view import View
 from sipguard.proxy.settings import ProxySettings
@@ -249,6 +250,8 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         precedence=policy.precedence,
         registry_on_stale=configuration.registry.on_stale,
         emergency_unprovisioned=policy.emergency.unprovisioned,
+        countries=policy.destinations.countries,
+        premium=PremiumNumbers(prefix.removeprefix("+") for prefix in policy.destinations.premium),
         redress_url=policy.redress.url,
         redress_telephone=policy.redress.telephone,
         emergency_numbers=dict(policy.emergency.numbers),
