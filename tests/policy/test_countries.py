@@ -43,12 +43,12 @@ def test_home():
 
 @pytest.mark.parametrize("region", ["US", "GB", "FR", "DE", "ES", "AU", "NL", "SE", "CH", "PL"])
 def test_a_premium_number_of_a_country_is_known(region):
-    """The example that phonenumbers has of a premium number begins with a prefix of the table; a mobile one does not."""
-    premium = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.PREMIUM_RATE)
-    mobile = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
-    numbers = [
-        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:] for number in (premium, mobile)
-    ]
+    """The premium number that phonenumbers has for an example begins with a prefix of the table, the mobile one not."""
     known = PremiumNumbers()
-    assert known.prefix_of(numbers[0]) is not None
-    assert known.prefix_of(numbers[1]) is None
+    assert known.prefix_of(_example(region, phonenumbers.PhoneNumberType.PREMIUM_RATE)) is not None
+    assert known.prefix_of(_example(region, phonenumbers.PhoneNumberType.MOBILE)) is None
+
+
+def _example(region, kind):
+    number = phonenumbers.example_number_for_type(region, kind)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")

@@ -68,7 +68,7 @@ def rule_for(number, *, trunk=CUSTOMER, account=ACME, **policy):
     ],
 )  # fmt: skip
 def test_at_first_an_account_calls_its_own_country_only(number, rule):
-    """North America without the islands from a trunk in the United States; nothing beyond, no codes without a country."""
+    """North America without the islands from a trunk in the United States; nothing beyond."""
     assert rule_for(number) == rule
 
 
