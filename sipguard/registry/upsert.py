@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -14,7 +15,7 @@ def upsert(session: Session, table: type[Table], rows: Sequence[Mapping[str, Any
     if not rows:
         return
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
-    keys = [column.name for column in table.__table__.primary_key.columns]  # type: ignore[attr-defined]
+    statement = dialect.insert(table.__table__)  # without the mapper: an import may have a million rows
+    keys = [column.name for column in inspect(table).primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+    session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))

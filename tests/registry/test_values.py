@@ -1,6 +1,8 @@
 """What people type becomes what the registry keeps."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sipguard.config.dial_plan import dial_plan
 from sipguard.registry.values import account_name, canonical_number, canonical_pattern, choice, expiry, shown_number
@@ -75,3 +77,20 @@ def test_names_and_words() -> None:
 def test_shown() -> None:
     """A canonical number is shown with its plus, a short code without."""
     assert (shown_number("14155550100"), shown_number("911")) == ("+14155550100", "911")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.from_regex(r"\+?[0-9]{8,15}", fullmatch=True),
+    st.sampled_from(["US", "GB", "DE", "IT", "BR", "IN", "AR", "MX", "FR", "AU"]),
+)
+def test_numbers_read_alike_are_read_right(text: str, country: str) -> None:
+    """A number that is read like its neighbours is what it would be by itself, or refused like it."""
+
+    def read(written: str) -> str | None:
+        try:
+            return canonical_number(written, country)
+        except ValueError:
+            return None
+
+    assert read(text) == read(f" {text}")  # a space keeps it from being read like its neighbours
