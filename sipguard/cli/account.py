@@ -19,6 +19,7 @@ from sipguard.cli.exporting import export_file
 from sipguard.cli.importing import import_file
 from sipguard.cli.output import done, show
 from sipguard.policy.directory import AccountState
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.formats import AccountsFormat
 from sipguard.registry.schema import AccountKind
@@ -32,7 +33,9 @@ Parent = Annotated[str | None, typer.Option(help="The account above it.")]
 Cap = Annotated[str | None, typer.Option(help="Never attest higher than this: B, C, or none.", metavar="LEVEL")]
 Emergency = Annotated[
     str | None,
-    typer.Option(help="An emergency call from an unregistered number: reject, route, or none (as the policy says)."),
+    typer.Option(
+        help="Emergency calls from unregistered numbers: reject, announce, route_to_ecrc, route; none: as policy says."
+    ),
 ]
 Certificate = Annotated[
     str | None,
@@ -176,7 +179,7 @@ def _cap(text: str | None) -> str | None:
 
 
 def _emergency(text: str | None) -> str | None:
-    return None if text is None else _none(choice("emergency-unprovisioned", text, ("reject", "route", "none")))
+    return None if text is None else _none(choice("emergency-unprovisioned", text, (*Unprovisioned, "none")))
 
 
 def _certificate(text: str | None) -> str | None:

@@ -20,6 +20,7 @@ from sipguard.config.section import Authorities, ConfiguredPath, Section, resolv
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
 from sipguard.policy.rules import RULES
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.proxy.overload import OverloadSettings
 from sipguard.sip.uri import default_port
 from sipguard.stir.authentication import SERIAL
@@ -216,7 +217,8 @@ class StirSection(Section):
 class EmergencySection(Section):
     """``[policy.emergency]``."""
 
-    unprovisioned: Literal["reject", "route"] = "reject"
+    unprovisioned: Unprovisioned = Unprovisioned.REJECT
+    unprovisioned_by_country: Mapping[Country, Unprovisioned] = Field(default_factory=dict)
     numbers: Mapping[Country, tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...]] = Field(default_factory=dict)
 
 

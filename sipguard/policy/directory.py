@@ -13,6 +13,7 @@ from enum import StrEnum
 from sipguard.policy.need import Server, TargetNeed
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.sip.flow import Flow
 from sipguard.sip.host import is_address
 from sipguard.sip.uri import default_port
@@ -45,6 +46,11 @@ class TrafficClass(StrEnum):
     CONVERSATIONAL = "conversational"
     DIALER = "dialer"
     EMERGENCY = "emergency"
+    ECRC = "ecrc"  # emergency calls of callers who are not provisioned, to people who ask where they are
+    ANNOUNCEMENT = "announcement"  # the same, to a recording
+
+
+_HELP = frozenset((TrafficClass.EMERGENCY, TrafficClass.ECRC))
 
 
 class OnMismatch(StrEnum):
@@ -64,7 +70,7 @@ class Account:
     state: AccountState = AccountState.ACTIVE  # the strictest on the path
     path: tuple[str, ...] = ()
     attest_cap: str | None = None  # "B" or "C": never attest higher
-    emergency_unprovisioned: str | None = None  # overrides the policy's setting: reject | route
+    emergency_unprovisioned: Unprovisioned | None = None  # overrides the policy's setting
     certificate: str | None = None  # name of the signing certificate; None: the trunk's
     countries: tuple[str, ...] = ()  # it may call; none: as the policy says
     caller_name: str | None = None  # what called people may be shown beside its numbers, signed as rich call data
@@ -131,6 +137,11 @@ class Trunk:
     username: str | None = None  # a carrier's: who we are when it asks for credentials; the password is in the view
     password_file: str | None = None
     realm: str | None = None  # the only one that may ask; None: whoever does
+
+    @property
+    def helps(self) -> bool:
+        """Whether somebody behind it sends help, and must know the caller (EMG-12)."""
+        return not _HELP.isdisjoint(self.classes)
 
 
 @dataclass(frozen=True, slots=True)

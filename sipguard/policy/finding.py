@@ -6,7 +6,9 @@ A stage returns one finding, a ``Need`` when a fact is missing, or None when it 
 from dataclasses import dataclass
 
 from sipguard.policy.directory import TrafficClass, Trunk
+from sipguard.policy.emergency_numbers import TESTS
 from sipguard.policy.right import EmergencyRegistration, RightKind
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.stir.attestation import Attestation
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
@@ -21,10 +23,18 @@ class Emergency:
 
     number: str  # as dialled, or the service URN
     registration: EmergencyRegistration | None
+    handling: Unprovisioned = Unprovisioned.ROUTE  # of a call without a registration
+    callback: TN | None = None  # where the emergency centre reaches the caller
+
+    @property
+    def test(self) -> bool:
+        """Whether nobody is in need: the caller wants to hear which address is registered (933)."""
+        return self.number in TESTS
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
-        return ("emergency", self.number, "registered" if self.registration else "unprovisioned")
+        found = ("registered",) if self.registration else ("unprovisioned", self.handling.value)
+        return ("emergency-test" if self.test else "emergency", self.number, *found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,9 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
     alert: bool = False
     reported: list[str] = []
     emergency: str | None = None
+    emergency_test: bool = False
+    emergency_provisioned: bool | None = None
+    emergency_handling: str | None = None
     attest: str | None = None
     origid: str | None = None
     x5u: str | None = None
@@ -129,7 +132,8 @@ class Recorder:
     def decision(self, call: Call, decision: Decision, revision: str, wall: float) -> bytes:
         """The decision record, one line of JSON without the line end."""
         record = self._record(call, "forward" if decision.forward else "refuse", revision, wall)
-        record.alert = decision.alert
+        unprovisioned = call.emergency is not None and call.emergency.registration is None
+        record.alert = decision.alert or unprovisioned
         if not decision.forward:
             record.rule, record.code, record.detail = decision.rule, decision.code, readable(decision.detail)
         return self._encoder.encode(record)
@@ -263,8 +267,13 @@ def _findings(record: DecisionRecord, call: Call) -> None:
     """What each finding adds to the record."""
     if call.identity is not None:
         record.end_user = call.identity.end_user
-    if call.emergency is not None:
-        record.emergency = call.emergency.number
+    emergency = call.emergency
+    if emergency is not None:
+        record.emergency = emergency.number
+        record.emergency_test = emergency.test
+        record.emergency_provisioned = emergency.registration is not None
+        if emergency.registration is None:
+            record.emergency_handling = emergency.handling.value
     if call.attested is not None and call.attested.level is not None:
         record.attest = call.attested.level.value
         record.origid = call.attested.origid

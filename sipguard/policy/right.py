@@ -40,6 +40,14 @@ class EmergencyRegistration:
     status: str  # pending | registered | failed
     paid: bool = False
     location: str | None = None  # dispatchable location, civic
+    unit: str | None = None  # the rest of it: floor, suite, room
+    callback: TN | None = None  # where an emergency centre calls back; None: at the number itself
+    activated_at: UnixTime | None = None  # it counts from then on; None: since ever
+
+    def in_force(self, now: UnixTime) -> bool:
+        """Whether the number is provisioned: registered, paid for and activated."""
+        active = self.activated_at is None or self.activated_at <= now
+        return active and self.paid and self.status == "registered"
 
 
 class ListEntry(NamedTuple):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.scope import Scope
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.traffic.profile import Profile
 
 
@@ -74,7 +75,8 @@ class PolicySettings:
     registry_on_stale: str = "continue"  # continue | refuse
     countries: tuple[str, ...] = ()  # that accounts may call which name none; none: their trunk's own
     premium: PremiumNumbers = field(default_factory=PremiumNumbers)
-    emergency_unprovisioned: str = "reject"  # reject | route
+    emergency_unprovisioned: Unprovisioned = Unprovisioned.REJECT
+    emergency_unprovisioned_by_country: Mapping[str, Unprovisioned] = field(default_factory=dict)
     emergency_numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sign_outage: str = "unsigned"  # unsigned | refuse
     sign_stale_date: str = "redate"  # unsigned | redate | refuse

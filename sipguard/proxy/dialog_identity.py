@@ -11,7 +11,7 @@ under the identity that was screened.
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import OnMismatch, Side, TrafficClass, Trunk
+from sipguard.policy.directory import OnMismatch, Side, Trunk
 from sipguard.policy.finding import Refusal
 from sipguard.policy.presented import ASSERTED, PREFERRED, REMOTE_PARTY, Presented, from_identity, number_of
 from sipguard.policy.rules import Mode
@@ -86,7 +86,7 @@ def _settle_customer(
     if mode is not Mode.BLOCK or choice in (OnMismatch.DOWNGRADE, OnMismatch.REPORT):
         _settle_plain(fork, presented, None, host)
         return Judgement(refusal, applied=False)
-    emergency = peer is not None and TrafficClass.EMERGENCY in peer.trunk.classes
+    emergency = peer is not None and peer.trunk.helps
     if fork.method in _MAY_BE_REFUSED and speaker is not None and choice is OnMismatch.REJECT and not emergency:
         return Judgement(refusal, applied=True)
     _write(fork, "from", speaker.shown if speaker is not None else Address(None, UNAVAILABLE_URI, {}))

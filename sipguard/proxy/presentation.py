@@ -9,7 +9,7 @@ import re
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.directory import TrafficClass, Trunk
+from sipguard.policy.directory import Trunk
 from sipguard.policy.presented import number_of
 from sipguard.policy.privacy import hides_identity, levels
 from sipguard.proxy import plain_form, privacy_service, unverified
@@ -71,7 +71,7 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
 def _present_asserted(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     """The one asserted identity of a customer's call, where it may be shown."""
     identity = call.identity
-    shown = egress.trusted or _is_emergency(egress) or not hides_identity(fork)
+    shown = egress.trusted or egress.helps or not hides_identity(fork)
     if identity is None:
         if call.emergency is None:
             fork.remove(ASSERTED)  # an emergency service keeps whatever number it may call back (EMG-12)
@@ -258,8 +258,3 @@ def _replace_from(fork: Request, tn: TN, host: str) -> None:
     """Put the trunk's own number in place of the refused one, display name included (on_mismatch = "replace")."""
     address = fork.from_
     fork.set("from", format_address(Address(None, f"sip:+{tn}@{host};user=phone", address.parameters)))
-
-
-def _is_emergency(egress: Trunk) -> bool:
-    """Towards an emergency service the caller stays known (EMG-12)."""
-    return TrafficClass.EMERGENCY in egress.classes

@@ -8,7 +8,7 @@ from sipguard.policy import chain
 from sipguard.policy.call import UNKNOWN_TRUNK, Call
 from sipguard.policy.decision import Decision
 from sipguard.policy.directory import Trunk
-from sipguard.policy.finding import Refusal
+from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.delivery import Delivery
@@ -175,19 +175,24 @@ class Screening:
                 detail=decision.detail,
             )
         elif call.emergency is not None:
-            if call.emergency.registration is None:
-                station.count("alarms", "emergency.unprovisioned")
-            station.log(
-                WARNING,
-                "emergency.call",
-                record=call.identifier,
-                trunk=call.trunk.name,
-                number=call.emergency.number,
-                provisioned=call.emergency.registration is not None,
-            )
+            self._tell(call, call.emergency)
         if call.unsigned is not None and call.unsigned.alarm:
             station.count("alarms", "signing")
             station.log(ERROR, "signing.outage", record=call.identifier, detail=call.unsigned.why)
+
+    def _tell(self, call: Call, emergency: Emergency) -> None:
+        provisioned = emergency.registration is not None
+        if not provisioned:
+            self._station.count("alarms", "emergency.unprovisioned")
+        self._station.log(
+            WARNING,
+            "emergency.test" if emergency.test else "emergency.call",
+            record=call.identifier,
+            trunk=call.trunk.name,
+            number=emergency.number,
+            provisioned=provisioned,
+            handling="" if provisioned else emergency.handling.value,
+        )
 
     def _refuse(self, context: ResponseContext, call: Call, decision: Decision, now: float) -> None:
         station = self._station

@@ -8,6 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from sipguard.policy.compiled import Contents, Octets, Rows, compile_block
 from sipguard.policy.pattern import Form, block_key, forms_of, split_block
+from sipguard.registry.emergency import EmergencyEntry
 from sipguard.registry.numbers import KINDS
 from sipguard.registry.schema import AuditRow, EmergencyRow, ListRow, NumberRow, Table
 
@@ -78,9 +79,9 @@ def _rights(connection: Connection, *, blocks: bool) -> Rows:
 
 def _registrations(connection: Connection) -> Rows:
     table = EmergencyRow.__table__.c
-    columns = (table.tn, table.account, table.country, table.status, table.paid, table.location)
-    for tn, account, country, status, paid, location in _rows(connection, select(*columns)):
-        yield tn, (account, country, status, bool(paid), location)
+    columns = [table[name] for name in EmergencyEntry._fields]
+    for tn, *value in _rows(connection, select(*columns)):
+        yield tn, tuple(value)
 
 
 def _entries(connection: Connection, *, blocks: bool) -> Rows:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.suggestion import suggestion
 from sipguard.policy.directory import AccountState
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.accounts import AccountEntry, parent_problem, path_of, read_accounts, write_accounts
 from sipguard.registry.csv_file import Columns, RowProblem
 from sipguard.registry.emergency import STATUSES, EmergencyEntry, write_emergency
@@ -17,6 +18,7 @@ from sipguard.registry.ownership import Claim, conflicts
 from sipguard.registry.schema import AccountKind
 from sipguard.registry.values import (
     account_name,
+    address_unit,
     caller_name,
     canonical_number,
     canonical_pattern,
@@ -48,7 +50,7 @@ class AccountsFormat(Format[AccountEntry]):
             values["parent"] or None,
             AccountState(choice("state", values["state"] or "active", tuple(AccountState))),
             choice("attest_cap", values["attest_cap"], ("", "B", "C")) or None,
-            choice("emergency_unprovisioned", values["emergency_unprovisioned"], ("", "reject", "route")) or None,
+            choice("emergency_unprovisioned", values["emergency_unprovisioned"], ("", *Unprovisioned)) or None,
             values["certificate"] or None,
             caller_name(values["caller_name"]) if values["caller_name"] else None,
             country_list(values["countries"]) if values["countries"] else None,
@@ -128,10 +130,15 @@ def _taken(session: Session, entries: Sequence[Numbered[NumberEntry]]) -> Iterat
 
 
 class EmergencyFormat(Format[EmergencyEntry]):
-    """``number,account,country,status,paid,location``; national numbers are of the row's country."""
+    """``number,account,country,status,paid,location,unit,callback,activated_at``.
+
+    National numbers are of the row's country.
+    """
 
     noun = "emergency"
-    columns = Columns(("number", "account", "country", "status"), ("paid", "location"))
+    columns = Columns(
+        ("number", "account", "country", "status"), ("paid", "location", "unit", "callback", "activated_at")
+    )
 
     def entry(self, values: dict[str, str]) -> EmergencyEntry:
         """The registration of one row. Raises ValueError."""
@@ -143,6 +150,9 @@ class EmergencyFormat(Format[EmergencyEntry]):
             choice("status", values["status"].lower(), STATUSES),
             choice("paid", values["paid"].lower(), ("", "no", "yes")) == "yes",
             values["location"] or None,
+            address_unit(values["unit"]) if values["unit"] else None,
+            canonical_number(values["callback"], country) if values["callback"] else None,
+            expiry(values["activated_at"]),
         )
 
     def problems(self, session: Session, entries: Sequence[Numbered[EmergencyEntry]]) -> Iterator[RowProblem]:

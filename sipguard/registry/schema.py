@@ -100,6 +100,9 @@ class EmergencyRow(Table):
     status: Mapped[str] = mapped_column(String(16))
     paid: Mapped[bool]
     location: Mapped[str | None]
+    unit: Mapped[str | None] = mapped_column(String(64))
+    callback: Mapped[str | None] = mapped_column(String(20))
+    activated_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ListRow(Table):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from sipguard.policy.directory import Account, AccountState, Directory, Trunk
 from sipguard.policy.number_book import NumberBook
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.accounts import AccountEntry, path_of, read_above, read_accounts, read_below
 from sipguard.registry.changes import Touched, read_changes
 from sipguard.registry.compilation import latest_revision
@@ -77,7 +78,9 @@ def effective(path: list[AccountEntry]) -> Account:
         state=max((entry.state for entry in path), key=_SEVERITY.__getitem__),
         path=tuple(entry.name for entry in path),
         attest_cap=max((entry.attest_cap for entry in path if entry.attest_cap), default=None),  # "C" is below "B"
-        emergency_unprovisioned=next(filter(None, (entry.emergency_unprovisioned for entry in upwards)), None),
+        emergency_unprovisioned=next(
+            (Unprovisioned(entry.emergency_unprovisioned) for entry in upwards if entry.emergency_unprovisioned), None
+        ),
         certificate=next(filter(None, (entry.certificate for entry in upwards)), None),
         countries=next((tuple(entry.countries.split()) for entry in upwards if entry.countries), ()),
         caller_name=next(filter(None, (entry.caller_name for entry in upwards)), None),

@@ -28,6 +28,7 @@ _TAIL = "2345"
 _AGO = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[mhd])")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 _LONGEST_CALLER_NAME = 64
+_LONGEST_UNIT = 64
 _SHORTEST_PREFIX = 4  # digits of a block that somebody has a right to, country code included
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
@@ -115,6 +116,13 @@ def caller_name(text: str) -> str:
     """A name to show to the people an account calls. Raises ValueError."""
     if not text.isprintable() or text != text.strip() or not 1 <= len(text) <= _LONGEST_CALLER_NAME:
         raise ValueError(f'"{text}" is not a name to show; {_LONGEST_CALLER_NAME} printable characters at most')
+    return text
+
+
+def address_unit(text: str) -> str:
+    """The part of a dispatchable location inside a building. Raises ValueError."""
+    if not text.isprintable() or not 1 <= len(text) <= _LONGEST_UNIT:
+        raise ValueError(f'"{text}" is not a floor, suite or room; {_LONGEST_UNIT} printable characters at most')
     return text
 
 

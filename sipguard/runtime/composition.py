@@ -252,6 +252,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         emergency_unprovisioned=policy.emergency.unprovisioned,
         countries=policy.destinations.countries,
         premium=PremiumNumbers(prefix.removeprefix("+") for prefix in policy.destinations.premium),
+        emergency_unprovisioned_by_country=dict(policy.emergency.unprovisioned_by_country),
         redress_url=policy.redress.url,
         redress_telephone=policy.redress.telephone,
         emergency_numbers=dict(policy.emergency.numbers),

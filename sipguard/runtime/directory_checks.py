@@ -1,13 +1,19 @@
 """What only shows when configuration and registry meet: trunks of accounts that are not there, numbers on no trunk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sipguard.config import Configuration, TrunkSection
 from sipguard.config.checks import certificate_problem, overlapping
 from sipguard.config.suggestion import suggestion
 from sipguard.config.tls_checks import claimed_names
 from sipguard.errors import Problem
-from sipguard.policy.directory import Directory, Side
+from sipguard.policy.directory import Directory, Side, TrafficClass
+from sipguard.policy.unprovisioned import Unprovisioned
+
+_CLASS_OF: Mapping[Unprovisioned | None, TrafficClass] = {
+    Unprovisioned.ANNOUNCE: TrafficClass.ANNOUNCEMENT,
+    Unprovisioned.ROUTE_TO_ECRC: TrafficClass.ECRC,
+}
 
 
 def shadowed_trunks(configuration: Configuration, kept: Iterable[TrunkSection]) -> Iterator[Problem]:
@@ -39,6 +45,7 @@ def directory_problems(
             if target.transport == "tls" and trunk.tls_ca is None and configuration.tls.ca is None:
                 yield Problem(f"{key}.tls_ca", "or tls.ca is required by a TLS target: whose certificates are believed")
     yield from _other_realms(configuration, directory)
+    yield from _unprovisioned(configuration, directory)
     for account in directory.accounts.values():
         if account.certificate is not None:
             key = f"registry.accounts.{account.name}"
@@ -49,6 +56,22 @@ def directory_problems(
         if name not in directory.trunks:
             near = suggestion(name, directory.trunks)
             yield Problem("registry.numbers.trunk", f'numbers are routed to trunk "{name}", which is not there{near}')
+
+
+def _unprovisioned(configuration: Configuration, directory: Directory) -> Iterator[Problem]:
+    """Choices about unprovisioned emergency calls that no trunk carries out."""
+    section = configuration.policy.emergency
+    choices = {"unprovisioned": section.unprovisioned}
+    choices |= {f"unprovisioned_by_country.{name}": choice for name, choice in section.unprovisioned_by_country.items()}
+    accounts = directory.accounts.values()
+    chosen: list[tuple[str, Unprovisioned | None]] = [
+        (f"policy.emergency.{key}", choice) for key, choice in choices.items()
+    ]
+    chosen += [(f"registry.accounts.{account.name}", account.emergency_unprovisioned) for account in accounts]
+    for key, choice in chosen:
+        traffic_class = _CLASS_OF.get(choice)
+        if traffic_class is not None and not directory.egress(traffic_class):
+            yield Problem(key, f"{choice} needs a network trunk with targets and class {traffic_class}")
 
 
 def _other_realms(configuration: Configuration, directory: Directory) -> Iterator[Problem]:

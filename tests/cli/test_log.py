@@ -54,6 +54,24 @@ def test_show_prints_everything_about_one_call(shell: Shell) -> None:
     assert shell.run("log", "show", "a-9").code == 1
 
 
+def test_the_last_emergency_test_is_in_the_log(tmp_path: Path) -> None:
+    """The latest 933 call of a number, and the latest to help, with what became of them; no other number's."""
+    with AttestationLog.open(tmp_path / "var" / "attestation", "edge-1") as log:
+        for number, (caller, called) in enumerate(
+            [("14155550100", "933"), ("14155550100", "933"), ("14155550100", "911"), ("141555501001", "933")]
+        ):
+            at = f"2026-11-24T00:00:0{number}.000Z"
+            log.append([record(number, calling={"effective": caller}, emergency=called, decision="forward", at=at)])
+            log.append([record(number, "end", code=200)])
+    shell = Shell(tmp_path)
+    shell.run("account", "add", "acme")
+    shell.run("emergency", "add", "4155550100", "--account", "acme")
+    shown = shell.data("emergency", "show", "4155550100")
+    assert shown["last_test"] == "2026-11-24T00:00:01.000Z 933 200 (record a-1)"
+    assert shown["last_call"] == "2026-11-24T00:00:02.000Z 911 200 (record a-2)"
+    assert "last_test" in shell.run("emergency", "show", "4155550100").out
+
+
 def test_search_finds_by_number_and_account(shell: Shell) -> None:
     """Exit code 0 with the calls found, 1 with none, 2 without any criterion."""
     outcome = shell.run("log", "search", "--calling", "415 555 0101", "--json")

@@ -117,6 +117,30 @@ def test_emergency(shell: Shell, tmp_path: Path) -> None:
     assert shell.run("emergency", "add", "4155550100", "--account", "acme", "--status", "lost").code == 2
 
 
+def test_the_life_of_an_emergency_registration(shell: Shell, tmp_path: Path) -> None:
+    """A registration is changed by its status, paid and address, shown, exported and read back the same."""
+    shell.run("emergency", "add", "4155550100", "--account", "acme", "--status", "pending", "--unpaid")
+    assert shell.data("emergency", "show", "4155550100")["activated_at"] is None
+    said = ("--status", "registered", "--paid", "--location", "1 Main St", "--unit", "Floor 2")
+    shell.run("emergency", "set", "4155550100", *said, "--callback", "4155550111", "--activated", "2026-01-01")
+    shown = shell.data("emergency", "show", "4155550100")
+    assert shown["paid"] is True
+    assert (shown["unit"], shown["callback"], shown["activated_at"]) == (
+        "Floor 2", "+14155550111", "2026-01-01T00:00:00Z"
+    )  # fmt: skip
+    assert (shown["last_test"], shown["last_call"]) == (None, None)
+    file = tmp_path / "emergency.csv"
+    before = shell.data("emergency", "list")
+    assert shell.run("emergency", "export", str(file)).code == 0
+    assert shell.run("emergency", "remove", "4155550100").code == 0
+    assert shell.run("emergency", "import", str(file)).code == 0
+    assert shell.data("emergency", "list") == before
+    assert shell.run("emergency", "set", "4155550100").code == 2
+    assert shell.run("emergency", "set", "4155550199", "--unpaid").code == 1
+    assert shell.run("emergency", "set", "4155550100", "--unit", "x" * 65).code == 2
+    assert shell.run("emergency", "show", "4155550199").code == 1
+
+
 def test_lists(shell: Shell, tmp_path: Path) -> None:
     """Patterns are added, imported, listed up to a limit, and removed."""
     shell.run("list", "add", "999XXXXXXX", "--source", "irs")

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.directory import OnMismatch, Side, Trunk
+from sipguard.policy.directory import OnMismatch, Side, TrafficClass, Trunk
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.stir.base64url import decode
 from sipguard.testing.sample import (
     ACME_PBX,
@@ -247,17 +248,64 @@ def test_an_unprovisioned_emergency_call_is_the_operators_choice() -> None:
     assert stage.pbx.codes == [100, 403]
     assert stage.record("decision")["alert"] is True
     assert any(log.event == "alert" for log in stage.network.logs)
-    routed = Stage(policy=PolicySettings(emergency_unprovisioned="route"))
+    routed = Stage(policy=PolicySettings(emergency_unprovisioned=Unprovisioned.ROUTE))
     routed.call(calling=FORGED, **EMERGENCY)
     assert routed.pbx.codes[-1] == 200
     assert len(routed.rescue.requests) == 1
+
+
+@pytest.mark.clause("EMG-04", "47 CFR 9.11")
+@pytest.mark.parametrize(
+    ("choice", "traffic_class", "pai"),
+    [
+        (Unprovisioned.ANNOUNCE, TrafficClass.ANNOUNCEMENT, False),
+        (Unprovisioned.ROUTE_TO_ECRC, TrafficClass.ECRC, True),
+    ],
+)
+def test_an_unprovisioned_caller_is_taken_elsewhere(
+    choice: Unprovisioned, traffic_class: TrafficClass, pai: bool
+) -> None:
+    """To an announcement, or to a relay centre that is told the number: with an alert and a record of what was done."""
+    stage = Stage(
+        trunks=changed("carrier-b", classes=frozenset((traffic_class,))),
+        policy=PolicySettings(emergency_unprovisioned_by_country={"US": choice}),
+    )
+    asserted = (f"P-Asserted-Identity: <sip:+{VERIFIED}@pbx.example>", "Privacy: id")
+    stage.call(calling=VERIFIED, headers=asserted, **EMERGENCY)
+    assert stage.pbx.codes == [100, 180, 200]
+    assert stage.rescue.requests == []
+    assert stage.dialer.requests[0].has("p-asserted-identity") is pai
+    record = stage.record("decision")
+    assert (record["alert"], record["emergency_provisioned"], record["emergency_handling"]) == (True, False, choice)
+    assert stage.engine.counters["alarms", "emergency.unprovisioned"] == 1
+    logged = next(log.fields for log in stage.network.logs if log.event == "emergency.call")
+    assert (logged["provisioned"], logged["handling"]) == (False, choice)
+
+
+@pytest.mark.clause("EMG-16")
+def test_without_a_relay_centre_the_emergency_trunk_takes_the_call() -> None:
+    """A relay centre that is configured and not there does not cost the call."""
+    stage = Stage(policy=PolicySettings(emergency_unprovisioned=Unprovisioned.ROUTE_TO_ECRC))
+    stage.call(calling=VERIFIED, **EMERGENCY)
+    assert len(stage.rescue.requests) == 1
+
+
+@pytest.mark.clause("EMG-03")
+def test_a_test_call_is_recorded_as_one() -> None:
+    """933 goes where 911 goes, and record and log say that nobody is in need."""
+    stage = Stage()
+    stage.call(**EMERGENCY | {"uri": "sip:933@192.0.2.1;user=phone"})
+    assert stage.rescue.requests[0].uri == f"sip:933@{RESCUE[0]};user=phone"
+    record = stage.record("decision")
+    assert (record["emergency"], record["emergency_test"], record["emergency_provisioned"]) == ("933", True, True)
+    assert [log.event for log in stage.network.logs if log.event.startswith("emergency")] == ["emergency.test"]
 
 
 @pytest.mark.clause("EMG-04")
 def test_an_emergency_call_from_a_trunk_without_an_account() -> None:
     """A trunk nobody gave an account still reaches help where unprovisioned calls are routed; no other call does."""
     trunks = changed("acme-pbx", account=None)
-    stage = Stage(trunks=trunks, policy=PolicySettings(emergency_unprovisioned="route"))
+    stage = Stage(trunks=trunks, policy=PolicySettings(emergency_unprovisioned=Unprovisioned.ROUTE))
     stage.call(**EMERGENCY)
     stage.call(call_id="call-2@sample")
     assert stage.pbx.codes == [100, 180, 200, 100, 403]

@@ -7,6 +7,7 @@ import jwt
 import pytest
 
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.sip.message import Request
 from sipguard.stir.authentication import load_signer
 from sipguard.stir.claim_constraints import ClaimConstraints
@@ -137,7 +138,7 @@ def test_no_priority_but_for_provisioned_emergency_calls() -> None:
     ordinary.call()
     off = Stage()
     off.call(uri="sip:911@192.0.2.1", called="911")
-    unregistered = Stage(policy=replace(PRIORITY, emergency_unprovisioned="route"))
+    unregistered = Stage(policy=replace(PRIORITY, emergency_unprovisioned=Unprovisioned.ROUTE))
     unregistered.call(calling="14155550111", uri="sip:911@192.0.2.1", called="911")
     for stage, where in ((ordinary, CARRIER_A), (off, RESCUE), (unregistered, RESCUE)):
         request = sent(stage, where)

@@ -195,18 +195,20 @@ def test_validate_only(tmp_path: Path) -> None:
 
 
 def test_emergency(tmp_path: Path) -> None:
-    """Registrations are imported with their location; paid is yes or no."""
+    """Registrations are imported with their dispatchable location; paid is yes or no."""
     registry = acme(tmp_path)
     text = (
-        "number,account,country,status,paid,location\n"
-        '4155550100,acme,us,registered,yes,"1 Main St, San Francisco"\n'
-        "02071838750,acme,GB,pending,,\n"
+        "number,account,country,status,paid,location,unit,callback,activated_at\n"
+        '4155550100,acme,us,registered,yes,"1 Main St, San Francisco",Floor 2,4155550111,2026-01-01\n'
+        "02071838750,acme,GB,pending,,,,,\n"
     )
     assert load(registry, EmergencyFormat(), text, tmp_path).stored
     assert [(entry.tn, entry.country, entry.paid, entry.location) for entry in registry.emergency.list()] == [
         ("14155550100", "US", True, "1 Main St, San Francisco"),
         ("442071838750", "GB", False, None),
     ]
+    first = registry.emergency.list()[0]
+    assert (first.unit, first.callback, first.activated_at) == ("Floor 2", "14155550111", 1_767_225_600)
     bad = "number,account,country,status\n4155550100,acme,XX,registered\n4155550100,x,US,registered\n1,acme,US,maybe\n"
     assert list(lines(load(registry, EmergencyFormat(), bad, tmp_path))) == [2, 3, 4]
 

@@ -6,6 +6,7 @@ import pytest
 
 from sipguard.policy.directory import Account, AccountState, Side, TrafficClass, Trunk
 from sipguard.policy.right import RightKind
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.emergency import EmergencyEntry
 from sipguard.registry.lists import PatternEntry
 from sipguard.registry.numbers import NumberEntry
@@ -44,7 +45,7 @@ def test_inherited_settings(tmp_path: Path) -> None:
     assert registry.directory().accounts["acme/sales"] == Account(
         "acme/sales", AccountState.ACTIVE, ("reseller", "acme", "acme/sales"), "C", "route"
     )
-    assert registry.directory().accounts["reseller"].emergency_unprovisioned == "reject"
+    assert registry.directory().accounts["reseller"].emergency_unprovisioned is Unprovisioned.REJECT
 
 
 @pytest.mark.clause("BLK-12")

@@ -1,5 +1,6 @@
 """Accounts, numbers, trunks, registrations and lists: what may be stored, and the audit of it."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.registry.kit import acme
 pytestmark = pytest.mark.usefixtures("store")
 
 NUMBER = TN("14155550100")
+NOW = UnixTime(1_767_225_600)
 
 
 @pytest.mark.parametrize(
@@ -117,13 +119,37 @@ def test_emergency(tmp_path: Path) -> None:
     """A number is registered for its account once; registering again changes the registration."""
     registry = acme(tmp_path)
     registry.emergency.add(EmergencyEntry(NUMBER, "acme", status="pending"))
-    registry.emergency.add(EmergencyEntry(NUMBER, "acme", location="1 Main St"))
-    assert registry.emergency.list() == [EmergencyEntry(NUMBER, "acme", "US", "registered", True, "1 Main St")]
+    registry.emergency.add(EmergencyEntry(NUMBER, "acme", location="1 Main St", activated_at=NOW))
+    assert registry.emergency.list() == [
+        EmergencyEntry(NUMBER, "acme", "US", "registered", True, "1 Main St", activated_at=NOW)
+    ]
     with pytest.raises(RegistryError, match="no account"):
         registry.emergency.add(EmergencyEntry(NUMBER, "nobody"))
     registry.emergency.remove(NUMBER)
     with pytest.raises(RegistryError, match="is not registered"):
         registry.emergency.remove(NUMBER)
+
+
+def test_the_life_of_a_registration(tmp_path: Path) -> None:
+    """Pending, active from when it is first registered, failed and registered again; the audit says each step."""
+    registry = acme(tmp_path)
+    registry.emergency.add(EmergencyEntry(NUMBER, "acme", status="pending", paid=False))
+    assert registry.emergency.find(NUMBER).activated_at is None
+    before = int(time.time())
+    activated = registry.emergency.change(NUMBER, status="registered", paid=True, unit="Floor 2").activated_at
+    assert activated is not None
+    assert before <= activated <= time.time()
+    registry.emergency.change(NUMBER, status="failed")
+    entry = registry.emergency.change(NUMBER, status="registered")
+    assert entry == EmergencyEntry(NUMBER, "acme", unit="Floor 2", activated_at=activated)
+    assert registry.emergency.find(NUMBER) == entry
+    last = registry.audit()[0]
+    assert (last.what, last.subject) == ("emergency.set", NUMBER)
+    assert (last.detail["before"]["status"], last.detail["after"]["status"]) == ("failed", "registered")
+    with pytest.raises(RegistryError, match="is not registered"):
+        registry.emergency.change(TN("14155550199"), status="failed")
+    with pytest.raises(RegistryError, match="is not registered"):
+        registry.emergency.find(TN("14155550199"))
 
 
 def test_lists(tmp_path: Path) -> None:

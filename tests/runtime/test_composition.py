@@ -10,6 +10,7 @@ from sipguard.config import Configuration, parse
 from sipguard.errors import ConfigurationError
 from sipguard.policy.directory import AccountState, TrafficClass
 from sipguard.policy.rules import Mode
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry import Registry
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.numbers import NumberEntry
@@ -251,6 +252,25 @@ def test_everything_at_once(tmp_path: Path) -> None:
         "trunk.branch.sources": "203.0.113.0/24 overlaps 203.0.113.5/32 of trunk.pbx; a call must have one trunk",
         "registry.numbers.trunk": 'numbers are routed to trunk "pbxx", which is not there (did you mean "pbx"?)',
     }
+
+
+def test_choices_about_emergency_calls_need_a_trunk(tmp_path: Path) -> None:
+    """Where unprovisioned emergency calls are to go, by policy, country or account, there must be a trunk."""
+    files(tmp_path)
+    registry_of(tmp_path).accounts.change("acme", emergency_unprovisioned="route_to_ecrc")
+    text = TEXT + '[policy.emergency]\nunprovisioned = "announce"\nunprovisioned_by_country.CA = "route_to_ecrc"\n'
+    relay = "route_to_ecrc needs a network trunk with targets and class ecrc"
+    assert problems(tmp_path, text) == {
+        "policy.emergency.unprovisioned": "announce needs a network trunk with targets and class announcement",
+        "policy.emergency.unprovisioned_by_country.CA": relay,
+        "registry.accounts.acme": relay,
+    }
+    text += (
+        '[[trunk]]\nname = "x"\nside = "network"\ntargets = ["sip:192.0.2.21"]\nclasses = ["ecrc", "announcement"]\n'
+    )
+    view = build(configured(tmp_path, text)).view
+    assert view.policy.emergency_unprovisioned_by_country == {"CA": Unprovisioned.ROUTE_TO_ECRC}
+    assert view.directory.accounts["acme"].emergency_unprovisioned is Unprovisioned.ROUTE_TO_ECRC
 
 
 def test_state_that_cannot_be_made(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ number, else From) is registered for the account, paid for, and in the country w
 presented number that is registered will do: the registration carries the dispatchable location, and a person waits at
 the other end.
 
-What happens otherwise is the operator's explicit choice, per account or for all: ``reject`` refuses with an alert,
-``route`` lets the call go to the emergency trunk without a registration. Some providers must not refuse (47 CFR 9.11).
-A rule mode other than ``block`` also routes: an emergency call is never handled as an ordinary one.
+What happens otherwise is the operator's explicit choice, per account, per country or for all (``Unprovisioned``). Some
+providers must not refuse (47 CFR 9.11). A choice that cannot be carried out becomes another: without a trunk for
+announcements the call is refused; a 933 test of a caller with nothing to test is, rather than trouble a call centre. A
+rule mode other than ``block`` routes what would be refused: an emergency call is never handled as an ordinary one.
 """
 
 from collections.abc import Iterable
@@ -16,11 +17,13 @@ from dataclasses import replace
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.emergency_numbers import recognised, short_number
+from sipguard.policy.directory import TrafficClass
+from sipguard.policy.emergency_numbers import TESTS, recognised, short_number
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.presented import ASSERTED, from_number, numbers
 from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.rules import Mode
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_for
 from sipguard.stir.telephone_number import TN, DialPlan
@@ -46,10 +49,12 @@ def examine(call: Call, view: View) -> Emergency | Refusal | None:
         return None
     for registration in registrations:
         if _provisioned(call, registration, country):
-            return Emergency(number, registration)
-    choice = (call.account and call.account.emergency_unprovisioned) or view.policy.emergency_unprovisioned
-    if choice == "route" or mode_for(_RULE, call, view.policy) is not Mode.BLOCK:
-        return Emergency(number, None)
+            return Emergency(number, registration, callback=registration.callback or registration.tn)
+    choice = _choice(call, country, number, view)
+    if choice is Unprovisioned.REJECT and mode_for(_RULE, call, view.policy) is not Mode.BLOCK:
+        choice = Unprovisioned.ROUTE
+    if choice is not Unprovisioned.REJECT:
+        return Emergency(number, None, choice, callers[0] if callers else None)
     who = f"+{callers[0]}" if callers else "a caller without a number"
     return Refusal(_RULE, f"{who} is not provisioned for emergency calls to {number}", alert=True)
 
@@ -76,12 +81,21 @@ def _recognise(
     return plan.country, number
 
 
+def _choice(call: Call, country: str, number: str, view: View) -> Unprovisioned:
+    """What the operator wants of this call, as far as it can be had."""
+    policy = view.policy
+    choice = call.account.emergency_unprovisioned if call.account is not None else None
+    choice = choice or policy.emergency_unprovisioned_by_country.get(country) or policy.emergency_unprovisioned
+    if choice is Unprovisioned.ANNOUNCE and not view.directory.egress(TrafficClass.ANNOUNCEMENT):
+        return Unprovisioned.REJECT
+    return Unprovisioned.REJECT if choice is Unprovisioned.ROUTE_TO_ECRC and number in TESTS else choice
+
+
 def _provisioned(call: Call, registration: EmergencyRegistration, country: str) -> bool:
     account = call.account
     return (
         account is not None
         and (registration.account == account.name or registration.account in account.path)
-        and registration.status == "registered"
-        and registration.paid
+        and registration.in_force(call.received_at)
         and registration.country == country
     )

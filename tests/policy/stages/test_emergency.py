@@ -4,16 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from sipguard.policy.directory import TrafficClass
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.emergency import examine
+from sipguard.policy.unprovisioned import Unprovisioned
 from tests.policy.kit import (
     ACME,
+    CONVERSATIONAL,
     CUSTOMER,
     DELEGATED,
     GERMANY,
+    NOW,
     OWNED,
     PARENTS,
     VERIFIED,
@@ -49,13 +53,25 @@ def test_an_unprovisioned_caller_is_refused_with_an_alert():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"status": "pending"}, {"status": "failed"}, {"paid": False}, {"country": "CA"}, {"account": "other"}]
-)
+    "changes", [
+        {"status": "pending"}, {"status": "failed"}, {"paid": False}, {"country": "CA"}, {"account": "other"},
+        {"activated_at": NOW + 1},
+    ],
+)  # fmt: skip
 def test_a_registration_counts_only_when_complete(changes):
     """A pending, failed or unpaid registration, one in another country or of another account provisions nothing."""
     registration = replace(EmergencyRegistration(OWNED, "acme", "US", "registered", paid=True), **changes)
     finding = examine(emergency_call(), view_of(directory=directory(emergency=(registration,))))
     assert isinstance(finding, Refusal)
+
+
+def test_a_registration_counts_from_its_activation_on():
+    """From the second of its activation on a registration serves, and its call-back number is where help calls back."""
+    registration = EmergencyRegistration(
+        OWNED, "acme", "US", "registered", paid=True, callback=DELEGATED, activated_at=NOW
+    )
+    finding = examine(emergency_call(), view_of(directory=directory(emergency=(registration,))))
+    assert finding == Emergency("911", registration, callback=DELEGATED)
 
 
 def test_a_registration_of_the_account_above_counts():
@@ -98,25 +114,59 @@ def test_a_caller_without_any_number_is_unprovisioned(from_, header):
 @pytest.mark.clause("47 CFR 9.11")
 def test_route_lets_an_unprovisioned_call_go():
     """Where the policy or the account says so, an unprovisioned emergency call goes on, without a registration."""
-    policy = PolicySettings(emergency_unprovisioned="route")
-    assert examine(emergency_call(DELEGATED), view_of(policy=policy)) == Emergency("911", None)
-    account = replace(ACME, emergency_unprovisioned="route")
-    assert examine(emergency_call(DELEGATED, account=account), view_of()) == Emergency("911", None)
+    routed = Emergency("911", None, Unprovisioned.ROUTE, DELEGATED)
+    policy = PolicySettings(emergency_unprovisioned=Unprovisioned.ROUTE)
+    assert examine(emergency_call(DELEGATED), view_of(policy=policy)) == routed
+    account = replace(ACME, emergency_unprovisioned=Unprovisioned.ROUTE)
+    assert examine(emergency_call(DELEGATED, account=account), view_of()) == routed
 
 
 def test_the_accounts_choice_beats_the_policys():
     """An account set to reject is refused although the policy routes."""
-    account = replace(ACME, emergency_unprovisioned="reject")
-    finding = examine(
-        emergency_call(DELEGATED, account=account), view_of(policy=PolicySettings(emergency_unprovisioned="route"))
+    account = replace(ACME, emergency_unprovisioned=Unprovisioned.REJECT)
+    policy = PolicySettings(
+        emergency_unprovisioned=Unprovisioned.ROUTE,
+        emergency_unprovisioned_by_country={"US": Unprovisioned.ROUTE_TO_ECRC},
     )
-    assert isinstance(finding, Refusal)
+    assert isinstance(examine(emergency_call(DELEGATED, account=account), view_of(policy=policy)), Refusal)
+
+
+def test_the_countrys_choice_beats_the_policys():
+    """The choice for the country whose number was dialled counts before the one for all, and for no other country."""
+    policy = PolicySettings(emergency_unprovisioned_by_country={"US": Unprovisioned.ROUTE_TO_ECRC})
+    finding = examine(emergency_call(DELEGATED), view_of(policy=policy))
+    assert finding == Emergency("911", None, Unprovisioned.ROUTE_TO_ECRC, DELEGATED)
+    german = emergency_call(DELEGATED, uri="sip:112@p", trunk=replace(CUSTOMER, dial_plan=GERMANY))
+    assert isinstance(examine(german, view_of(policy=policy)), Refusal)
+
+
+def test_an_announcement_needs_a_trunk():
+    """Announce goes to a trunk of that class; without one the call is refused, and hears so."""
+    policy = PolicySettings(emergency_unprovisioned=Unprovisioned.ANNOUNCE)
+    assert isinstance(examine(emergency_call(DELEGATED), view_of(policy=policy)), Refusal)
+    recording = replace(CONVERSATIONAL, name="recording", classes=frozenset((TrafficClass.ANNOUNCEMENT,)))
+    view = view_of(policy=policy, directory=directory(trunks=(CUSTOMER, recording)))
+    assert examine(emergency_call(DELEGATED), view) == Emergency("911", None, Unprovisioned.ANNOUNCE, DELEGATED)
+
+
+def test_a_test_call_troubles_no_call_centre():
+    """933 from a number with nothing registered is refused where 911 would reach a relay centre."""
+    policy = PolicySettings(emergency_unprovisioned=Unprovisioned.ROUTE_TO_ECRC)
+    assert isinstance(examine(emergency_call(DELEGATED, uri="sip:933@p"), view_of(policy=policy)), Refusal)
+
+
+def test_933_is_a_test():
+    """A call to 933 is an emergency call that nobody is in need behind."""
+    tested, called = (examine(emergency_call(uri=uri), view_of()) for uri in ("sip:+1933@p", "sip:911@p"))
+    assert (tested.test, called.test) == (True, False)
+    assert tested.trail() == ("emergency-test", "933", "registered")
 
 
 def test_a_rule_that_does_not_block_still_makes_it_an_emergency():
     """With the rule in report the call is routed as an emergency, never as an ordinary call."""
     policy = PolicySettings(modes={"emergency.unprovisioned": Mode.REPORT})
-    assert examine(emergency_call(DELEGATED), view_of(policy=policy)) == Emergency("911", None)
+    finding = examine(emergency_call(DELEGATED), view_of(policy=policy))
+    assert finding == Emergency("911", None, Unprovisioned.ROUTE, DELEGATED)
 
 
 def test_the_country_is_the_trunks():
@@ -125,7 +175,7 @@ def test_the_country_is_the_trunks():
     registration = EmergencyRegistration("4930123456", "acme", "DE", "registered", paid=True)
     request = invite("sip:112@p", "<sip:030123456@pbx.example>")
     finding = examine(call_of(request, trunk=trunk), view_of(directory=directory(emergency=(registration,))))
-    assert finding == Emergency("112", registration)
+    assert finding == Emergency("112", registration, callback=registration.tn)
 
 
 @pytest.mark.clause("EMG-03")
@@ -134,7 +184,7 @@ def test_the_callers_home_country_counts_too():
     registration = EmergencyRegistration(OWNED, "acme", "DE", "registered", paid=True)
     view = view_of(directory=directory(emergency=(registration,)))
     for uri in ("sip:110@p", "sip:9110@p", "tel:110"):
-        assert examine(emergency_call(uri=uri), view) == Emergency("110", registration)
+        assert examine(emergency_call(uri=uri), view) == Emergency("110", registration, callback=OWNED)
     assert examine(emergency_call(DELEGATED, uri="sip:110@p"), view) is None
     assert isinstance(examine(emergency_call(), view), Refusal)  # 911: the trunk's country, not the registration's
 
