@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from sipguard.config.address import SocketAddress, parse_socket_address
+from sipguard.config.dial_plan import dial_plan
 from sipguard.config.digest import DigestSection
 from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
@@ -19,6 +20,8 @@ from sipguard.config.scanners import ScannersSection
 from sipguard.config.section import Authorities, ConfiguredPath, Section, resolve
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
+from sipguard.policy.countries import ANYWHERE
+from sipguard.policy.protected_names import appearance
 from sipguard.policy.rules import RULES
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.proxy.overload import OverloadSettings
@@ -30,6 +33,7 @@ _ORIGIN = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z][A-Za-z0-9+.-]*://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?"
 )
 DNS_PORT = 53
+_SHORTEST_NAME = 4
 TIMER_C = 181.0
 IDLE_TIMEOUT = 300.0
 
@@ -53,6 +57,16 @@ def _rule(name: str) -> str:
     if name not in RULES:
         raise ValueError(f"no rule has this name{suggestion(name, RULES)}")
     return name
+
+
+def _name_to_protect(name: str) -> str:
+    if len(appearance(name)) < _SHORTEST_NAME:
+        raise ValueError(f'"{name}" is too short a name to look for; write at least {_SHORTEST_NAME} letters')
+    return name
+
+
+def _destination(text: str) -> str:
+    return text if text == ANYWHERE else dial_plan(text).country
 
 
 RuleName = Annotated[str, AfterValidator(_rule)]
@@ -225,7 +239,7 @@ class EmergencySection(Section):
 class DestinationsSection(Section):
     """``[policy.destinations]``: what customers may call. Accounts may name countries of their own."""
 
-    countries: tuple[Country | Literal["*"], ...] = ()
+    countries: tuple[Annotated[str, AfterValidator(_destination)], ...] = ()
     premium: tuple[Annotated[str, Field(pattern=r"^\+[0-9]{1,14}$")], ...] = ()
 
 
@@ -247,6 +261,7 @@ class PolicySection(Section):
         "remote-party-id",
         "from",
     )
+    protected_names: tuple[Annotated[str, AfterValidator(_name_to_protect)], ...] = ()
     emergency: EmergencySection = EmergencySection()
     destinations: DestinationsSection = DestinationsSection()
     redress: RedressSection = RedressSection()

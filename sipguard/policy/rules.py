@@ -72,6 +72,8 @@ TABLE = (
          "A number in P-Asserted-Identity, P-Preferred-Identity or Remote-Party-ID is not one the account may use."),
     Rule("caller-id.changed", _D, 403, "Caller Identity Not Authorized", Mode.BLOCK,
          "A re-INVITE or UPDATE has another From than the call, and its number is not one the account may use."),
+    Rule("caller-id.impersonation", _D, 403, "Caller Name Not Authorized", Mode.BLOCK,
+         "The caller shows a name that is protected for somebody else."),
     Rule("caller-id.do-not-originate", _D, 403, "Do Not Originate", Mode.BLOCK,
          "The caller number is on a do-not-originate list."),
     Rule("destination.invalid", _D, 484, "Address Incomplete", Mode.BLOCK, "The called number is not a number."),

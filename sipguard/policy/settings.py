@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sipguard.policy.premium_numbers import PremiumNumbers
+from sipguard.policy.protected_names import ProtectedNames
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.unprovisioned import Unprovisioned
@@ -72,6 +73,7 @@ class PolicySettings:
     modes: Mapping[str, Mode] = field(default_factory=dict)
     scopes: Mapping[str, Scope] = field(default_factory=dict)
     precedence: tuple[str, ...] = ("p-asserted-identity", "p-preferred-identity", "remote-party-id", "from")
+    protected_names: ProtectedNames = field(default_factory=ProtectedNames)
     registry_on_stale: str = "continue"  # continue | refuse
     countries: tuple[str, ...] = ()  # that accounts may call which name none; none: their trunk's own
     premium: PremiumNumbers = field(default_factory=PremiumNumbers)

@@ -16,6 +16,7 @@ from sipguard.config import Configuration
 from sipguard.errors import CertificateError, ConfigurationError, Problem, SipguardError, StartupError
 from sipguard.policy.directory import Directory
 from sipguard.policy.premium_numbers import PremiumNumbers
+from sipguard.policy.protected_names import ProtectedNames
 from sipguard.policy.settings import DigestSettings, PolicySettings
 from sipguard.policy.view import View
 from sipguard.proxy.settings import ProxySettings
@@ -248,6 +249,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         modes={name: rule.mode for name, rule in policy.rules.items() if rule.mode is not None},
         scopes={name: rule.scope() for name, rule in policy.rules.items() if rule.allow or rule.exceptions},
         precedence=policy.precedence,
+        protected_names=ProtectedNames(policy.protected_names),
         registry_on_stale=configuration.registry.on_stale,
         emergency_unprovisioned=policy.emergency.unprovisioned,
         countries=policy.destinations.countries,

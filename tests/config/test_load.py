@@ -135,6 +135,9 @@ def test_default_state_is_relative_too() -> None:
 @pytest.mark.parametrize(
     ("extra", "key", "why"),
     [
+        ('[policy]\nprotected_names = ["IR"]', "policy.protected_names[0]", "too short a name"),
+        ('[policy.destinations]\npremium = ["1976"]', "policy.destinations.premium[0]", "pattern"),
+        ('[policy.destinations]\ncountries = ["Mars"]', "policy.destinations.countries[0]", "country"),
         ('[registry]\nurl = "mysql://db/x"', "registry.url", "neither sqlite"),
         ('[registry]\nurl = "sqlite://"', "registry.url", "neither sqlite"),
         ('[stir.sign.certificates.a]\ncertificate="c"\nkey="pkcs11:x"\nurl="https://c.example/l.pem"',

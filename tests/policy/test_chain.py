@@ -60,8 +60,8 @@ def modes(**changes):
 def test_the_stages_are_in_the_documented_order():
     """Emergency comes first, the route and what leaves by it last; verification is measured before it is enforced."""
     assert [stage.name for stage in ORIGINATION] == [
-        "emergency", "account", "caller-id", "do-not-originate", "destination", "robodial", "attest", "sign", "route",
-        "privacy",
+        "emergency", "account", "caller-id", "display-name", "do-not-originate", "destination", "robodial", "attest",
+        "sign", "route", "privacy",
     ]  # fmt: skip
     assert [stage.name for stage in TERMINATION] == ["verify", "enforce", "route", "privacy"]
 
