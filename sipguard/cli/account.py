@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from sipguard.cli.account_state import put_into
 from sipguard.cli.commands import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -49,6 +50,7 @@ Countries = Annotated[
     str | None,
     typer.Option(help="The countries it may call, like US,CA; * for all; none: as above it.", metavar="CC,CC"),
 ]
+Reason = Annotated[str | None, typer.Option(help="Why; kept in the audit, seen in explain.", metavar="TEXT")]
 State = Annotated[AccountState | None, typer.Option(help="The account's state.")]
 
 
@@ -112,16 +114,46 @@ def change(
     done(f"account {name} changed", {"name": name, **values}, as_json)
 
 
-@app.command(epilog="Example: sipguard account suspend acme")
-def suspend(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Refuse every call of an account and of the accounts below it, from the next call on."""
-    _state(name, AccountState.SUSPENDED, as_json, config)
+@app.command(epilog="Example: sipguard account warn acme --reason 'complaints, see ticket 4711'")
+def warn(name: Name, reason: Reason = None, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Mark the calls of an account and of those below it in their records, and nothing else."""
+    put_into(open_registry(config), name, AccountState.WARNED, reason, as_json)
 
 
-@app.command(epilog="Example: sipguard account activate acme")
-def activate(name: Name, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Let an account call again."""
-    _state(name, AccountState.ACTIVE, as_json, config)
+@app.command(epilog="Example: sipguard account restrict acme --reason 'short calls'")
+def restrict(
+    name: Name, reason: Reason = None, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Send every call of an account and of those below it by the segregated route, attested B at most."""
+    put_into(open_registry(config), name, AccountState.RESTRICTED, reason, as_json)
+
+
+@app.command(epilog="Example: sipguard account suspend acme --reason 'unpaid since October'")
+def suspend(
+    name: Name, reason: Reason = None, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Refuse every call of an account and of those below it, from the next call on; emergency calls pass."""
+    put_into(open_registry(config), name, AccountState.SUSPENDED, reason, as_json)
+
+
+@app.command(epilog="Example: sipguard account terminate acme --reason 'contract ended'")
+def terminate(
+    name: Name, reason: Reason = None, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Refuse every call of an account and of those below it for good: only activate --force takes it back."""
+    put_into(open_registry(config), name, AccountState.TERMINATED, reason, as_json)
+
+
+@app.command(epilog="Example: sipguard account activate acme --reason paid")
+def activate(
+    name: Name,
+    reason: Reason = None,
+    force: Annotated[bool, typer.Option("--force", help="Take even a termination back.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Let an account call again, as far as those above it may."""
+    put_into(open_registry(config), name, AccountState.ACTIVE, reason, as_json, force=force)
 
 
 @app.command(epilog="Example: sipguard account remove acme/sales")
@@ -163,15 +195,6 @@ def import_csv(
     countries.
     """
     import_file(open_registry(config), AccountsFormat(), file, validate_only=validate_only, as_json=as_json)
-
-
-def _state(name: str, state: AccountState, as_json: bool, config: ConfigOption) -> None:
-    open_registry(config).accounts.change(name, state=state.value)
-    done(
-        f"account {name} is {state}",
-        {"name": name, "state": state},
-        as_json,
-    )
 
 
 def _cap(text: str | None) -> str | None:

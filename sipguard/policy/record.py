@@ -12,6 +12,7 @@ import msgspec
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
+from sipguard.policy.directory import AccountState
 from sipguard.policy.finding import TrailEntry
 from sipguard.sip.message import Request
 from sipguard.stir.verdict import PriorityVerdict, Verdict
@@ -59,6 +60,7 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
     trail: list[TrailEntry]
     revision: str
     account: str | None = None
+    account_state: str | None = None
     authenticated: str | None = None
     end_user: str | None = None
     rule: str | None = None
@@ -166,6 +168,8 @@ class Recorder:
             authenticated=call.authenticated or None,
             identity_received=request.values("identity"),
         )
+        if call.account is not None and call.account.state is not AccountState.ACTIVE:
+            record.account_state = call.account.state.value
         record.reported = [refusal.rule for refusal in call.reported]
         if call.identity is not None and call.identity.mismatch and call.identity.mismatch not in call.tags:
             record.reported.append(call.identity.mismatch)

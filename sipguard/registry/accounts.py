@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
 from sipguard.policy.directory import AccountState
+from sipguard.registry.account_states import strictest, transition_problem
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountKind, AccountRow, EmergencyRow, NumberRow, TrunkRow
 from sipguard.registry.upsert import upsert
@@ -28,6 +29,14 @@ class AccountEntry(NamedTuple):
     certificate: str | None = None
     caller_name: str | None = None
     countries: str | None = None  # ISO 3166 codes with spaces between, or *
+
+
+class StateChange(NamedTuple):
+    """What a change of one state did to the state in force of an account: the one it was made to, or one below."""
+
+    name: str
+    before: AccountState
+    after: AccountState
 
 
 class Accounts:
@@ -65,9 +74,34 @@ class Accounts:
             if row is None:
                 raise RegistryError(f'no account is called "{name}"')
             before = {column: getattr(row, column) for column in values}
+            state = values.get("state")
+            if state is not None:
+                _check_transition(row, AccountState(state))
             session.execute(update(AccountRow).where(AccountRow.name == name).values(**values))
             check_tree(read_accounts(session))
             self._database.audit(session, "account.set", name, before, values)
+
+    def put_into(
+        self, name: str, state: AccountState, *, reason: str | None = None, force: bool = False
+    ) -> Sequence[StateChange]:
+        """Put an account into a state, for a reason that the audit keeps; returns whose state in force changed by it.
+
+        ``force`` takes a termination back.
+        """
+        with self._database.writing() as session:
+            row = session.get(AccountRow, name)
+            if row is None:
+                raise RegistryError(f'no account is called "{name}"')
+            before = row.state
+            _check_transition(row, state, force=force)
+            connection = session.connection()
+            names = [entry.name for entry in read_below(connection, [name])]
+            in_force = _states_in_force(connection, names)
+            session.execute(update(AccountRow).where(AccountRow.name == name).values(state=state.value))
+            after: dict[str, object] = {"state": state.value, "reason": reason}
+            self._database.audit(session, "account.set", name, {"state": before}, after)
+            now = _states_in_force(connection, names)
+            return [StateChange(n, in_force[n], now[n]) for n in sorted(names) if now[n] is not in_force[n]]
 
     def remove(self, name: str) -> None:
         """Remove an account that nothing belongs to any more."""
@@ -87,6 +121,18 @@ class Accounts:
                     raise RegistryError(f'account "{name}" still has {things}; remove those first')
             session.execute(delete(AccountRow).where(AccountRow.name == name))
             self._database.audit(session, "account.remove", name, before, None)
+
+
+def _check_transition(row: AccountRow, state: AccountState, *, force: bool = False) -> None:
+    """Raise RegistryError when this state cannot follow the one the account is in."""
+    problem = transition_problem(row.name, AccountState(row.state), state, force=force)
+    if problem is not None:
+        raise RegistryError(problem)
+
+
+def _states_in_force(connection: Connection, names: Iterable[str]) -> dict[str, AccountState]:
+    known = read_above(connection, names)
+    return {name: strictest(known[above].state for above in path_of(name, known)) for name in known}
 
 
 def read_accounts(connection: Session | Connection) -> list[AccountEntry]:

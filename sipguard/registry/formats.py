@@ -8,6 +8,7 @@ from sipguard.config.dial_plan import dial_plan
 from sipguard.config.suggestion import suggestion
 from sipguard.policy.directory import AccountState
 from sipguard.policy.unprovisioned import Unprovisioned
+from sipguard.registry.account_states import transition_problem
 from sipguard.registry.accounts import AccountEntry, parent_problem, path_of, read_accounts, write_accounts
 from sipguard.registry.csv_file import Columns, RowProblem
 from sipguard.registry.emergency import STATUSES, EmergencyEntry, write_emergency
@@ -57,10 +58,16 @@ class AccountsFormat(Format[AccountEntry]):
         )
 
     def problems(self, session: Session, entries: Sequence[Numbered[AccountEntry]]) -> Iterator[RowProblem]:
-        """Names that repeat, and places in the tree that cannot be."""
+        """Names that repeat, states that cannot follow, and places in the tree that cannot be."""
         yield from repeated([(line, entry.name) for line, entry in entries], lambda name: f'account "{name}"')
         lines = {entry.name: line for line, entry in entries}
-        known = {entry.name: entry for entry in read_accounts(session)} | {entry.name: entry for _, entry in entries}
+        stored = {entry.name: entry for entry in read_accounts(session)}
+        for line, entry in entries:
+            before = stored.get(entry.name)
+            problem = None if before is None else transition_problem(entry.name, before.state, entry.state)
+            if problem is not None:
+                yield RowProblem(line, problem)
+        known = stored | {entry.name: entry for _, entry in entries}
         for entry in known.values():
             problem = parent_problem(entry, known)
             if problem is not None:  # a row may also break an account that it is to be the parent of

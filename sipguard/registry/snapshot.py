@@ -8,16 +8,15 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from sipguard.policy.directory import Account, AccountState, Directory, Trunk
+from sipguard.policy.directory import Account, Directory, Trunk
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.unprovisioned import Unprovisioned
+from sipguard.registry.account_states import strictest
 from sipguard.registry.accounts import AccountEntry, path_of, read_above, read_accounts, read_below
 from sipguard.registry.changes import Touched, read_changes
 from sipguard.registry.compilation import latest_revision
 from sipguard.registry.credentials import read_credentials
 from sipguard.registry.trunks import read_trunks
-
-_SEVERITY = {state: severity for severity, state in enumerate(AccountState)}
 
 
 def read_directory(connection: Connection, config_trunks: Iterable[Trunk], numbers: NumberBook) -> Directory:
@@ -75,7 +74,7 @@ def effective(path: list[AccountEntry]) -> Account:
     upwards = list(reversed(path))
     return Account(
         name=path[-1].name,
-        state=max((entry.state for entry in path), key=_SEVERITY.__getitem__),
+        state=strictest(entry.state for entry in path),
         path=tuple(entry.name for entry in path),
         attest_cap=max((entry.attest_cap for entry in path if entry.attest_cap), default=None),  # "C" is below "B"
         emergency_unprovisioned=next(

@@ -29,6 +29,7 @@ _AGO = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[mhd])")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 _LONGEST_CALLER_NAME = 64
 _LONGEST_UNIT = 64
+_LONGEST_REMARK = 256
 _SHORTEST_PREFIX = 4  # digits of a block that somebody has a right to, country code included
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
@@ -123,6 +124,13 @@ def address_unit(text: str) -> str:
     """The part of a dispatchable location inside a building. Raises ValueError."""
     if not text.isprintable() or not 1 <= len(text) <= _LONGEST_UNIT:
         raise ValueError(f'"{text}" is not a floor, suite or room; {_LONGEST_UNIT} printable characters at most')
+    return text
+
+
+def remark(text: str) -> str:
+    """A line an operator writes for the audit. Raises ValueError."""
+    if not text.isprintable() or not 1 <= len(text) <= _LONGEST_REMARK:
+        raise ValueError(f"a reason has 1 to {_LONGEST_REMARK} characters, all of them printable")
     return text
 
 

@@ -15,7 +15,7 @@ def test_life_of_an_account(tmp_path: Path) -> None:
     assert shell.run("account", "suspend", "acme").code == 0
     states = {entry["name"]: entry["state_in_force"] for entry in shell.data("account", "list")}
     assert states == {"acme": "suspended", "acme/sales": "suspended"}
-    assert shell.data("account", "activate", "acme") == {"name": "acme", "state": "active"}
+    assert shell.data("account", "activate", "acme")["state"] == "active"
     assert shell.data("account", "set", "acme", "--state", "restricted", "--attest-cap", "B") == {
         "name": "acme",
         "state": "restricted",
@@ -82,3 +82,65 @@ def test_import(tmp_path: Path) -> None:
     assert shell.data("account", "list") == []
     assert shell.run("account", "import", str(file)) == (0, "", "1 rows stored\n")
     assert len(shell.data("account", "list")) == 1
+
+
+def test_states_with_their_reasons(tmp_path: Path) -> None:
+    """Each verb puts an account into its state, says why in the audit, and names those below that it touches."""
+    shell = Shell(tmp_path)
+    shell.run("account", "add", "acme")
+    shell.run("account", "add", "acme/sales", "--kind", "end_user", "--parent", "acme")
+    for verb, state, before in (
+        ("warn", "warned", "active"),
+        ("restrict", "restricted", "warned"),
+        ("suspend", "suspended", "restricted"),
+        ("terminate", "terminated", "suspended"),
+    ):
+        assert shell.data("account", verb, "acme", "--reason", f"for {verb}") == {
+            "name": "acme", "state": state, "in_force": state, "reason": f"for {verb}",
+            "below": [{"name": "acme/sales", "before": before, "after": state}],
+        }  # fmt: skip
+    reasons = [entry["after"].get("reason") for entry in shell.data("audit", "--what", "account.set")]
+    assert reasons == ["for terminate", "for suspend", "for restrict", "for warn"]
+    facts = shell.data("explain", "account", "acme/sales")["state"]
+    assert (facts["imposed_by"], facts["reason"]) == ("acme", "for terminate")
+
+
+def test_the_cascade_for_people(tmp_path: Path) -> None:
+    """A line for each account below; one that something above holds back is said to be."""
+    shell = Shell(tmp_path)
+    shell.run("account", "add", "acme")
+    shell.run("account", "add", "acme/sales", "--kind", "end_user", "--parent", "acme")
+    assert shell.run("account", "suspend", "acme") == (
+        0, "", "account acme is suspended\n  acme/sales: active -> suspended\n",
+    )  # fmt: skip
+    assert shell.run("account", "warn", "acme/sales") == (
+        0, "", "account acme/sales is warned, but suspended by an account above it\n",
+    )  # fmt: skip
+    for number in range(21):
+        shell.run("account", "add", f"acme/{number}", "--kind", "end_user", "--parent", "acme")
+    assert shell.run("account", "activate", "acme").err.endswith("  and 2 more below it\n")
+
+
+def test_termination_is_final(tmp_path: Path) -> None:
+    """Nothing but activate --force takes it back; neither does set or an import."""
+    shell = Shell(tmp_path)
+    shell.run("account", "add", "acme")
+    shell.run("account", "terminate", "acme")
+    file = tmp_path / "accounts.csv"
+    file.write_text("name\nacme\n")
+    for arguments in (
+        ("activate", "acme"), ("suspend", "acme"), ("set", "acme", "--state", "warned"), ("import", str(file)),
+    ):  # fmt: skip
+        refused = shell.run("account", *arguments)
+        assert (refused.code, "which is final" in refused.err) == (1, True)
+    assert shell.data("account", "list")[0]["state"] == "terminated"
+    assert shell.data("account", "activate", "acme", "--force", "--reason", "mistake")["state"] == "active"
+
+
+@pytest.mark.parametrize("reason", ["", "two\nlines", "x" * 257])
+def test_a_reason_is_one_line(tmp_path: Path, reason: str) -> None:
+    """What stands in the audit can be read there."""
+    shell = Shell(tmp_path)
+    shell.run("account", "add", "acme")
+    assert shell.run("account", "suspend", "acme", "--reason", reason).code == 2
+    assert shell.data("account", "list")[0]["state"] == "active"
