@@ -45,6 +45,7 @@ def account_facts(configuration: Configuration, name: str) -> dict[str, object]:
         "certificate": _certificate(path, account, trunks, node, UnixTime(int(now))),
         "caller_name": account.caller_name,
         "emergency": _emergency(path, account, node, registry),
+        "countries": _countries(path, account, node),
         "numbers": _numbers(name, registry),
         "trunks": [_trunk(trunk) for trunk in trunks],
         "rules": rules_of(account, node.view.policy),
@@ -116,6 +117,13 @@ def _emergency(path: Sequence[AccountEntry], account: Account, node: Node, regis
         "set_by": setters[0] if setters else "policy",
         "registrations": registry.emergency.count(account.name),
     }
+
+
+def _countries(path: Sequence[AccountEntry], account: Account, node: Node) -> dict[str, object]:
+    """The countries it may call; nobody's word means the country of the trunk that calls."""
+    setters = [entry.name for entry in reversed(path) if entry.countries]
+    allowed = account.countries or node.view.policy.countries
+    return {"may_call": list(allowed), "set_by": setters[0] if setters else "policy" if allowed else "its trunks"}
 
 
 def _numbers(name: str, registry: Registry) -> dict[str, object]:

@@ -241,6 +241,14 @@ def test_a_number_by_a_trunk_without_a_right(shell: Shell) -> None:
     assert call["why"] == "From +12125550150 is not assigned to account acme"
 
 
+def test_where_a_number_may_call_is_left_out(shell: Shell) -> None:
+    """An account that may only call Canada is explained by its caller, and which countries it may call by the account."""
+    shell.run("account", "set", "reseller", "--countries", "CA")
+    assert shell.data("explain", "number", "+14155550100")["calls_from_it"][0]["decision"] == "forward"
+    assert shell.data("explain", "account", "acme")["countries"] == {"may_call": ["CA"], "set_by": "reseller"}
+    assert shell.data("explain", "account", "globex")["countries"]["set_by"] == "its trunks"
+
+
 def test_a_number_that_never_calls(shell: Shell) -> None:
     """Every do-not-originate entry it matches."""
     [entry] = shell.data("explain", "number", "+14155550199")["do_not_originate"]
