@@ -112,8 +112,10 @@ def _certificate(
 
 def _emergency(path: Sequence[AccountEntry], account: Account, node: Node, registry: Registry) -> dict[str, object]:
     setters = [entry.name for entry in reversed(path) if entry.emergency_unprovisioned is not None]
+    policy = node.view.policy
     return {
-        "unprovisioned": account.emergency_unprovisioned or node.view.policy.emergency_unprovisioned,
+        "unprovisioned": account.emergency_unprovisioned or policy.emergency_unprovisioned,
+        "by_country": {} if setters else dict(policy.emergency_unprovisioned_by_country),
         "set_by": setters[0] if setters else "policy",
         "registrations": registry.emergency.count(account.name),
     }

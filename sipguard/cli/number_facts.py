@@ -54,7 +54,7 @@ def number_facts(configuration: Configuration, tn: TN, source: str | None) -> di
         "rights": [_right(entry, now) for entry in _rights(registry, tn)],
         "used_by": users[:_MOST_ACCOUNTS],
         "used_by_count": len(users),
-        "emergency": _emergency(node.view.directory, tn),
+        "emergency": _emergency(node.view.directory, tn, now),
         "do_not_originate": [
             {
                 "pattern": shown_number(entry.pattern),
@@ -105,11 +105,21 @@ def _users(directory: Directory, tn: TN, now: UnixTime) -> list[dict[str, object
     return found
 
 
-def _emergency(directory: Directory, tn: TN) -> dict[str, object] | None:
+def _emergency(directory: Directory, tn: TN, now: UnixTime) -> dict[str, object] | None:
     registration = directory.emergency(tn)
     if registration is None:
         return None
-    return {name: getattr(registration, name) for name in ("account", "country", "status", "paid", "location")}
+    return {
+        "account": registration.account,
+        "country": registration.country,
+        "status": registration.status,
+        "paid": registration.paid,
+        "in_force": registration.in_force(now),
+        "activated": shown_time(registration.activated_at),
+        "location": registration.location,
+        "unit": registration.unit,
+        "callback": None if registration.callback is None else shown_number(registration.callback),
+    }
 
 
 def _home(directory: Directory, tn: TN) -> dict[str, object]:

@@ -115,7 +115,9 @@ def test_an_account(shell: Shell) -> None:
     state = facts["state"]
     assert (state["own"], state["in_force"], state["imposed_by"]) == ("active", "restricted", "reseller")
     assert facts["attestation"] == {"cap": "B", "imposed_by": "reseller"}
-    assert facts["emergency"] == {"unprovisioned": "route", "set_by": "reseller", "registrations": {}}
+    assert facts["emergency"] == {
+        "unprovisioned": "route", "by_country": {}, "set_by": "reseller", "registrations": {},
+    }  # fmt: skip
     assert facts["revision"] == {"policy": "r-7", "registry": 11}
     facts = shell.data("explain", "account", "acme")
     assert facts["numbers"] == {"count": {"owned": 1, "verified": 1}, "first": ["+14155550100", "+14155550111"]}
@@ -203,7 +205,7 @@ def test_a_number(shell: Shell, tmp_path: Path) -> None:
         ("acme/sales", "owned", "acme"),
         ("reseller", "delegated", "reseller"),
     }
-    assert facts["emergency"]["location"] == "1 Main St"
+    assert (facts["emergency"]["location"], facts["emergency"]["in_force"]) == ("1 Main St", True)
     assert facts["do_not_originate"] == []
     assert facts["calls_to_it"] == {"account": "acme", "answer": "480 by destination.no-route"}
     assert [(call["calling"], call["decision"]) for call in facts["last_calls"]] == [("14155550100", "forward")]
@@ -242,7 +244,7 @@ def test_a_number_by_a_trunk_without_a_right(shell: Shell) -> None:
 
 
 def test_where_a_number_may_call_is_left_out(shell: Shell) -> None:
-    """An account that may only call Canada is explained by its caller, and which countries it may call by the account."""
+    """Calls of an account that may call Canada alone are explained by their caller; the account says where to."""
     shell.run("account", "set", "reseller", "--countries", "CA")
     assert shell.data("explain", "number", "+14155550100")["calls_from_it"][0]["decision"] == "forward"
     assert shell.data("explain", "account", "acme")["countries"] == {"may_call": ["CA"], "set_by": "reseller"}
