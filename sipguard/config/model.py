@@ -233,6 +233,8 @@ class EmergencySection(Section):
 
     unprovisioned: Unprovisioned = Unprovisioned.REJECT
     unprovisioned_by_country: Mapping[Country, Unprovisioned] = Field(default_factory=dict)
+    callback_window: float = Field(default=1800.0, ge=0, le=86_400)
+    callback_numbers: int = Field(default=10_000, ge=1, le=1_000_000)
     numbers: Mapping[Country, tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...]] = Field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.directory import Account, Side, Trunk
 from sipguard.policy.finding import (
     Attested,
+    Callback,
     CallerIdentity,
     Classified,
     Emergency,
@@ -45,6 +46,7 @@ class Call:
         "answers",
         "attested",
         "authenticated",
+        "callback",
         "classified",
         "diverted",
         "emergency",
@@ -87,6 +89,7 @@ class Call:
         self.tags: list[str] = []  # rules that matched and only mark the call
         self.diverted = False  # one of them sends it by the segregated route
         self.emergency: Emergency | None = None
+        self.callback: Callback | None = None
         self.identity: CallerIdentity | None = None
         self.classified: Classified | None = None
         self.attested: Attested | None = None

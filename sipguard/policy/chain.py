@@ -2,7 +2,8 @@
 
 Stages return, the chain applies (house rule 6). A stage that answers with a ``Need`` parks the call at that stage;
 ``run`` called again resumes there, never from the start. A refusal is weighed by its rule's mode; on an emergency call
-it is recorded and not applied (EMG-04).
+it is recorded and not applied (EMG-04); so it is on a call back from an emergency centre (EMG-10), unless there is
+nowhere for it to go.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from sipguard.policy.call import Call
 from sipguard.policy.decision import FORWARD, Decision
 from sipguard.policy.finding import (
     Attested,
+    Callback,
     CallerIdentity,
     Classified,
     Emergency,
@@ -27,6 +29,7 @@ from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.stages import (
     account_state,
     attest,
+    callback,
     caller_identity,
     classify,
     destination,
@@ -67,6 +70,7 @@ ORIGINATION = (
 )
 
 TERMINATION = (
+    Stage("callback", callback.examine),
     Stage("verify", verify.examine),
     Stage("enforce", enforce.examine),
     Stage("route", route_inbound.examine),
@@ -75,6 +79,7 @@ TERMINATION = (
 
 _SLOTS = {
     Emergency: "emergency",
+    Callback: "callback",
     CallerIdentity: "identity",
     Classified: "classified",
     Attested: "attested",
@@ -84,6 +89,7 @@ _SLOTS = {
     Routed: "routed",
 }
 
+_NOWHERE = ("destination.unknown", "destination.no-route")
 _NEEDS = (CertificateNeed, TargetNeed, CommitNeed)
 
 
@@ -118,12 +124,14 @@ def refuse(refusal: Refusal) -> Decision:
 
 
 def _weigh(refusal: Refusal, call: Call, view: View) -> Decision | None:
-    """None when the call goes on all the same: the rule does not block it, or it is an emergency."""
+    """None when the call goes on all the same: the rule does not block it, or it is an emergency or a call back."""
     mode = mode_for(refusal.rule, call, view.policy)
-    emergency = call.emergency is not None and not refusal.rule.startswith("emergency.")
-    if mode is Mode.BLOCK and not emergency:
+    exempt = call.emergency is not None and not refusal.rule.startswith("emergency.")
+    if call.callback is not None:
+        exempt = refusal.rule not in _NOWHERE
+    if mode is Mode.BLOCK and not exempt:
         return refuse(refusal)
-    if (emergency or not _mark(call, refusal.rule, mode)) and mode is not Mode.OFF:
+    if (exempt or not _mark(call, refusal.rule, mode)) and mode is not Mode.OFF:
         call.reported.append(refusal)
     return None
 

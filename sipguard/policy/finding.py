@@ -31,10 +31,26 @@ class Emergency:
         """Whether nobody is in need: the caller wants to hear which address is registered (933)."""
         return self.number in TESTS
 
+    @property
+    def expects_callback(self) -> bool:
+        """Whether somebody who sends help hears the call, and may call back."""
+        return not self.test and (self.registration is not None or self.handling is not Unprovisioned.ANNOUNCE)
+
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
         found = ("registered",) if self.registration else ("unprovisioned", self.handling.value)
         return ("emergency-test" if self.test else "emergency", self.number, *found)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """An emergency centre calls back: ``marked`` by a trusted trunk, or ``expected`` since the number called help."""
+
+    why: str
+
+    def trail(self) -> TrailEntry:
+        """What the trail shows after the stage name."""
+        return ("callback", self.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +186,6 @@ class Refusal:
         return ("refuse", self.rule)
 
 
-Finding = Emergency | CallerIdentity | Classified | Attested | Signed | Unsigned | Verified | Routed | Refusal
+Finding = (
+    Emergency | Callback | CallerIdentity | Classified | Attested | Signed | Unsigned | Verified | Routed | Refusal
+)

@@ -72,6 +72,7 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
     emergency_test: bool = False
     emergency_provisioned: bool | None = None
     emergency_handling: str | None = None
+    callback: str | None = None
     attest: str | None = None
     origid: str | None = None
     x5u: str | None = None
@@ -278,6 +279,8 @@ def _findings(record: DecisionRecord, call: Call) -> None:
         record.emergency_provisioned = emergency.registration is not None
         if emergency.registration is None:
             record.emergency_handling = emergency.handling.value
+    if call.callback is not None:
+        record.callback = call.callback.why
     if call.attested is not None and call.attested.level is not None:
         record.attest = call.attested.level.value
         record.origid = call.attested.origid

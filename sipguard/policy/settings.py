@@ -79,6 +79,7 @@ class PolicySettings:
     premium: PremiumNumbers = field(default_factory=PremiumNumbers)
     emergency_unprovisioned: Unprovisioned = Unprovisioned.REJECT
     emergency_unprovisioned_by_country: Mapping[str, Unprovisioned] = field(default_factory=dict)
+    emergency_callback_window: float = 1800.0  # seconds in which a number that called help may be called back; 0: none
     emergency_numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sign_outage: str = "unsigned"  # unsigned | refuse
     sign_stale_date: str = "redate"  # unsigned | redate | refuse

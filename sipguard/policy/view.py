@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sipguard.policy.callbacks import CallbackWindows
 from sipguard.policy.directory import Directory
 from sipguard.policy.settings import PolicySettings
 from sipguard.stir.attestation import OriginationIdentifiers
@@ -26,4 +27,5 @@ class View:
     verification: VerificationService
     certificates: CertificateCache
     traffic: TrafficBook
+    callbacks: CallbackWindows = field(default_factory=CallbackWindows)
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)

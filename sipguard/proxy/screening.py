@@ -176,11 +176,18 @@ class Screening:
             )
         elif call.emergency is not None:
             self._tell(call, call.emergency)
+        if call.callback is not None:
+            station.log(
+                INFO, "emergency.callback", record=call.identifier, trunk=call.trunk.name, why=call.callback.why
+            )
         if call.unsigned is not None and call.unsigned.alarm:
             station.count("alarms", "signing")
             station.log(ERROR, "signing.outage", record=call.identifier, detail=call.unsigned.why)
 
     def _tell(self, call: Call, emergency: Emergency) -> None:
+        view = self._station.view
+        if emergency.callback is not None and emergency.expects_callback:
+            view.callbacks.open(emergency.callback, self._station.wall, view.policy.emergency_callback_window)
         provisioned = emergency.registration is not None
         if not provisioned:
             self._station.count("alarms", "emergency.unprovisioned")

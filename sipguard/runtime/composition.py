@@ -14,6 +14,7 @@ from cryptography import x509
 
 from sipguard.config import Configuration
 from sipguard.errors import CertificateError, ConfigurationError, Problem, SipguardError, StartupError
+from sipguard.policy.callbacks import CallbackWindows
 from sipguard.policy.directory import Directory
 from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.protected_names import ProtectedNames
@@ -99,6 +100,7 @@ class _Composition:
             verification=self.verification(trust),
             certificates=self.certificates(trust),
             traffic=self.traffic(),
+            callbacks=self.callbacks(),
             passwords=passwords,
         )
         settings = proxy_settings(configuration, secrets.record_route)
@@ -201,6 +203,12 @@ class _Composition:
         restore(cache, chains_on_disk(self.configuration), trust.anchors, self.now)
         return cache
 
+    def callbacks(self) -> CallbackWindows:
+        """The numbers that called help not long ago; a reload keeps them."""
+        windows = CallbackWindows() if self.previous is None else self.previous.view.callbacks
+        windows.capacity = self.configuration.policy.emergency.callback_numbers
+        return windows
+
     def traffic(self) -> TrafficBook:
         """The call statistics; a reload keeps counts and tags, and judges by the new thresholds."""
         profile = self.configuration.robodial.thresholds()
@@ -255,6 +263,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         countries=policy.destinations.countries,
         premium=PremiumNumbers(prefix.removeprefix("+") for prefix in policy.destinations.premium),
         emergency_unprovisioned_by_country=dict(policy.emergency.unprovisioned_by_country),
+        emergency_callback_window=policy.emergency.callback_window,
         redress_url=policy.redress.url,
         redress_telephone=policy.redress.telephone,
         emergency_numbers=dict(policy.emergency.numbers),

@@ -1,12 +1,13 @@
 """Calls from the network: what verification finds, what the customer sees of it, and what is refused."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, TRUNKS, changed, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, TRUNKS, VERIFIED, changed, flow_from, invite
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, octets
 
@@ -220,6 +221,51 @@ def test_a_call_to_an_emergency_number_from_the_network_is_not_refused_by_stir()
     stage = Stage(trunks=changed("carrier-a", trusted=True, require_identity=True))
     stage.arrives(headers=("Priority: psap-callback",))
     assert stage.carrier.codes[-1] == 200
+
+
+HELP: dict[str, Any] = {"uri": f"sip:911@{PROXY[0]};user=phone", "called": "911"}
+
+
+@pytest.mark.clause("EMG-10")
+def test_who_called_911_is_called_back_without_a_signature() -> None:
+    """For half an hour an unsigned call to the number is let in where unsigned calls are refused; then no more."""
+    stage = Stage(trunks=changed("carrier-a", require_identity=True))
+    stage.arrives()
+    assert stage.carrier.codes[-1] == 428
+    stage.call(call_id="help@sample", **HELP)
+    assert stage.pbx.codes[-1] == 200
+    stage.network.run(1700)
+    stage.arrives(call_id="back@sample")
+    assert stage.carrier.codes[-1] == 200
+    decision = [entry for entry in stage.network.records if entry.get("callback")][-1]
+    assert (decision["callback"], decision["reported"]) == ("expected", ["stir.missing"])
+    stage.arrives(call_id="other@sample", called=VERIFIED)
+    assert stage.carrier.codes[-1] == 428
+    stage.network.run(100)
+    stage.arrives(call_id="late@sample")
+    assert stage.carrier.codes[-1] == 428
+
+
+@pytest.mark.clause("EMG-10")
+@pytest.mark.parametrize(
+    ("called", "policy"),
+    [("933", PolicySettings()), ("911", PolicySettings(emergency_callback_window=0))],
+)
+def test_what_opens_no_window(called: str, policy: PolicySettings) -> None:
+    """A 933 test, and 911 where the operator wants none, lets nobody in."""
+    stage = Stage(trunks=changed("carrier-a", require_identity=True), policy=policy)
+    stage.call(uri=f"sip:{called}@{PROXY[0]}", called=called)
+    assert stage.pbx.codes[-1] == 200
+    stage.arrives(call_id="back@sample")
+    assert stage.carrier.codes[-1] == 428
+
+
+@pytest.mark.clause("EMG-10")
+def test_a_call_back_to_nobody_ends_all_the_same() -> None:
+    """A marked call to a number that nobody has is refused, not let go nowhere."""
+    stage = Stage(trunks=changed("carrier-a", trusted=True))
+    stage.arrives(called="14155558888", headers=("Priority: psap-callback",))
+    assert stage.carrier.codes[-1] == 404
 
 
 @pytest.mark.clause("TXN-17")

@@ -63,7 +63,7 @@ def test_the_stages_are_in_the_documented_order():
         "emergency", "account", "caller-id", "display-name", "do-not-originate", "destination", "robodial", "attest",
         "sign", "route", "privacy",
     ]  # fmt: skip
-    assert [stage.name for stage in TERMINATION] == ["verify", "enforce", "route", "privacy"]
+    assert [stage.name for stage in TERMINATION] == ["callback", "verify", "enforce", "route", "privacy"]
 
 
 @pytest.mark.clause("AS-22")
@@ -303,10 +303,10 @@ def test_a_parked_call_resumes_at_the_stage_that_asked():
     view = view_of(verification=FakeVerification(MissingCertificate("https://c.example/a.pem"), passed()))
     need = run(call, view)
     assert need == CertificateNeed("https://c.example/a.pem")
-    assert (call.position, call.trail) == (0, [])
+    assert (call.position, call.trail) == (1, [("callback", "pass")])
     call.answers[need] = Answer(True)
     assert run(call, view) is FORWARD
-    assert [entry[0] for entry in call.trail] == ["verify", "enforce", "route", "privacy"]
+    assert [entry[0] for entry in call.trail] == ["callback", "verify", "enforce", "route", "privacy"]
 
 
 def test_a_refusal_becomes_the_answer_of_its_rule():
