@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from sipguard.config.address import SocketAddress, parse_socket_address
+from sipguard.config.call_limits import CallLimitsSection
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.digest import DigestSection
 from sipguard.config.pkcs11_uri import KeyPlace
@@ -282,6 +283,7 @@ class TimersSection(Section):
     t1: float = Field(default=0.5, gt=0, le=10)
     t2: float = Field(default=4.0, gt=0, le=60)
     t4: float = Field(default=5.0, gt=0, le=60)
+    max_call_duration: float = Field(default=21_600.0, ge=60, le=2_592_000)
     timer_c: float = Field(default=TIMER_C, gt=180, le=3600)  # RFC 3261 §16.6 (11): larger than three minutes
 
 
@@ -310,6 +312,7 @@ class LimitsSection(Section):
     connect_timeout: float = Field(default=4.0, gt=0, le=60)
     ping_interval: float = Field(default=0.0, ge=0, le=86_400)
     pong_timeout: float = Field(default=10.0, gt=0, le=300)
+    calls: CallLimitsSection = CallLimitsSection()
 
 
 class HealthSection(Section):

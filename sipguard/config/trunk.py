@@ -9,6 +9,7 @@ import phonenumbers
 from pydantic import AfterValidator, Field, field_validator
 
 from sipguard.config.address import is_address, is_host_name, parse_source, parse_target
+from sipguard.config.call_limits import LimitSection
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.section import Authorities, ConfiguredPath, Section
 from sipguard.policy.directory import OnMismatch, Side, Target, TrafficClass, Trunk
@@ -72,6 +73,9 @@ class TrunkSection(Section):
     password_file: ConfiguredPath | None = None
     realm: Annotated[str, Field(pattern=r"^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$")] | None = None
 
+    limit: LimitSection | None = None
+    egress_limit: LimitSection | None = None
+
     @field_validator("default_number")
     @classmethod
     def _international(cls, text: str | None) -> str | None:
@@ -116,6 +120,8 @@ class TrunkSection(Section):
             username=self.username,
             password_file=None if self.password_file is None else str(self.password_file),
             realm=self.realm,
+            limit=None if self.limit is None else self.limit.limit(),
+            egress_limit=None if self.egress_limit is None else self.egress_limit.limit(),
         )
 
     def _identified(self, target: Target) -> Target:

@@ -25,6 +25,7 @@ from sipguard.sip.message import Request
 from sipguard.sip.uri import Uri, parse_uri
 from sipguard.stir.telephone_number import TN, tn_of_uri
 from sipguard.stir.unix_time import UnixTime
+from sipguard.traffic.usage import Hold
 
 UNKNOWN_TRUNK = Trunk("unknown", Side.CUSTOMER)  # stands in for the trunk of a source nobody configured
 
@@ -34,7 +35,8 @@ class Call:
 
     ``received_at`` is wall-clock seconds; ``identifier`` names the attestation record. Findings are None until their
     stage has run. ``position`` is the stage to resume at after a need was answered. ``authenticated`` is the user name
-    that the caller proved to be by digest; empty for a caller known otherwise.
+    that the caller proved to be by digest; empty for a caller known otherwise. ``arrived`` is monotonic seconds.
+    ``hold`` is the place among the calls that are up, from the decision until the call has left.
     """
 
     __slots__ = (
@@ -44,6 +46,7 @@ class Call:
         "_to_tn",
         "account",
         "answers",
+        "arrived",
         "attested",
         "authenticated",
         "callback",
@@ -51,6 +54,7 @@ class Call:
         "diverted",
         "emergency",
         "flow",
+        "hold",
         "identifier",
         "identity",
         "position",
@@ -74,11 +78,14 @@ class Call:
         received_at: UnixTime,
         trunk: Trunk,
         account: Account | None,
+        arrived: float = 0.0,
     ) -> None:
         self.identifier = identifier
         self.request = request
         self.flow = flow
         self.received_at = received_at
+        self.arrived = arrived
+        self.hold: Hold | None = None
         self.trunk = trunk
         self.account = account
         self.authenticated = ""

@@ -30,11 +30,14 @@ from sipguard.policy.stages import (
     account_state,
     attest,
     callback,
+    call_rate,
     caller_identity,
     classify,
+    concurrency,
     destination,
     display_name,
     do_not_originate,
+    egress,
     emergency,
     enforce,
     privacy,
@@ -58,22 +61,28 @@ class Stage:
 ORIGINATION = (
     Stage("emergency", emergency.examine),
     Stage("account", account_state.examine),
+    Stage("rate", call_rate.examine),
     Stage("caller-id", caller_identity.examine),
     Stage("display-name", display_name.examine),
     Stage("do-not-originate", do_not_originate.examine),
     Stage("destination", destination.examine),
+    Stage("concurrency", concurrency.examine),
     Stage("robodial", classify.examine),
     Stage("attest", attest.examine),
     Stage("sign", sign.examine),
     Stage("route", route_outbound.examine),
+    Stage("egress", egress.examine),
     Stage("privacy", privacy.examine),
 )
 
 TERMINATION = (
     Stage("callback", callback.examine),
+    Stage("rate", call_rate.examine),
     Stage("verify", verify.examine),
     Stage("enforce", enforce.examine),
+    Stage("concurrency", concurrency.examine),
     Stage("route", route_inbound.examine),
+    Stage("egress", egress.examine),
     Stage("privacy", privacy.examine),
 )
 

@@ -19,6 +19,7 @@ from sipguard.sip.host import is_address
 from sipguard.sip.uri import default_port
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
+from sipguard.traffic.limit import CallLimit
 
 _REMEMBERED = 65_536  # addresses
 
@@ -137,6 +138,8 @@ class Trunk:
     username: str | None = None  # a carrier's: who we are when it asks for credentials; the password is in the view
     password_file: str | None = None
     realm: str | None = None  # the only one that may ask; None: whoever does
+    limit: CallLimit | None = None  # of the calls it brings; None: as the policy says
+    egress_limit: CallLimit | None = None  # of the calls it takes away
 
     @property
     def helps(self) -> bool:

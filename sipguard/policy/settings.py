@@ -8,6 +8,7 @@ from sipguard.policy.protected_names import ProtectedNames
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.unprovisioned import Unprovisioned
+from sipguard.traffic.limit import UNLIMITED, CallLimit
 from sipguard.traffic.profile import Profile
 
 
@@ -60,6 +61,25 @@ class ScannerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLimits:
+    """How many calls are let in from a source, a trunk, an account and a calling number, and out to a trunk.
+
+    ``accounts`` are the limits of single accounts, in place of ``account``; trunks have theirs in the directory.
+    """
+
+    source: CallLimit = UNLIMITED
+    trunk: CallLimit = UNLIMITED
+    account: CallLimit = UNLIMITED
+    number: CallLimit = UNLIMITED
+    egress: CallLimit = UNLIMITED
+    accounts: Mapping[str, CallLimit] = field(default_factory=dict)
+
+    def of_account(self, name: str) -> CallLimit:
+        """The limit of one account."""
+        return self.accounts.get(name, self.account)
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySettings:
     """What policy stages are told.
 
@@ -92,6 +112,7 @@ class PolicySettings:
     redress_telephone: str = ""
     robodial: Profile = field(default_factory=Profile)
     digest: DigestSettings = field(default_factory=DigestSettings)
+    limits: CallLimits = field(default_factory=CallLimits)
     scanners: ScannerSettings = field(default_factory=ScannerSettings)
 
     def mode(self, rule: str) -> Mode:

@@ -11,13 +11,14 @@ from sipguard.stir.certificate_cache import CertificateCache
 from sipguard.stir.generations import Generations
 from sipguard.stir.verification import VerificationService
 from sipguard.traffic.book import TrafficBook
+from sipguard.traffic.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What a stage may look at. ``signers`` holds the signing certificates by name.
 
-    ``passwords`` are those we have at carriers, by trunk.
+    ``usage`` is what calls take of their limits, ``passwords`` are those we have at carriers, by trunk.
     """
 
     directory: Directory
@@ -28,4 +29,5 @@ class View:
     certificates: CertificateCache
     traffic: TrafficBook
     callbacks: CallbackWindows = field(default_factory=CallbackWindows)
+    usage: Usage = field(default_factory=Usage)
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from sipguard.policy.directory import Trunk
 from sipguard.proxy.carrier_leg import CarrierLeg
 from sipguard.sip.address import Address
+from sipguard.traffic.usage import Hold
 from sipguard.transaction.timers import Timer
 
 _SHIFTED = "~"  # in a token, between the record's identifier and the shift
@@ -51,12 +52,12 @@ class ActiveCall:
     """One screened INVITE and its dialogs: a forked one may have several, early and up.
 
     Times are monotonic seconds; ``answered_at`` is None until the first 2xx. ``abandoned`` is whether the caller said
-    BYE before that. ``leg`` is there when its carrier asks for credentials.
+    BYE before that. ``leg`` is there when its carrier asks for credentials, ``hold`` is its place among the calls up.
     """
 
     __slots__ = (
-        "abandoned", "account", "answered_at", "call_id", "called", "caller", "caller_tag", "identifier", "keeper",
-        "leg", "tags", "timer", "up",
+        "abandoned", "account", "answered_at", "call_id", "called", "caller", "caller_tag", "hold", "identifier",
+        "keeper", "leg", "tags", "timer", "up",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -73,6 +74,7 @@ class ActiveCall:
         self.abandoned = False
         self.timer: Timer | None = None
         self.leg: CarrierLeg | None = None
+        self.hold: Hold | None = None
 
     def answered_by(self, tag: str) -> None:
         """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4)."""
@@ -135,6 +137,8 @@ class ActiveCalls:
         """The call is over."""
         if call.timer is not None:
             call.timer.cancel()
+        if call.hold is not None:
+            call.hold.release()
         self._by_record.pop(call.identifier, None)
         for tag in call.tags:
             if self._by_tag.get((call.call_id, tag)) is call:  # another INVITE may have taken it over

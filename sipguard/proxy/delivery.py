@@ -54,6 +54,7 @@ class Delivery:
             counted = call.outbound and call.emergency is None  # emergency calls are no traffic statistics
             account = call.account.name if call.account is not None and counted else None
             context.active = ActiveCall(self._call_log, call.identifier, call.request.call_id, tag, account)
+            context.active.hold, call.hold = call.hold, None
             self._station.calls.add(context.active)
             self._call_log.attempted(context, now)
         self.next_attempt(context, now)
@@ -137,6 +138,9 @@ class Delivery:
         except Exception as error:
             self._upstream.fail(context.server, error, now)
             return
+        active = context.active
+        if active is not None and active.hold is not None and attempt.route is not None:
+            active.hold.move("egress", attempt.route[0].name)
         flow = attempt.flow
         if flow is None:
             names = attempt.names if place.transport == "tls" else ()

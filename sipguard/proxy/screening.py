@@ -6,12 +6,14 @@ and ``resume`` goes on where it stopped; a call that was cancelled meanwhile is 
 
 from sipguard.policy import chain
 from sipguard.policy.call import UNKNOWN_TRUNK, Call
+from sipguard.policy.call_limits import places
 from sipguard.policy.decision import Decision
 from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.log_budget import LogBudget
 from sipguard.proxy.output import ERROR, INFO, WARNING
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
@@ -20,6 +22,8 @@ from sipguard.sip.flow import Flow
 from sipguard.sip.header import quote
 from sipguard.stir.unix_time import UnixTime
 from sipguard.transaction.server import ServerTransaction
+
+_LIMITED_LINES = 60  # a minute, of calls that were too many: each of them is on record
 
 
 class Screening:
@@ -32,6 +36,7 @@ class Screening:
         self._delivery = delivery
         self._upstream = upstream
         self._authentication = authentication
+        self._limited = LogBudget(_LIMITED_LINES)
 
     def screen(self, server: ServerTransaction, now: float) -> None:
         """A new out-of-dialog request that passed validation."""
@@ -53,6 +58,7 @@ class Screening:
             UnixTime(int(station.wall)),
             trunk or UNKNOWN_TRUNK,
             account,
+            now,
         )
         if username:
             call.authenticated = username
@@ -112,6 +118,8 @@ class Screening:
         station = self._station
         if station.draining and decision.forward and call.emergency is None:
             decision = chain.refuse(Refusal("node.draining", "the node is shutting down"))
+        if decision.forward and call.request.method == "INVITE" and call.emergency is None:
+            call.hold = station.view.usage.hold(places(call))
         line = station.recorder.decision(call, decision, station.view.policy.revision, station.wall)
         context.decision = decision
         self._park(context, CommitNeed(call.identifier, line), now)
@@ -208,9 +216,18 @@ class Screening:
         reason = decision.reason(station.view.policy)
         if reason is not None:
             headers.insert(0, ("reason", reason))
-        station.log(
-            INFO, "call.refused", record=call.identifier, trunk=call.trunk.name, rule=decision.rule, code=decision.code
-        )
+        limited = decision.rule.startswith("limit.")
+        if not limited or self._limited.admits(now):
+            more = {"unlogged": self._limited.omitted()} if limited else {}
+            station.log(
+                INFO,
+                "call.refused",
+                record=call.identifier,
+                trunk=call.trunk.name,
+                rule=decision.rule,
+                code=decision.code,
+                **more,
+            )
         station.answer(context.server, decision.code, now, decision.phrase, headers)
         self._upstream.close(context)
 

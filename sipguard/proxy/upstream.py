@@ -51,6 +51,9 @@ class Upstream:
             context.parked = None
         # The transactions keep the context for half a minute more. What it took to decide need not live as long, and
         # without a way back to their client transactions all go away unnoticed by the garbage collector.
+        call = context.call
+        if call is not None and call.hold is not None:  # it went nowhere
+            call.hold.release()
         context.call = context.decision = context.best = None
         context.challenges = ()
         context.attempts = []

@@ -40,6 +40,7 @@ from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verification import VerificationService, VerificationSettings
 from sipguard.stir.x5u import X5uRules
 from sipguard.traffic.book import TrafficBook
+from sipguard.traffic.usage import Usage
 from sipguard.transaction.settings import TimerSettings
 
 _T = TypeVar("_T")
@@ -101,6 +102,7 @@ class _Composition:
             certificates=self.certificates(trust),
             traffic=self.traffic(),
             callbacks=self.callbacks(),
+            usage=self.usage(),
             passwords=passwords,
         )
         settings = proxy_settings(configuration, secrets.record_route)
@@ -217,6 +219,14 @@ class _Composition:
         self.previous.view.traffic.adopt(profile)
         return self.previous.view.traffic
 
+    def usage(self) -> Usage:
+        """What calls take of their limits; a reload keeps it."""
+        remembered = self.configuration.limits.calls.remembered
+        if self.previous is None:
+            return Usage(remembered)
+        self.previous.view.usage.rates.capacity = remembered
+        return self.previous.view.usage
+
 
 def compiled_file(configuration: Configuration) -> Path:
     """What the numbers of the registry are compiled into."""
@@ -282,6 +292,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
             max_nonces=configuration.digest.max_nonces,
             failures_logged=configuration.digest.failures_logged,
         ),
+        limits=configuration.limits.calls.limits(),
         scanners=configuration.scanners.settings(),
     )
 
@@ -299,6 +310,7 @@ def proxy_settings(configuration: Configuration, record_route_secret: bytes) -> 
         down_after=health.down_after,
         up_after=health.up_after,
         retry_after=health.retry_after,
+        max_call_duration=timers.max_call_duration,
         overload=configuration.overload.settings(),
         timers=TimerSettings(t1=timers.t1, t2=timers.t2, t4=timers.t4, timer_c=timers.timer_c),
     )

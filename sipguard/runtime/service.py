@@ -227,8 +227,10 @@ class _Service:
 
 def _only_by_restart(old: Configuration, new: Configuration) -> list[str]:
     """The sections that changed and are read only at the start."""
-    fixed = ("node", "ledger", "timers", "limits", "dns", "health", "overload", "admin")
+    fixed = ("node", "ledger", "timers", "dns", "health", "overload", "admin")
     changed = [name for name in fixed if getattr(old, name) != getattr(new, name)]
+    if old.limits.model_copy(update={"calls": new.limits.calls}) != new.limits:
+        changed.append("limits")
     if _fixed_of_listeners(old) != _fixed_of_listeners(new):
         changed.append("listener")
     if old.tls.model_copy(update={"ca": new.tls.ca}) != new.tls:

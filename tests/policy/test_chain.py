@@ -60,10 +60,12 @@ def modes(**changes):
 def test_the_stages_are_in_the_documented_order():
     """Emergency comes first, the route and what leaves by it last; verification is measured before it is enforced."""
     assert [stage.name for stage in ORIGINATION] == [
-        "emergency", "account", "caller-id", "display-name", "do-not-originate", "destination", "robodial", "attest",
-        "sign", "route", "privacy",
+        "emergency", "account", "rate", "caller-id", "display-name", "do-not-originate", "destination", "concurrency",
+        "robodial", "attest", "sign", "route", "egress", "privacy",
     ]  # fmt: skip
-    assert [stage.name for stage in TERMINATION] == ["callback", "verify", "enforce", "route", "privacy"]
+    assert [stage.name for stage in TERMINATION] == [
+        "callback", "rate", "verify", "enforce", "concurrency", "route", "egress", "privacy",
+    ]  # fmt: skip
 
 
 @pytest.mark.clause("AS-22")
@@ -303,10 +305,12 @@ def test_a_parked_call_resumes_at_the_stage_that_asked():
     view = view_of(verification=FakeVerification(MissingCertificate("https://c.example/a.pem"), passed()))
     need = run(call, view)
     assert need == CertificateNeed("https://c.example/a.pem")
-    assert (call.position, call.trail) == (1, [("callback", "pass")])
+    assert (call.position, call.trail) == (2, [("callback", "pass"), ("rate", "pass")])
     call.answers[need] = Answer(True)
     assert run(call, view) is FORWARD
-    assert [entry[0] for entry in call.trail] == ["callback", "verify", "enforce", "route", "privacy"]
+    assert [entry[0] for entry in call.trail] == [
+        "callback", "rate", "verify", "enforce", "concurrency", "route", "egress", "privacy",
+    ]  # fmt: skip
 
 
 def test_a_refusal_becomes_the_answer_of_its_rule():

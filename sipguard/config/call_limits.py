@@ -1,0 +1,57 @@
+"""``[limits.calls]``: how many calls a second and at a time are let in, from whom and to where; 0 is no limit."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from sipguard.config.section import Section
+from sipguard.policy.settings import CallLimits
+from sipguard.traffic.limit import CallLimit
+
+Rate = Annotated[float, Field(ge=0, le=100_000)]
+Number = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class RateSection(Section):
+    """A rate: calls a second, and how many may come at once; 0: as many as in a second."""
+
+    rate: Rate = 0.0
+    burst: Number = 0
+
+    def limit(self) -> CallLimit:
+        """As stages read it."""
+        return CallLimit(self.rate, self.burst)
+
+
+class LimitSection(RateSection):
+    """A rate, and how many calls may be up at the same time."""
+
+    concurrent: Number = 0
+
+    def limit(self) -> CallLimit:
+        """As stages read it."""
+        return CallLimit(self.rate, self.burst, self.concurrent)
+
+
+class CallLimitsSection(Section):
+    """The limits of everybody; ``accounts`` are those of some, and a trunk may have its own."""
+
+    source: RateSection = RateSection()
+    trunk: LimitSection = LimitSection()
+    account: LimitSection = LimitSection()
+    number: LimitSection = LimitSection()
+    egress: LimitSection = LimitSection()
+    accounts: Mapping[str, LimitSection] = Field(default_factory=dict)
+    remembered: int = Field(default=100_000, ge=1000, le=10_000_000)
+
+    def limits(self) -> CallLimits:
+        """As stages read them."""
+        return CallLimits(
+            source=self.source.limit(),
+            trunk=self.trunk.limit(),
+            account=self.account.limit(),
+            number=self.number.limit(),
+            egress=self.egress.limit(),
+            accounts={name: section.limit() for name, section in self.accounts.items()},
+        )

@@ -1,0 +1,68 @@
+"""Whose limits a call is held against, and when it is not held against any.
+
+Rates are checked for all keys before any is spent, so that a call that is refused takes nothing from anybody. Emergency
+calls, calls to an emergency number and calls back from a centre are never refused; whether a call is one is only asked
+when it would be.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.emergency_numbers import emergency_number
+from sipguard.policy.finding import Refusal
+from sipguard.policy.view import View
+from sipguard.traffic.gcra import Key
+from sipguard.traffic.limit import CallLimit
+
+RATE, CONCURRENT = "limit.rate", "limit.concurrent"
+Charge = tuple[Key, CallLimit]
+
+
+def charge_rates(charges: list[Charge], call: Call, view: View) -> Refusal | None:
+    """Spend one call of each rate, or refuse it because of the first that has nothing left."""
+    rates, now = view.usage.rates, call.arrived
+    for key, limit in charges:
+        if not rates.admits(key, limit, now):
+            if is_exempt(call, view):
+                return None
+            return Refusal(RATE, f"more than {limit.rate:g} calls a second of {said(key)}")
+    for key, limit in charges:
+        rates.spend(key, limit, now)
+    return None
+
+
+def refuse_full(charges: list[Charge], call: Call, view: View) -> Refusal | None:
+    """Refuse a call that would be one too many."""
+    for key, limit in charges:
+        if view.usage.is_full(key, limit):
+            if is_exempt(call, view):
+                return None
+            return Refusal(CONCURRENT, f"more than {limit.concurrent} calls at a time of {said(key)}")
+    return None
+
+
+def is_exempt(call: Call, view: View) -> bool:
+    """Whether a call is never refused because there are too many."""
+    if call.emergency is not None or call.callback is not None:
+        return True
+    try:
+        number = emergency_number(call.request_uri, call.trunk.dial_plan, view.policy.emergency_numbers)
+    except MalformedValue:
+        return False
+    return number is not None
+
+
+def said(key: Key) -> str:
+    """A key for the customer to read. A carrier's name is none of its business."""
+    return "the route" if key[0] == "egress" else f"{key[0]} {key[1]}"
+
+
+def places(call: Call) -> list[Key]:
+    """What a call that goes on counts for while it is up."""
+    keys: list[Key] = [("trunk", call.trunk.name)]
+    if call.account is not None:
+        keys.append(("account", call.account.name))
+    if call.identity is not None:
+        keys.append(("number", call.identity.effective))
+    if call.routed is not None and call.routed.trunks:
+        keys.append(("egress", call.routed.trunks[0].name))
+    return keys

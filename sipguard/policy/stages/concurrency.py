@@ -1,0 +1,27 @@
+"""Concurrency: how many calls a trunk, an account and a calling number may have at a time, and how fast a number calls.
+
+It stands behind the rules about numbers: a call that those refuse has no number of its own, and is never up.
+"""
+
+from sipguard.policy.call import Call
+from sipguard.policy.call_limits import Charge, charge_rates, refuse_full
+from sipguard.policy.finding import Refusal
+from sipguard.policy.view import View
+
+
+def examine(call: Call, view: View) -> Refusal | None:
+    """Refuse a call that would be one too many."""
+    if call.emergency is not None:
+        return None
+    limits = view.policy.limits
+    number: list[Charge] = []
+    if call.identity is not None:
+        number.append((("number", call.identity.effective), limits.number))
+    if call.request.method == "INVITE":
+        charges: list[Charge] = [(("trunk", call.trunk.name), call.trunk.limit or limits.trunk), *number]
+        if call.account is not None:
+            charges.append((("account", call.account.name), limits.of_account(call.account.name)))
+        refusal = refuse_full(charges, call, view)
+        if refusal is not None:
+            return refusal
+    return charge_rates(number, call, view) if number and limits.number.rate else None

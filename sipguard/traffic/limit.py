@@ -1,0 +1,28 @@
+"""A limit on calls: how many a second, how many at once on top of that, how many at the same time."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimit:
+    """``rate`` is calls a second, ``burst`` how many may come at once, ``concurrent`` how many may be up; 0: no limit.
+
+    Without a ``burst`` as many may come at once as in a second.
+    """
+
+    rate: float = 0.0
+    burst: int = 0
+    concurrent: int = 0
+
+    @property
+    def interval(self) -> float:
+        """Seconds a call costs. Only of a limit with a rate."""
+        return 1.0 / self.rate
+
+    @property
+    def tolerance(self) -> float:
+        """Seconds that calls may come too early, all together: those of a burst but its first."""
+        return max(self.burst or int(self.rate), 1) * self.interval - self.interval
+
+
+UNLIMITED = CallLimit()
