@@ -29,8 +29,8 @@ from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.stages import (
     account_state,
     attest,
-    callback,
     call_rate,
+    callback,
     caller_identity,
     classify,
     concurrency,
