@@ -14,7 +14,7 @@ from sipguard.policy.need import Answer, Need, TargetAnswer
 from sipguard.policy.view import View
 from sipguard.proxy.core import Core
 from sipguard.proxy.gate import Gate
-from sipguard.proxy.output import DEBUG, ERROR, INFO, WARNING, Ask, Close, Event, Log, Output
+from sipguard.proxy.output import DEBUG, ERROR, INFO, WARNING, Ask, Close, Event, Log, Notice, Output
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random
 from sipguard.sip.flow import Flow, Listener, Send
@@ -24,7 +24,7 @@ from sipguard.sip.response import build_response, stamp_received
 from sipguard.sip.sanity import check
 from sipguard.sip.stun import binding_response
 
-__all__ = ["DEBUG", "ERROR", "INFO", "WARNING", "Ask", "Close", "Engine", "Event", "Log", "Output", "Send"]
+__all__ = ["DEBUG", "ERROR", "INFO", "WARNING", "Ask", "Close", "Engine", "Event", "Log", "Notice", "Output", "Send"]
 
 SWEEP_INTERVAL = 60.0  # seconds between evaluations of every account's traffic
 

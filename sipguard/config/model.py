@@ -14,6 +14,7 @@ from sipguard.config.address import SocketAddress, parse_socket_address
 from sipguard.config.call_limits import CallLimitsSection
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.digest import DigestSection
+from sipguard.config.notify import NotifySection
 from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
 from sipguard.config.rule import RuleSection
@@ -235,6 +236,7 @@ class EmergencySection(Section):
     unprovisioned: Unprovisioned = Unprovisioned.REJECT
     unprovisioned_by_country: Mapping[Country, Unprovisioned] = Field(default_factory=dict)
     callback_window: float = Field(default=1800.0, ge=0, le=86_400)
+    notify: NotifySection = NotifySection()
     callback_numbers: int = Field(default=10_000, ge=1, le=1_000_000)
     numbers: Mapping[Country, tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...]] = Field(default_factory=dict)
 

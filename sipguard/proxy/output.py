@@ -33,6 +33,12 @@ class Close(NamedTuple):
     flow: Flow
 
 
-Output = Send | Ask | Event | Log | Close
+class Notice(NamedTuple):
+    """Somebody outside wants to hear of this; nothing waits for it."""
+
+    fields: Mapping[str, Any]
+
+
+Output = Send | Ask | Event | Log | Close | Notice
 
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40

@@ -13,6 +13,7 @@ from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.emergency_notice import RULE, notice_of
 from sipguard.proxy.log_budget import LogBudget
 from sipguard.proxy.output import ERROR, INFO, WARNING
 from sipguard.proxy.response_context import ResponseContext
@@ -172,6 +173,9 @@ class Screening:
     def _report(self, call: Call, decision: Decision) -> None:
         """What an operator hears at once: emergency calls, refusals that alert, calls that left unsigned."""
         station = self._station
+        if call.emergency is not None or decision.rule == RULE:
+            at = station.recorder.timestamp(station.wall)
+            station.notify(notice_of(call, decision, station.settings.node, at))
         if decision.alert:
             station.count("alarms", decision.rule)
             station.log(

@@ -1,6 +1,6 @@
 """The station: what the parts of the proxy core share. One per engine; the view in it is swapped whole on a reload."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sipguard.policy.need import Need, Server, TargetNeed
 from sipguard.policy.record import Recorder
@@ -13,7 +13,7 @@ from sipguard.proxy.flow_tokens import FlowTokens
 from sipguard.proxy.health import Health
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.proxy.need_desk import NeedDesk
-from sipguard.proxy.output import Ask, Event, Log, Output
+from sipguard.proxy.output import Ask, Event, Log, Notice, Output
 from sipguard.proxy.scanners import Scanners
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.stream_memory import StreamMemory
@@ -79,6 +79,10 @@ class Station:
     def log(self, level: int, event: str, **fields: object) -> None:
         """This goes to the operator."""
         self.outputs.append(Log(level, event, fields))
+
+    def notify(self, fields: Mapping[str, object]) -> None:
+        """This goes to whom the operator wants told."""
+        self.outputs.append(Notice(fields))
 
     def count(self, *labels: str) -> None:
         """One more of these."""

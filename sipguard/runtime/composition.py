@@ -90,7 +90,9 @@ class _Composition:
         trust = self.trust()
         tls = self.tls(directory)
         passwords = self.passwords(directory)
-        self.part("stir.verify.https_ca", self.https_ca)
+        verify, notify = configuration.stir.verify, configuration.policy.emergency.notify
+        self.part("stir.verify.https_ca", lambda: _see_authorities(verify.https_ca))
+        self.part("policy.emergency.notify.https_ca", lambda: _see_authorities(notify.https_ca))
         if self.problems or directory is None or secrets is None or trust is None:
             raise ConfigurationError(list(dict.fromkeys(self.problems)))
         view = View(
@@ -170,16 +172,6 @@ class _Composition:
             self.problems.append(Problem("stir.verify.anchors", "the trust list is older than the one in use"))
         return self.part("stir.verify.crl", lambda: make_trust(verify, anchors, administrators, self.now))
 
-    def https_ca(self) -> None:
-        """See that the extra authorities for HTTPS are certificates; the fetcher reads them again."""
-        path = self.configuration.stir.verify.https_ca
-        if path is None:
-            return
-        try:
-            x509.load_pem_x509_certificates(read_public_file(path))
-        except ValueError:
-            raise CertificateError(f"{path} holds no PEM certificates") from None
-
     def verification(self, trust: Trust) -> VerificationService:
         """The verification service; the previous one, with the signatures it has seen, when nothing changed for it."""
         verify = self.configuration.stir.verify
@@ -226,6 +218,16 @@ class _Composition:
             return Usage(remembered)
         self.previous.view.usage.rates.capacity = remembered
         return self.previous.view.usage
+
+
+def _see_authorities(path: Path | None) -> None:
+    """See that the extra authorities for HTTPS are certificates; whoever needs them reads them again."""
+    if path is None:
+        return
+    try:
+        x509.load_pem_x509_certificates(read_public_file(path))
+    except ValueError:
+        raise CertificateError(f"{path} holds no PEM certificates") from None
 
 
 def compiled_file(configuration: Configuration) -> Path:

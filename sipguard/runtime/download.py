@@ -1,4 +1,4 @@
-"""Fetching from a URL that a stranger chose: judged, looked up once, connected to as found (VS-31, VS-33).
+"""Fetching from a URL that a stranger chose, or posting to one: judged, looked up once (VS-31, VS-33).
 
 Only public addresses are connected to, unless the operator named the host. A name is looked up once, and what was
 judged is what is connected to: a name that changes its mind (DNS rebinding) changes nothing.
@@ -6,13 +6,17 @@ judged is what is connected to: a name that changes its mind (DNS rebinding) cha
 
 import ipaddress
 import ssl
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from sipguard.errors import StartupError
 from sipguard.runtime.addresses import NO_ROOM, AddressBook
-from sipguard.runtime.https import Fetched, FetchError, get
+from sipguard.runtime.https import Fetched, FetchError, get, post
 from sipguard.stir.x5u import Location, X5uRules, is_public, locate, problem
 
+_T = TypeVar("_T")
 _MOST_ADDRESSES = 3  # tried one after the other within the time limit
 
 
@@ -29,6 +33,18 @@ class Downloader:
 
     async def get(self, url: str, rules: X5uRules, largest: int) -> Fetched:
         """Fetch at most ``largest`` octets; the caller bounds the time. Raises FetchError."""
+        location, addresses = await self._find(url, rules)
+        fetch = partial(get, port=location.port, host=location.host, target=location.path, context=self.context)
+        return await _first(addresses, lambda address: fetch(address, largest=largest))
+
+    async def post(self, url: str, rules: X5uRules, body: bytes) -> None:
+        """Post JSON; the caller bounds the time. Raises FetchError."""
+        location, addresses = await self._find(url, rules)
+        send = partial(post, port=location.port, host=location.host, target=location.path, context=self.context)
+        await _first(addresses, lambda address: send(address, body=body))
+
+    async def _find(self, url: str, rules: X5uRules) -> tuple[Location, tuple[str, ...]]:
+        """Where the URL leads, and the addresses that may be connected to."""
         location = locate(url)
         refusal = location if isinstance(location, str) else problem(url, rules)
         if refusal is not None or isinstance(location, str):
@@ -41,16 +57,18 @@ class Downloader:
             addresses = tuple(address for address in addresses if is_public(ipaddress.ip_address(address)))
         if not addresses:
             raise FetchError("the host has no public address" if found.addresses else "the host has no address")
-        return await self._get_from(addresses[:_MOST_ADDRESSES], location, largest)
+        return location, addresses[:_MOST_ADDRESSES]
 
-    async def _get_from(self, addresses: tuple[str, ...], location: Location, largest: int) -> Fetched:
-        failure = FetchError("the host has no address")
-        for address in addresses:
-            try:
-                return await get(address, location.port, location.host, location.path, self.context, largest)
-            except FetchError as error:
-                failure = error
-        raise failure
+
+async def _first(addresses: tuple[str, ...], attempt: Callable[[str], Awaitable[_T]]) -> _T:
+    """What the first address that works says, else why the last does not."""
+    failure = FetchError("the host has no address")
+    for address in addresses:
+        try:
+            return await attempt(address)
+        except FetchError as error:
+            failure = error
+    raise failure
 
 
 def host_of(url: str) -> str:

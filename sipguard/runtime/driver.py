@@ -7,11 +7,11 @@ the engine's deadline, and moved only when the deadline came nearer: a timer tha
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
-from sipguard.proxy.output import Ask, Close, Event, Log, Output
+from sipguard.proxy.output import Ask, Close, Event, Log, Notice, Output
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.doors import Doors
 from sipguard.runtime.faults import Faults
@@ -49,6 +49,7 @@ class Driver:
         self.engine = engine
         self.transports: dict[int, Transport] = {}  # by listener number
         self.providers: dict[type[Need], Provider] = {}
+        self.notify: Callable[[Mapping[str, Any]], None] = lambda _: None  # must not wait
         self.receive_seconds = Histogram((0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25))
         self._journal = journal
         self._clock = clock
@@ -124,6 +125,8 @@ class Driver:
                 self._journal.event(output.line)
             elif isinstance(output, Log):
                 logger.log(output.level, output.event, extra={"fields": output.fields})
+            elif isinstance(output, Notice):
+                self.notify(output.fields)
             elif isinstance(output, Close):
                 self.transports[output.flow.listener].disconnect(output.flow)
 

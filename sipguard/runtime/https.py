@@ -1,4 +1,4 @@
-"""One HTTPS GET, as a fetcher of certificates from strangers needs it (VS-33).
+"""One HTTPS request, as a fetcher of certificates from strangers needs it (VS-33); notices are posted the same way.
 
 The address to connect to is an argument: the caller resolved the name once and judged the result, so a name that
 changes its mind (DNS rebinding) changes nothing. The server must prove the name, no redirect is followed, and both the
@@ -30,24 +30,48 @@ async def get(
     address: str, port: int, host: str, target: str, context: ssl.SSLContext, largest: int
 ) -> Fetched:  # fmt: skip
     """Fetch ``https://host:port/target`` from ``address``. The caller bounds the time. Raises FetchError."""
+    headers = (("Accept", "application/pem-certificate-chain, */*"), ("Accept-Encoding", "identity"))
+    return await _exchange(address, port, host, context, _Asked("GET", target, headers), largest)
+
+
+async def post(
+    address: str, port: int, host: str, target: str, context: ssl.SSLContext, body: bytes
+) -> None:  # fmt: skip
+    """Post JSON; any 2xx will do, and its body is not read. The caller bounds the time. Raises FetchError."""
+    headers = (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
+    await _exchange(address, port, host, context, _Asked("POST", target, headers, body), 0)
+
+
+class _Asked(NamedTuple):
+    """What is asked of a server."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+
+
+async def _exchange(
+    address: str, port: int, host: str, context: ssl.SSLContext, asked: _Asked, largest: int
+) -> Fetched:  # fmt: skip
     writer: asyncio.StreamWriter | None = None
     try:
         reader, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host.rstrip("."))
         bracketed = f"[{host}]" if ":" in host else host
         client = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
         request = h11.Request(
-            method="GET",
-            target=target,
+            method=asked.method,
+            target=asked.target,
             headers=[
                 ("Host", bracketed if port == 443 else f"{bracketed}:{port}"),
-                ("Accept", "application/pem-certificate-chain, */*"),
-                ("Accept-Encoding", "identity"),
+                *asked.headers,
                 ("User-Agent", "sipguard"),
                 ("Connection", "close"),
             ],
         )
-        writer.write((client.send(request) or b"") + (client.send(h11.EndOfMessage()) or b""))
-        return await _response(client, reader, largest)
+        events: list[h11.Event] = [request, h11.Data(data=asked.body), h11.EndOfMessage()]
+        writer.write(b"".join(client.send(event) or b"" for event in events if event != h11.Data(data=b"")))
+        return await _response(client, reader, asked.method == "GET", largest)
     except ssl.SSLCertVerificationError as error:
         raise FetchError(f"the server's certificate: {error.verify_message}") from error
     except h11.ProtocolError as error:
@@ -61,7 +85,7 @@ async def get(
             writer.transport.abort()  # nobody waits for the server's farewell
 
 
-async def _response(client: h11.Connection, reader: asyncio.StreamReader, largest: int) -> Fetched:
+async def _response(client: h11.Connection, reader: asyncio.StreamReader, reads: bool, largest: int) -> Fetched:
     headers: dict[str, str] = {}
     body = bytearray()
     while True:
@@ -69,8 +93,10 @@ async def _response(client: h11.Connection, reader: asyncio.StreamReader, larges
         if event is h11.NEED_DATA:
             client.receive_data(await reader.read(_CHUNK))
         elif isinstance(event, h11.Response):
-            if event.status_code != 200:  # also every redirect
+            if event.status_code != 200 and (reads or not 200 <= event.status_code < 300):  # also every redirect
                 raise FetchError(f"the server answered {event.status_code}")
+            if not reads:
+                return Fetched(b"", {})
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
         elif isinstance(event, h11.Data):
             body += event.data

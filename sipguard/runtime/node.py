@@ -32,6 +32,7 @@ from sipguard.runtime.entropy import Entropy
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.hosts_file import HostsFile
 from sipguard.runtime.journal import Journal
+from sipguard.runtime.notifier import Notifier
 from sipguard.runtime.registry_watch import RegistryWatch
 from sipguard.runtime.revocations import RevocationKeeper
 from sipguard.runtime.stream import StreamLimits, StreamTransport
@@ -69,16 +70,22 @@ class RunningNode:
             )
             undo.callback(log.close)
             self._downloader = self._make_downloader(configuration, loop)
+            self._notices = Downloader(
+                AddressBook(clock, loop), tls_context(configuration.policy.emergency.notify.https_ca)
+            )
             undo.pop_all()
         self._chains = chains_on_disk(configuration)
         self._revocations = RevocationKeeper(self._view, self._downloader, clock, faults, lists_on_disk(configuration))
         timeout = configuration.stir.verify.fetch_timeout
         self._fetcher = CertificateFetcher(self._view, self._downloader, clock, faults, timeout, self._learnt)
+        self._notifier = Notifier(lambda: self._notify, self._notices, faults)
+        self._notify = configuration.policy.emergency.notify
         self._keepers: list[asyncio.Task[None]] = []
         worker = configuration.ledger.durability == "disk"
         self.engine = Engine(node.listeners, node.settings, node.view, Entropy())
         self._journal = Journal(log, configuration.node.name, clock, faults, loop, worker=worker)
         self._driver = Driver(self.engine, self._journal, clock, faults, loop)
+        self._driver.notify = self._notifier.put
         self.registry = RegistryWatch(
             configuration, lambda: self.node.view.directory, self.replace_directory, clock, faults
         )
@@ -99,6 +106,7 @@ class RunningNode:
             await stream.start()
         self._watchdog.start()
         self._driver.start()
+        self._notifier.start()
         loop = asyncio.get_running_loop()
         self._keepers = [loop.create_task(self._fetcher.keep()), loop.create_task(self._revocations.keep())]
         if self._contexts.files:
@@ -116,12 +124,14 @@ class RunningNode:
         for keeper in self._keepers:
             keeper.cancel()
         await self._targets.close()
+        await self._notifier.close()
         await self._fetcher.close()
         await self._journal.close()
 
     def reconfigure(self, configuration: Configuration, node: Node) -> None:
         """Swap to a newly built node between two messages. Raises StartupError before anything is changed."""
         context = tls_context(configuration.stir.verify.https_ca)
+        notices = tls_context(configuration.policy.emergency.notify.https_ca)
         if _places(configuration) == _places(self._configuration):  # else the listeners need a restart
             self._sections = configuration.listener
             self._contexts = node.tls
@@ -129,6 +139,8 @@ class RunningNode:
         self.node = node
         self.engine.reconfigure(node.view)
         self._downloader.context = context
+        self._notices.context = notices
+        self._notify = configuration.policy.emergency.notify
         self._fetcher.timeout = configuration.stir.verify.fetch_timeout
 
     def replace_signers(self, signers: Mapping[str, Generations]) -> None:

@@ -8,12 +8,12 @@ a need nobody answers runs into its bound.
 
 import heapq
 import random
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
-from sipguard.engine import Ask, Close, Engine, Event, Log, Output, Send
+from sipguard.engine import Ask, Close, Engine, Event, Log, Notice, Output, Send
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.sip.flow import Flow
 
@@ -55,6 +55,7 @@ class Network:
         self.asked: list[Need] = []
         self.records: list[dict[str, object]] = []
         self.logs: list[Log] = []
+        self.notices: list[Mapping[str, Any]] = []
         self.closed: list[Flow] = []
         self.sent: list[tuple[float, Send]] = []
         self.unreachable: set[Endpoint] = set()
@@ -101,6 +102,8 @@ class Network:
                 self.records.append(msgspec.json.decode(output.line))
             elif isinstance(output, Log):
                 self.logs.append(output)
+            elif isinstance(output, Notice):
+                self.notices.append(output.fields)
             elif isinstance(output, Close):
                 self.closed.append(output.flow)
 

@@ -290,6 +290,27 @@ def test_without_a_relay_centre_the_emergency_trunk_takes_the_call() -> None:
     assert len(stage.rescue.requests) == 1
 
 
+@pytest.mark.clause("47 CFR 9.16")
+def test_who_is_to_be_told_hears_of_every_emergency_call() -> None:
+    """A call with place and call-back number, a test as such, a refusal with its reason; nothing of other calls."""
+    stage = Stage()
+    stage.call(**EMERGENCY)
+    record = stage.record("decision")
+    stage.call(call_id="call-2@sample", **EMERGENCY | {"uri": f"sip:933@{PROXY[0]}"})
+    stage.call(call_id="call-3@sample", calling=VERIFIED, **EMERGENCY)
+    stage.call(call_id="call-4@sample")
+    call, test, refused = stage.network.notices
+    assert call == {
+        "event": "emergency.call", "at": record["at"], "node": "edge-1",
+        "record": record["id"], "trunk": "acme-pbx", "account": "acme",
+        "dialled": f"sip:911@{PROXY[0]};user=phone", "number": "911", "caller": f"+{OWNED}", "callback": f"+{OWNED}",
+        "location": "1 Main St", "unit": None, "provisioned": True, "detail": "",
+    }  # fmt: skip
+    assert (test["event"], test["number"]) == ("emergency.test", "933")
+    assert (refused["event"], refused["caller"], refused["provisioned"]) == ("emergency.refused", f"+{VERIFIED}", False)
+    assert "is not provisioned" in refused["detail"]
+
+
 @pytest.mark.clause("EMG-03")
 def test_a_test_call_is_recorded_as_one() -> None:
     """933 goes where 911 goes, and record and log say that nobody is in need."""
