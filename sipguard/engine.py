@@ -93,6 +93,8 @@ class Engine:
     def reconfigure(self, view: View) -> None:
         """Use another view from the next message on; calls that are parked resume under it."""
         self._station.view = view
+        if view.policy.end_suspended:
+            self._core.ending.review()
         if self._banned:
             self._scanners.review()
 

@@ -267,6 +267,7 @@ class PolicySection(Section):
         "from",
     )
     protected_names: tuple[Annotated[str, AfterValidator(_name_to_protect)], ...] = ()
+    suspended_calls: Literal["continue", "end"] = "continue"
     emergency: EmergencySection = EmergencySection()
     destinations: DestinationsSection = DestinationsSection()
     redress: RedressSection = RedressSection()

@@ -94,6 +94,7 @@ class PolicySettings:
     scopes: Mapping[str, Scope] = field(default_factory=dict)
     precedence: tuple[str, ...] = ("p-asserted-identity", "p-preferred-identity", "remote-party-id", "from")
     protected_names: ProtectedNames = field(default_factory=ProtectedNames)
+    end_suspended: bool = False  # calls of an account end when it is suspended or terminated
     registry_on_stale: str = "continue"  # continue | refuse
     countries: tuple[str, ...] = ()  # that accounts may call which name none; none: their trunk's own
     premium: PremiumNumbers = field(default_factory=PremiumNumbers)

@@ -8,13 +8,17 @@ digest also covers the caller's tag, so it tells whose request it came with.
 
 import hashlib
 import hmac
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sipguard.policy.directory import Trunk
 from sipguard.proxy.carrier_leg import CarrierLeg
 from sipguard.sip.address import Address
 from sipguard.traffic.usage import Hold
 from sipguard.transaction.timers import Timer
+
+if TYPE_CHECKING:
+    from sipguard.proxy.kept_dialogs import KeptDialogs
 
 _SHIFTED = "~"  # in a token, between the record's identifier and the shift
 
@@ -52,12 +56,13 @@ class ActiveCall:
     """One screened INVITE and its dialogs: a forked one may have several, early and up.
 
     Times are monotonic seconds; ``answered_at`` is None until the first 2xx. ``abandoned`` is whether the caller said
-    BYE before that. ``leg`` is there when its carrier asks for credentials, ``hold`` is its place among the calls up.
+    BYE before that. ``leg`` is there when its carrier asks for credentials, ``hold`` is its place among the calls up,
+    ``kept`` what it takes to end it, where policy may.
     """
 
     __slots__ = (
         "abandoned", "account", "answered_at", "call_id", "called", "caller", "caller_tag", "hold", "identifier",
-        "keeper", "leg", "tags", "timer", "up",
+        "keeper", "kept", "leg", "tags", "timer", "up",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -75,6 +80,7 @@ class ActiveCall:
         self.timer: Timer | None = None
         self.leg: CarrierLeg | None = None
         self.hold: Hold | None = None
+        self.kept: KeptDialogs | None = None
 
     def answered_by(self, tag: str) -> None:
         """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4)."""
@@ -113,6 +119,9 @@ class ActiveCalls:
 
     def __len__(self) -> int:
         return len(self._by_record)
+
+    def __iter__(self) -> Iterator[ActiveCall]:
+        return iter(self._by_record.values())
 
     def add(self, call: ActiveCall) -> None:
         """A screened INVITE starts."""

@@ -96,6 +96,11 @@ class CallLog:
         self._end(active, 200, "No BYE seen", "timeout", answered=True, duration=_duration(active, now))
         self._count_ended(active, now)
 
+    def ended_by_policy(self, active: ActiveCall, reason: str, now: float) -> None:
+        """We said BYE to both."""
+        self._end(active, 200, reason, "policy", answered=True, duration=_duration(active, now))
+        self._count_ended(active, now)
+
     def released_before_our_time(self, identifier: str) -> None:
         """A BYE for a call that was answered before this process started; how long it lasted is not known here."""
         station = self._station

@@ -5,6 +5,7 @@ from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.ending import Ending
 from sipguard.proxy.in_dialog import InDialog
 from sipguard.proxy.oc_parameters import demand
 from sipguard.proxy.prober import Probe, Prober
@@ -34,12 +35,13 @@ class Core:
         call_log = CallLog(self.station)
         self._upstream = Upstream(self.station, call_log)
         self._delivery = Delivery(self.station, self._upstream, call_log)
-        self._responses = Responses(self.station, self._upstream, self._delivery)
+        self._in_dialog = InDialog(self.station, self._delivery, call_log)
+        self.ending = Ending(self.station, self._in_dialog, call_log)
+        self._responses = Responses(self.station, self._upstream, self._delivery, self.ending)
         self._authentication = Authentication(self.station)
         self._screening = Screening(self.station, self._delivery, self._upstream, self._authentication)
         self.prober = Prober(self.station)
         self._way_back = WayBack(self.station)
-        self._in_dialog = InDialog(self.station, self._delivery, call_log)
 
     def request(self, transaction: ServerTransaction, now: float) -> None:
         """A new request that is neither ACK nor CANCEL."""

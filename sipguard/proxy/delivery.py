@@ -13,6 +13,7 @@ from sipguard.proxy.branch import Attempt, Branch
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.departure import Departure
 from sipguard.proxy.disposition import one_at_a_time
+from sipguard.proxy.kept_dialogs import KeptDialogs
 from sipguard.proxy.output import WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, ResponseContext
 from sipguard.proxy.routing import only_over_tls
@@ -55,6 +56,8 @@ class Delivery:
             account = call.account.name if call.account is not None and counted else None
             context.active = ActiveCall(self._call_log, call.identifier, call.request.call_id, tag, account)
             context.active.hold, call.hold = call.hold, None
+            if account is not None and self._station.view.policy.end_suspended:
+                context.active.kept = KeptDialogs(call.request)
             self._station.calls.add(context.active)
             self._call_log.attempted(context, now)
         self.next_attempt(context, now)

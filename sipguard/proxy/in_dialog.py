@@ -15,6 +15,7 @@ from sipguard.proxy import authentication, dialog_identity, forwarding, presenta
 from sipguard.proxy.active_calls import ActiveCall, Redeemed
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.own_request import OwnRequest
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.resubmission import Resubmission, inside
 from sipguard.proxy.routing import next_hop, only_over_tls, preprocess
@@ -94,11 +95,29 @@ class InDialog:
         if passage.resubmission is not None:
             context.resubmission = passage.resubmission
         _remember_rows(context, server.request, passage.fork)
+        if passage.active is not None and passage.active.kept is not None:
+            passage.active.kept.heard(server.request)
         if server.method == "BYE":
             self._bye(server.request, passage, now)
         elif passage.active is not None and server.method in _REFRESHING:
             self._call_log.alive(passage.active, now)
         self._delivery.pass_on(context, passage.fork, passage.hop, passage.listener.number, passage.flow, now)
+
+    def say(self, request: Request, flow: Flow, now: float) -> None:
+        """A request of our own, as if a party of the dialog had sent it on its flow; what cannot leave does not."""
+        try:
+            passage = self._passage(request, flow)
+        except MalformedValue:
+            return
+        if isinstance(passage, Refused):
+            return
+        server = OwnRequest(self._station.layer, request, flow)
+        context = self._delivery.open(server)
+        server.context = None  # nobody comes back to it by its transaction
+        context.resubmission = passage.resubmission
+        self._delivery.pass_on(context, passage.fork, passage.hop, passage.listener.number, passage.flow, now)
+        if not context.done:
+            self._delivery.finish(context, now)
 
     def ack(self, request: Request, flow: Flow, now: float) -> None:
         """An ACK for a 2xx: routed like any request, answered never (PRX-23)."""

@@ -8,6 +8,7 @@ import re
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.disposition import refuses_recursion
+from sipguard.proxy.ending import Ending
 from sipguard.proxy.redirection import redirection
 from sipguard.proxy.resubmission import CHALLENGED, Verdict, take
 from sipguard.proxy.station import Station
@@ -22,10 +23,11 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 class Responses:
     """Hears the client transactions of forwarded requests."""
 
-    def __init__(self, station: Station, upstream: Upstream, delivery: Delivery) -> None:
+    def __init__(self, station: Station, upstream: Upstream, delivery: Delivery, ending: Ending) -> None:
         self._station = station
         self._upstream = upstream
         self._delivery = delivery
+        self._ending = ending
 
     def response(self, client: ClientTransaction, response: Response, now: float) -> None:
         """A response from a target (RFC 3261 §16.7)."""
@@ -44,6 +46,8 @@ class Responses:
         if code < 200:
             self._provisional(branch, upstream, now)
         elif code < 300:
+            if self._station.view.policy.end_suspended:
+                self._ending.note(context, client.flow, upstream, now)
             self._success(branch, upstream, now)
         elif not context.done:
             self._failed(branch, upstream, now)

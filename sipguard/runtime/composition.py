@@ -270,6 +270,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         scopes={name: rule.scope() for name, rule in policy.rules.items() if rule.allow or rule.exceptions},
         precedence=policy.precedence,
         protected_names=ProtectedNames(policy.protected_names),
+        end_suspended=policy.suspended_calls == "end",
         registry_on_stale=configuration.registry.on_stale,
         emergency_unprovisioned=policy.emergency.unprovisioned,
         countries=policy.destinations.countries,

@@ -138,6 +138,7 @@ class RunningNode:
         self._authorities = configuration.tls.ca
         self.node = node
         self.engine.reconfigure(node.view)
+        self._driver.settle()  # what follows from it may be due at once
         self._downloader.context = context
         self._notices.context = notices
         self._notify = configuration.policy.emergency.notify
@@ -152,6 +153,7 @@ class RunningNode:
         """Look numbers and accounts up here from the next message on; nothing else of the view changes."""
         self.node = replace(self.node, view=replace(self.node.view, directory=directory))
         self.engine.reconfigure(self.node.view)
+        self._driver.settle()
 
     def vitals(self) -> Vitals:
         """What can be seen from outside, now."""

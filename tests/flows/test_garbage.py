@@ -1,20 +1,25 @@
 """What a call leaves behind in memory: nothing."""
 
 import gc
+from dataclasses import replace
 
 import pytest
 
 from bench.engine import Load
+from sipguard.policy.directory import AccountState
+from sipguard.policy.settings import PolicySettings
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.carrier_leg import CarrierLeg
 from sipguard.proxy.carrier_sessions import Session
+from sipguard.proxy.kept_dialogs import KeptDialogs
+from sipguard.proxy.own_request import OwnRequest
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.resubmission import Resubmission
 from sipguard.sip.message import Request
-from sipguard.testing.sample import Sample
+from sipguard.testing.sample import ACME_PBX, Sample, directory
 from tests.flows.carrier import PASSWORD, with_carrier
-from tests.flows.stage import LONG
+from tests.flows.stage import LONG, Stage
 
 
 @pytest.mark.clause("TXN-34")
@@ -50,6 +55,30 @@ def test_transactions_that_only_absorb_keep_no_request() -> None:
         load.one(number)
     assert load.engine.open_transactions >= 60
     assert requests_alive() == before
+
+
+def test_a_call_that_policy_ended_leaves_nothing_either() -> None:
+    """Whether its parties answer the BYE or are gone."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for present in (True, False):
+            stage = Stage(policy=PolicySettings(end_suspended=True))
+            stage.call()
+            if not present:
+                stage.network.detach(ACME_PBX)
+            suspended = directory(state=AccountState.SUSPENDED)
+            stage.engine.reconfigure(replace(stage.sample.view, directory=suspended))
+            stage.network.run(LONG)
+            assert stage.record("end")["released_by"] == "policy"
+            gc.collect()
+        left = {type(item) for item in gc.garbage}
+        assert left.isdisjoint((ResponseContext, Branch, ActiveCall, KeptDialogs, OwnRequest))
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 @pytest.mark.clause("TXN-34", "RFC 3261 22.3")

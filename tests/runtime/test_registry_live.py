@@ -38,6 +38,23 @@ def test_a_suspension_holds_within_a_second(tmp_path: Path) -> None:
         node.carrier.receive(CALLED)
 
 
+def test_calls_of_a_suspended_account_end(tmp_path: Path) -> None:
+    """With ``suspended_calls = "end"`` both sides get a BYE though nobody says anything, and the record says policy."""
+    with live_node(tmp_path, '[policy]\nsuspended_calls = "end"\n') as node:
+        node.invite("up")
+        node.carrier.answer(node.carrier.receive(CALLED), "200 OK", node.proxy)
+        node.customer.receive("SIP/2.0 200")
+        sipguard(node, "account", "suspend", "acme")
+        changed = time.monotonic()
+        for neighbour in (node.carrier, node.customer):
+            bye = neighbour.receive(f"BYE sip:{neighbour.host}:{neighbour.port} SIP/2.0")
+            assert "Call-ID: up\r\n" in bye
+            neighbour.answer(bye, "200 OK", node.proxy)
+        assert time.monotonic() - changed < 2.0  # live within one, on a machine that does other things
+        node.wait_for("call.ended")
+        node.until(lambda: [record for record in node.log.records() if record.get("released_by") == "policy"])
+
+
 def test_an_import_is_compiled_beside_the_calls(tmp_path: Path) -> None:
     """Imported numbers may be used without anybody's doing; the node says that it reloaded."""
     with live_node(tmp_path) as node:
