@@ -119,10 +119,10 @@ class Screening:
         station = self._station
         if station.draining and decision.forward and call.emergency is None:
             decision = chain.refuse(Refusal("node.draining", "the node is shutting down"))
-        if decision.forward and call.request.method == "INVITE" and call.emergency is None:
-            call.hold = station.view.usage.hold(places(call))
         line = station.recorder.decision(call, decision, station.view.policy.revision, station.wall)
         context.decision = decision
+        if decision.forward and call.request.method == "INVITE" and call.emergency is None:
+            call.hold = station.view.usage.hold(places(call))
         self._park(context, CommitNeed(call.identifier, line), now)
 
     def _committed(self, context: ResponseContext, call: Call, answer: Answer | TargetAnswer, now: float) -> None:

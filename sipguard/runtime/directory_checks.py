@@ -44,6 +44,10 @@ def directory_problems(
                 yield Problem(f"{key}.targets", f'no {target.transport} listener can send to "{target.uri}"')
             if target.transport == "tls" and trunk.tls_ca is None and configuration.tls.ca is None:
                 yield Problem(f"{key}.tls_ca", "or tls.ca is required by a TLS target: whose certificates are believed")
+    for name in configuration.limits.calls.accounts:
+        if directory.account(name) is None:
+            near = suggestion(name, directory.accounts)
+            yield Problem(f"limits.calls.accounts.{name}", f'the registry has no account "{name}"{near}')
     yield from _other_realms(configuration, directory)
     yield from _unprovisioned(configuration, directory)
     for account in directory.accounts.values():

@@ -52,6 +52,7 @@ def test_a_bug_costs_one_call(part: str, name: str, records: list[str]) -> None:
     assert len(stage.errors) == 1
     assert stage.engine.counters["alarms", "bug"] == 1
     assert stage.engine.active_calls == 0
+    assert stage.sample.view.usage._counts == {}
     stage.engine.reconfigure(stage.sample.view)
     stage.call(call_id="next@sample")
     assert stage.pbx.codes[-1] == 200

@@ -141,6 +141,23 @@ def test_reload_keeps_what_was_learnt(tmp_path: Path) -> None:
     assert after.view.traffic.profile.minimum_attempts == 20
 
 
+def test_limits_and_scanners(tmp_path: Path) -> None:
+    """Limits and thresholds arrive where stages read them; a reload keeps what was used, under the new bound."""
+    files(tmp_path)
+    text = TEXT.replace("t1 = 0.25", "t1 = 0.25\nmax_call_duration = 600")
+    text += "[scanners]\nusers = 7\n[limits.calls.accounts.acme]\nconcurrent = 30\n"
+    node = build(configured(tmp_path, text))
+    assert node.settings.max_call_duration == 600.0
+    assert node.view.policy.scanners.users == 7
+    assert node.view.policy.limits.of_account("acme").concurrent == 30
+    after = build(configured(tmp_path, TEXT + "[limits.calls]\nremembered = 2000\n"), node)
+    assert after.view.usage is node.view.usage
+    assert after.view.usage.rates.capacity == 2000
+    assert problems(tmp_path, text.replace("accounts.acme", "accounts.acmee")) == {
+        "limits.calls.accounts.acmee": 'the registry has no account "acmee" (did you mean "acme"?)'
+    }
+
+
 def test_reload_with_other_anchors(tmp_path: Path) -> None:
     """Certificates that other trust anchors vouched for are forgotten with those anchors."""
     files(tmp_path)
