@@ -75,6 +75,10 @@ def add(
         Path | None, typer.Option(help="The file with our password there, readable by its owner only.", metavar="FILE")
     ] = None,
     realm: Annotated[str | None, typer.Option(help="The only realm that may ask for it.")] = None,
+    max_rate: Annotated[float | None, typer.Option(help="Calls a second that it may bring.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Calls at a time that it may bring.")] = None,
+    egress_max_rate: Annotated[float | None, typer.Option(help="Calls a second that may leave to it.")] = None,
+    egress_max_calls: Annotated[int | None, typer.Option(help="Calls at a time that may leave to it.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -91,10 +95,17 @@ def add(
         "username": username, "realm": realm,
         "password_file": None if password_file is None else str(password_file.absolute()),
         "overload_control": overload_control or None,
+        "limit": _limit(max_rate, max_calls), "egress_limit": _limit(egress_max_rate, egress_max_calls),
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
     open_registry(config).trunks.add(trunk)
     done(f"trunk {name} added", trunk.model_dump(mode="json"), as_json)
+
+
+def _limit(rate: float | None, concurrent: int | None) -> dict[str, float] | None:
+    """A limit of what was given; None when nothing was."""
+    given = {"rate": rate, "concurrent": concurrent}
+    return {key: value for key, value in given.items() if value is not None} or None
 
 
 @app.command(epilog="Example: sipguard trunk remove acme-pbx")

@@ -95,6 +95,18 @@ def test_a_trunk_with_timers_of_its_own(shell: Shell) -> None:
     assert "ring_timeout: should exceed response_timeout" in shell.run(*options, "--ring-timeout", "2").err
 
 
+def test_a_trunk_with_limits(shell: Shell) -> None:
+    """What it may bring and take away is kept; what was not given is no limit of its own."""
+    shell.run("trunk", "add", "limited", "--side", "network", "--target", "sip:192.0.2.30", "--max-calls", "30",
+              "--max-rate", "2.5", "--egress-max-calls", "60")  # fmt: skip
+    (kept,) = [trunk for trunk in shell.data("trunk", "list") if trunk["name"] == "limited"]
+    assert kept["limit"] == {"rate": 2.5, "burst": 0, "concurrent": 30}
+    assert kept["egress_limit"] == {"rate": 0.0, "burst": 0, "concurrent": 60}
+    others = [trunk for trunk in shell.data("trunk", "list") if trunk["name"] != "limited"]
+    assert {(trunk["limit"], trunk["egress_limit"]) for trunk in others} == {(None, None)}
+    assert "greater than or equal to 0" in shell.run("trunk", "add", "x", "--side", "network", "--max-calls", "-1").err
+
+
 def test_a_trunk_of_a_carrier_that_asks_for_credentials(shell: Shell, tmp_path: Path) -> None:
     """User name, realm and the whole path of the password's file are kept; the password itself is not."""
     file = tmp_path / "password"
