@@ -18,6 +18,18 @@ from tests.runtime.live_node import PATIENCE, LiveNode, Neighbour
 ATTACKER, CUSTOMER = "127.0.0.1", "127.0.0.3"  # svwar always comes from the first; the second is the trunk's
 FAIL2BAN = Path(__file__).parents[2] / "docs" / "fail2ban"
 DISGUISED = "[scanners]\nuser_agents = []\nusers = 2\n"  # as if the tool had another name; it gives up after two
+GUESSING = """
+[[trunk]]
+name = "acme-roaming"
+side = "customer"
+account = "acme"
+digest = true
+[digest]
+algorithms = ["MD5"]  # the tool knows no other
+[scanners]
+user_agents = []
+digest_failures = 5
+"""
 
 pytestmark = pytest.mark.live
 
@@ -118,6 +130,16 @@ def test_svwar_finds_no_extension_and_is_banned(tmp_path: Path, method: str, mor
             assert not is_answered(node, attacker)
         finally:
             attacker.socket.close()
+
+
+def test_svcrack_finds_no_password_and_is_banned(tmp_path: Path) -> None:
+    """Under another name it may guess a few times."""
+    with attacked_node(tmp_path, GUESSING) as node:
+        output = sipvicious("svcrack", node, "-u", "acme-user", "-m", "OPTIONS", "-e", "100", "-r", "100-160")
+        assert "found nothing" in output, output
+        line = node.wait_for("source.banned")
+        assert (line["source"], line["rule"]) == (ATTACKER, "scan.digest"), output
+        assert node.metric('sipguard_digest_total{outcome="wrong"}') == 5
 
 
 def test_fail2ban_reads_the_line(tmp_path: Path) -> None:
