@@ -237,6 +237,10 @@ class EmergencySection(Section):
     unprovisioned_by_country: Mapping[Country, Unprovisioned] = Field(default_factory=dict)
     callback_window: float = Field(default=1800.0, ge=0, le=86_400)
     notify: NotifySection = NotifySection()
+    location_url: str = Field(
+        default="", max_length=512, pattern=r"^((https|sips?|pres):[!#-;=?-~]*\{number\}[!#-;=?-~]*)?$"
+    )
+    location_when: Literal["missing", "always"] = "missing"
     callback_numbers: int = Field(default=10_000, ge=1, le=1_000_000)
     numbers: Mapping[Country, tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...]] = Field(default_factory=dict)
 

@@ -101,6 +101,8 @@ class PolicySettings:
     emergency_unprovisioned: Unprovisioned = Unprovisioned.REJECT
     emergency_unprovisioned_by_country: Mapping[str, Unprovisioned] = field(default_factory=dict)
     emergency_callback_window: float = 1800.0  # seconds in which a number that called help may be called back; 0: none
+    emergency_location_url: str = ""  # with {number}: where the location of a registered number is told; none
+    emergency_location_when: str = "missing"  # missing: to calls that say nothing of theirs | always
     emergency_numbers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sign_outage: str = "unsigned"  # unsigned | refuse
     sign_stale_date: str = "redate"  # unsigned | redate | refuse

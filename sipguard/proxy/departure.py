@@ -10,7 +10,15 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
-from sipguard.proxy import authentication, forwarding, oc_parameters, plain_form, presentation, resubmission
+from sipguard.proxy import (
+    authentication,
+    emergency_location,
+    forwarding,
+    oc_parameters,
+    plain_form,
+    presentation,
+    resubmission,
+)
 from sipguard.proxy.active_calls import Party
 from sipguard.proxy.branch import Attempt
 from sipguard.proxy.flow_tokens import must_keep
@@ -90,6 +98,8 @@ class Departure:
             authentication.consume(fork, view.policy.digest.realm)
         if call.outbound:
             presentation.originate(fork, call, trunk, self.egress.advertised_host)
+            if call.emergency is not None:
+                emergency_location.add(fork, call, trunk, view.policy)
         else:
             presentation.terminate(fork, call, trunk, self.egress.advertised_host)
         shift = 0

@@ -5,7 +5,7 @@ whoever else may still speak.
 """
 
 from sipguard.errors import MalformedValue
-from sipguard.proxy import forwarding, presentation, stir_reasons
+from sipguard.proxy import emergency_location, forwarding, presentation, stir_reasons
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.disposition import hears_of_early_dialogs
@@ -125,13 +125,16 @@ class Upstream:
         best = context.best
         if best is None and context.held_back:  # RFC 7339 §5.10: 503 without Retry-After
             best = build_response(context.server.request, 503, None, station.random())
-        elif best is None or best.code == 503:
+        elif best is None or best.code == 503 or self._location_is_nobodys(context, best.code):
             best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())
         if context.active is not None:
             self._call_log.failed(context, best.code, best.reason, now)
         stir_reasons.report(best, context.call)
         self.close(context)
         station.layer.respond(context.server, best, now)
+
+    def _location_is_nobodys(self, context: ResponseContext, code: int) -> bool:
+        return emergency_location.is_nobodys(code, context.server.request, context.call, self._station.view.policy)
 
     def terminated(self, context: ResponseContext, now: float) -> None:
         """The caller gave up before the request went anywhere, or between two targets."""

@@ -277,6 +277,8 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         premium=PremiumNumbers(prefix.removeprefix("+") for prefix in policy.destinations.premium),
         emergency_unprovisioned_by_country=dict(policy.emergency.unprovisioned_by_country),
         emergency_callback_window=policy.emergency.callback_window,
+        emergency_location_url=policy.emergency.location_url,
+        emergency_location_when=policy.emergency.location_when,
         redress_url=policy.redress.url,
         redress_telephone=policy.redress.telephone,
         emergency_numbers=dict(policy.emergency.numbers),

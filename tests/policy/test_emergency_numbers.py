@@ -38,7 +38,7 @@ def test_another_countrys_number_is_not_an_emergency():
     assert emergency_number(parse_uri(f"sip:911{HOST}"), GERMANY, {}) is None
 
 
-@pytest.mark.clause("EMG-03")
+@pytest.mark.clause("EMG-03", "EMG-11")
 @pytest.mark.parametrize(
     "text",
     [
