@@ -6,6 +6,7 @@ node's tags file and the attestation log of the last day how it stands.
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from sipguard.cli.account_rules import exceptions_of, rules_of
 from sipguard.cli.audit import audit_record
@@ -15,6 +16,7 @@ from sipguard.config import Configuration
 from sipguard.ledger.reader import LogReader
 from sipguard.ledger.segment import log_directory
 from sipguard.policy.directory import Account, AccountState, Trunk
+from sipguard.policy.settings import CallLimits
 from sipguard.registry import Registry
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.values import shown_number, shown_time
@@ -45,9 +47,10 @@ def account_facts(configuration: Configuration, name: str) -> dict[str, object]:
         "certificate": _certificate(path, account, trunks, node, UnixTime(int(now))),
         "caller_name": account.caller_name,
         "emergency": _emergency(path, account, node, registry),
+        "limits": _limits(name, node.view.policy.limits),
         "countries": _countries(path, account, node),
         "numbers": _numbers(name, registry),
-        "trunks": [_trunk(trunk) for trunk in trunks],
+        "trunks": [_trunk(trunk, node.view.policy.limits) for trunk in trunks],
         "rules": rules_of(account, node.view.policy),
         "exceptions": exceptions_of(account, trunks, node.view),
         "traffic": _traffic(name, node, recent, now),
@@ -121,6 +124,11 @@ def _emergency(path: Sequence[AccountEntry], account: Account, node: Node, regis
     }
 
 
+def _limits(name: str, limits: CallLimits) -> dict[str, object]:
+    """How many calls it may make; 0 is no limit."""
+    return {**asdict(limits.of_account(name)), "set_for": name if name in limits.accounts else "every account"}
+
+
 def _countries(path: Sequence[AccountEntry], account: Account, node: Node) -> dict[str, object]:
     """The countries it may call; nobody's word means the country of the trunk that calls."""
     setters = [entry.name for entry in reversed(path) if entry.countries]
@@ -133,7 +141,7 @@ def _numbers(name: str, registry: Registry) -> dict[str, object]:
     return {"count": registry.numbers.count(name), "first": [shown_number(entry.tn) for entry in few]}
 
 
-def _trunk(trunk: Trunk) -> dict[str, object]:
+def _trunk(trunk: Trunk, limits: CallLimits) -> dict[str, object]:
     return {
         "name": trunk.name,
         "sources": list(trunk.sources),
@@ -142,6 +150,7 @@ def _trunk(trunk: Trunk) -> dict[str, object]:
         "targets": [target.uri for target in trunk.targets],
         "on_mismatch": trunk.on_mismatch.value,
         "gateway": trunk.gateway,
+        "limit": asdict(trunk.limit or limits.trunk),
     }
 
 

@@ -50,5 +50,5 @@ def _word(value: object) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(_word, value))
     if isinstance(value, Mapping):
-        return " ".join(f"{name}={_word(inner)}" for name, inner in value.items() if inner not in (None, "", []))
+        return " ".join(f"{name}={_word(inner)}" for name, inner in value.items() if inner not in (None, "", [], 0))
     return str(value)

@@ -1,8 +1,8 @@
 """What is known of a number: whose it is, who may call from it and what would come of that, where calls to it go.
 
 What would come of a call is not worked out here: an INVITE from the number goes through the engine, once for each
-customer trunk of the accounts that have a right to it (``replay``). It calls itself, and the rules about where an
-account may call are left out: this is about who calls.
+customer trunk of the accounts that have a right to it (``replay``). It calls itself, and the rules about where and how
+often an account may call are left out: this is about who calls.
 """
 
 import time
@@ -31,7 +31,7 @@ from sipguard.stir.unix_time import UnixTime
 _MOST_ACCOUNTS = 20  # whose calls from the number are tried
 _MOST_RIGHTS = 1000
 _FEW = 5
-_ABOUT_DESTINATIONS = ("destination.country", "destination.premium")
+_LEFT_OUT = ("destination.country", "destination.premium", "limit.rate", "limit.concurrent")
 _INVITE = (
     "INVITE sip:+{tn}@192.0.2.0 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.0;branch=z9hG4bKexplain\r\nMax-Forwards: 70\r\n"
     "From: <sip:+{tn}@192.0.2.0>;tag=explain\r\nTo: <sip:+{tn}@192.0.2.0>\r\nCall-ID: explain\r\n"
@@ -65,7 +65,7 @@ def number_facts(configuration: Configuration, tn: TN, source: str | None) -> di
             for entry in listed
         ],
         "calls_to_it": _home(node.view.directory, tn),
-        "calls_from_it": [_outcome(_to_anywhere(node), trunk, tn) for trunk in _trunks(node, users, source)],
+        "calls_from_it": [_outcome(_about_callers(node), trunk, tn) for trunk in _trunks(node, users, source)],
         "last_calls": recent.last(),
         "audit": [audit_record(entry, True) for entry in registry.audit(subject=tn, limit=_FEW)],
     }
@@ -141,10 +141,10 @@ def _trunks(node: Node, users: list[dict[str, object]], source: str | None) -> l
     return [trunk for trunk in trunks if trunk.side is Side.CUSTOMER and trunk.account in names]
 
 
-def _to_anywhere(node: Node) -> Node:
+def _about_callers(node: Node) -> Node:
     policy = node.view.policy
-    modes = {**policy.modes, **dict.fromkeys(_ABOUT_DESTINATIONS, Mode.OFF)}
-    scopes = {rule: scope for rule, scope in policy.scopes.items() if rule not in _ABOUT_DESTINATIONS}
+    modes = {**policy.modes, **dict.fromkeys(_LEFT_OUT, Mode.OFF)}
+    scopes = {rule: scope for rule, scope in policy.scopes.items() if rule not in _LEFT_OUT}
     return replace(node, view=replace(node.view, policy=replace(policy, modes=modes, scopes=scopes)))
 
 

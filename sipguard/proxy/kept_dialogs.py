@@ -5,8 +5,10 @@ route set from us on, From and To. Numbers of requests are kept by tag from the 
 Targets follow re-INVITE and UPDATE, and the 2xx to them (§12.2).
 """
 
+from contextlib import suppress
 from typing import NamedTuple
 
+from sipguard.errors import MalformedValue
 from sipguard.proxy.active_calls import ActiveCall, ActiveCalls
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.sip.address import Address, format_address, parse_address
@@ -70,11 +72,12 @@ class KeptDialogs:
         self.pairs[tag] = Pair(caller, called)
 
     def heard(self, request: Request) -> None:
-        """A request inside one of the dialogs. Raises MalformedValue."""
+        """A request inside one of the dialogs; who says unreadably where it is now is taken to be where it was."""
         tag = request.from_.tag or ""
         self.numbers[tag] = max(self.numbers.get(tag, 0), request.cseq.number)
         if request.method in REFRESHING:
-            self._moved(request, tag, request.to.tag or "")
+            with suppress(MalformedValue):
+                self._moved(request, tag, request.to.tag or "")
 
     def refreshed(self, response: Response) -> None:
         """A 2xx to a re-INVITE or UPDATE. Raises MalformedValue."""

@@ -129,6 +129,22 @@ def test_an_account(shell: Shell) -> None:
     assert [(entry["what"], entry["after"]["name"]) for entry in facts["audit"]] == [("account.add", "acme")]
 
 
+def test_the_limits_of_an_account(shell: Shell) -> None:
+    """Its own, or those of every account; its trunks have theirs; what calls of a number get is not about them."""
+    shell.config.write_text(
+        shell.config.read_text().replace('sources = ["203.0.113.5"]', 'sources = ["203.0.113.5"]\nlimit.rate = 7')
+        + "[limits.calls]\naccount.rate = 5\nnumber.concurrent = 1\naccounts.acme = { concurrent = 30 }\n"
+        '[[trunk]]\nname = "other"\nside = "customer"\naccount = "acme"\nsources = ["203.0.113.6"]\n'
+    )
+    facts = shell.data("explain", "account", "acme")
+    assert facts["limits"] == {"rate": 0.0, "burst": 0, "concurrent": 30, "set_for": "acme"}
+    assert facts["trunks"][0]["limit"]["rate"] == 7.0
+    other = shell.data("explain", "account", "globex")["limits"]
+    assert (other["rate"], other["set_for"]) == (5.0, "every account")
+    calls = shell.data("explain", "number", "+14155550100")["calls_from_it"]
+    assert [call["decision"] for call in calls] == ["forward", "forward"]
+
+
 def test_the_rules_of_an_account(shell: Shell) -> None:
     """Every rule for its calls with the mode in force and by whose word; exceptions of its trunks and numbers."""
     facts = shell.data("explain", "account", "acme")

@@ -8,7 +8,7 @@ from sipguard.policy.directory import AccountState, Directory
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.sip.message import Request
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, VERIFIED, directory
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, VERIFIED, changed, directory, invite
 from sipguard.testing.user_agent import UserAgent
 from tests.flows.carrier import WITH_PASSWORD, with_carrier
 from tests.flows.stage import Stage, ringing
@@ -139,6 +139,34 @@ def test_a_proxy_in_front_of_the_caller_is_on_the_way() -> None:
     assert bye.uri == "sip:192.0.2.11:5060"
     assert byes(stage.carrier)[0].uri == "sip:192.0.2.21:5060"
     assert not byes(stage.carrier)[0].has("route")
+
+
+def test_a_caller_behind_nat_gets_its_bye_on_its_flow() -> None:
+    """Its Contact leads nowhere; what its dialog's requests take, the BYE takes."""
+    trunks = changed("acme-pbx", behind_nat=True)
+    stage = Stage(policy=ENDS, trunks=trunks)
+    request = invite()
+    request.set("contact", "<sip:pbx@10.0.0.5:5060>")
+    stage.pbx.start(request)
+    stage.network.run(2.0)
+    suspended = directory(trunks, AccountState.SUSPENDED)
+    stage.engine.reconfigure(replace(stage.sample.view, directory=suspended))
+    stage.network.run(1.0)
+    assert [bye.uri for bye in byes(stage.pbx)] == ["sip:pbx@10.0.0.5:5060"]
+    assert len(byes(stage.carrier)) == 1
+
+
+def test_an_update_that_cannot_be_read_changes_nothing() -> None:
+    """It passes as it would otherwise, and the BYE goes where the party was."""
+    stage = Stage(policy=ENDS)
+    stage.call()
+    update = stage.pbx.in_dialog("UPDATE")
+    update.set("contact", "<sip:broken")
+    stage.pbx.start(update)
+    stage.network.run(1.0)
+    assert len(stage.requests_to(CARRIER_A, "UPDATE")) == 1
+    suspend(stage)
+    assert [bye.uri for bye in byes(stage.pbx)] == ["sip:192.0.2.11:5060"]
 
 
 def test_a_carrier_that_asks_for_credentials_gets_them() -> None:
