@@ -10,6 +10,7 @@ that is not listed has the two numbers every mobile telephone knows (3GPP TS 22.
 emergency number: it is never treated as one, and nothing blocks it.
 """
 
+import re
 from collections.abc import Mapping
 
 from sipguard.sip.uri import OtherUri, SipUri, TelUri, Uri, unescape
@@ -190,6 +191,7 @@ TESTS = frozenset(("933",))  # answered by a machine that says which address is 
 
 _OUTSIDE_LINE = "098"  # digits a private exchange dials first to reach the public network
 _LONGEST = 9  # digits; a longer number is a subscriber's whatever it starts with
+_SUBSCRIBER = re.compile(r"sips?:\+?[0-9]{11,}[@;]")  # as nearly every call has it: not worth a closer look
 _DIALLED = frozenset("0123456789+*#abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _SEPARATORS = {code: None for code in range(128) if chr(code) not in _DIALLED}
 
@@ -219,6 +221,8 @@ def short_number(uri: Uri) -> str:
     """What was dialled, when it is short enough to mean an emergency number, or the service URN; empty otherwise."""
     if isinstance(uri, OtherUri):
         return _service(uri)
+    if _SUBSCRIBER.match(uri.text):
+        return ""
     dialled = _dialled(uri)
     # The longest that can hold one has a plus or a closing "#" besides.
     return dialled if 1 < len(dialled) <= _LONGEST + 1 else ""

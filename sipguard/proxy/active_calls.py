@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from sipguard.policy.directory import Trunk
 from sipguard.proxy.carrier_leg import CarrierLeg
 from sipguard.sip.address import Address
+from sipguard.stir.telephone_number import TN
 from sipguard.traffic.usage import Hold
 from sipguard.transaction.timers import Timer
 
@@ -57,12 +58,12 @@ class ActiveCall:
 
     Times are monotonic seconds; ``answered_at`` is None until the first 2xx. ``abandoned`` is whether the caller said
     BYE before that. ``leg`` is there when its carrier asks for credentials, ``hold`` is its place among the calls up,
-    ``kept`` what it takes to end it, where policy may.
+    ``kept`` what it takes to end it, where policy may. ``callback`` is where an emergency centre calls back.
     """
 
     __slots__ = (
-        "abandoned", "account", "answered_at", "call_id", "called", "caller", "caller_tag", "hold", "identifier",
-        "keeper", "kept", "leg", "tags", "timer", "up",
+        "abandoned", "account", "answered_at", "call_id", "callback", "called", "caller", "caller_tag", "hold",
+        "identifier", "keeper", "kept", "leg", "tags", "timer", "up",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -81,6 +82,7 @@ class ActiveCall:
         self.leg: CarrierLeg | None = None
         self.hold: Hold | None = None
         self.kept: KeptDialogs | None = None
+        self.callback: TN | None = None
 
     def answered_by(self, tag: str) -> None:
         """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4)."""

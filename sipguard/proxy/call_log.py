@@ -126,6 +126,9 @@ class CallLog:
     ) -> None:
         station = self._station
         station.calls.remove(active)
+        if active.callback is not None:
+            view = station.view
+            view.callbacks.open(active.callback, station.wall, view.policy.emergency_callback_window)
         station.record(
             station.recorder.end(
                 active.identifier,

@@ -56,6 +56,8 @@ class Delivery:
             account = call.account.name if call.account is not None and counted else None
             context.active = ActiveCall(self._call_log, call.identifier, call.request.call_id, tag, account)
             context.active.hold, call.hold = call.hold, None
+            if call.emergency is not None and call.emergency.expects_callback:
+                context.active.callback = call.emergency.callback
             if account is not None and self._station.view.policy.end_suspended:
                 context.active.kept = KeptDialogs(call.request)
             self._station.calls.add(context.active)

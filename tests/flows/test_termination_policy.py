@@ -247,6 +247,22 @@ def test_who_called_911_is_called_back_without_a_signature() -> None:
 
 
 @pytest.mark.clause("EMG-10")
+def test_the_window_of_a_long_call_begins_at_its_end() -> None:
+    """Who talked to the centre for an hour is called back when the line broke, for half an hour from then on."""
+    stage = Stage(trunks=changed("carrier-a", require_identity=True))
+    stage.call(call_id="help@sample", **HELP)
+    stage.network.run(3600)
+    stage.arrives(call_id="meanwhile@sample")
+    assert stage.carrier.codes[-1] == 428
+    stage.hang_up()
+    stage.arrives(call_id="back@sample")
+    assert stage.carrier.codes[-1] == 200
+    stage.network.run(1800)
+    stage.arrives(call_id="late@sample")
+    assert stage.carrier.codes[-1] == 428
+
+
+@pytest.mark.clause("EMG-10")
 @pytest.mark.parametrize(
     ("called", "policy"),
     [("933", PolicySettings()), ("911", PolicySettings(emergency_callback_window=0))],
