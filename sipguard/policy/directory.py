@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from sipguard.policy.compiled import Rights
 from sipguard.policy.need import Server, TargetNeed
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
@@ -313,9 +314,18 @@ class Directory:
 
     def right(self, tn: TN, account: str, now: UnixTime) -> NumberRight | None:
         """The unexpired right of ``account`` to present ``tn``; a right held by an ancestor on its path counts."""
+        rights = self.numbers.rights(tn)
+        if rights:
+            right = rights.get(account)
+            if right is not None and right.in_force(now):
+                return right
+        return self._inherited(rights, tn, account, now)
+
+    def _inherited(self, exact: Rights | None, tn: TN, account: str, now: UnixTime) -> NumberRight | None:
+        """A right that is an ancestor's, or to a block the number is in."""
         known = self.accounts.get(account)
         names = (account, *reversed(known.path)) if known is not None else (account,)
-        for rights in (self.numbers.rights(tn), *self.numbers.block_rights(tn)):
+        for rights in (exact, *self.numbers.block_rights(tn)):
             if rights:
                 for name in names:
                     right = rights.get(name)

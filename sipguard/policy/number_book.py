@@ -72,10 +72,8 @@ class NumberBook:
 
     def rights(self, tn: TN) -> Rights | None:
         """Who may use this very number; None or nobody."""
-        rights = self._rights.get(tn)
-        if rights is None and self.base is not None:
-            rights = self.base.rights(tn)
-        return rights
+        rights = self._rights.get(tn) if self._rights else None
+        return self.base.rights(tn) if rights is None and self.base is not None else rights
 
     def block_rights(self, tn: TN) -> list[Rights]:
         """Who may use the blocks a number is in."""

@@ -186,4 +186,5 @@ class Responses:
         else:
             self._delivery.blame(branch, "unreachable", now)
             # On a flow that is gone there is nobody else to try (RFC 5626 §5.3.1).
-            self._delivery.failed_here(context, 503 if branch.attempt.flow is None else 430, now)
+            lost = 503 if branch.attempt.flow is None else 430
+            self._delivery.failed_here(context, 487 if context.cancelled else lost, now)

@@ -177,3 +177,18 @@ def test_cancel_towards_a_silent_target() -> None:
     assert stage.pbx.codes == [100, 487]
     assert stage.octets_to(CARRIER_A_SPARE) == []
     stage.settle()
+
+
+@pytest.mark.clause("FRK-09", "RFC 3261 16.10")
+def test_cancel_and_then_the_target_is_gone() -> None:
+    """That nobody is at the target is no news to a caller that gave up: 487, closed as given up."""
+    stage = Stage(scripts={"carrier-a": Script(ring_after=5.0, answer_after=None)})
+    stage.call(0.001)
+    stage.pbx.give_up()
+    stage.network.run(0.001)
+    stage.network.unreachable.add(CARRIER_A)
+    stage.network.run(1)
+    assert stage.pbx.codes[-1] == 487
+    end = stage.record("end")
+    assert (end["code"], end["released_by"]) == (487, "caller")
+    stage.settle()
