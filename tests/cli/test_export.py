@@ -58,7 +58,7 @@ def test_the_audit_is_shown(shell: Shell) -> None:
     """Who changed what, the latest first, with what was before; asked by thing and time."""
     shell.run("account", "suspend", "acme")
     [change] = shell.data("audit", "--subject", "acme", "--what", "account.set", "--since", "1h")
-    assert (change["before"], change["after"]) == ({"state": "active"}, {"state": "suspended"})
+    assert (change["before"], change["after"]) == ({"state": "active"}, {"state": "suspended", "reason": None})
     assert "state=suspended" in shell.run("audit").out
     assert shell.run("audit", "--who", "nobody").err == "no such change\n"
     assert shell.run("audit", "--since", "yesterday").code == 2
