@@ -36,7 +36,7 @@ class Engine:
         self._core = Core(tuple(listeners), settings, view, random)
         self._station = self._core.station
         self._gate = Gate(self._station)
-        self._scanners = self._station.scanners
+        self._scanners = self._core.scanners
         self._banned = self._scanners.bans.active
         self._sweeping = False
 

@@ -20,6 +20,7 @@ from sipguard.policy.record import readable
 from sipguard.policy.settings import DigestSettings
 from sipguard.proxy.nonces import Nonces
 from sipguard.proxy.output import WARNING
+from sipguard.proxy.scanners import Scanners
 from sipguard.proxy.station import Station
 from sipguard.sip.digest import Credentials, format_challenge, parse_credentials, response_to
 from sipguard.sip.message import Message, Request, row_value
@@ -43,8 +44,9 @@ class Admission(NamedTuple):
 class Authentication:
     """Asks for credentials and judges them."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, scanners: Scanners) -> None:
         self._station = station
+        self._scanners = scanners
         self._nonces: Nonces | None = None
         self._logged = 0
         self._unlogged = 0
@@ -66,7 +68,7 @@ class Authentication:
             if trunk is not None:
                 if self._is_fresh(credentials, settings):
                     station.count("digest", "accepted")
-                    station.scanners.proved(server.flow, now)
+                    self._scanners.proved(server.flow, now)
                     return Admission(trunk, credentials.username)
                 outcome, stale = "stale", True
         if found is not None and self._is_emergency(request, found):
@@ -74,7 +76,7 @@ class Authentication:
             return Admission(found, "")
         if outcome == "wrong" and credentials is not None:
             self._report(server, credentials.username, settings, now)
-            station.scanners.failed(server.flow, now)
+            self._scanners.failed(server.flow, now)
         station.count("digest", outcome)
         challenge = build_response(request, 407, None, station.random(), self._challenges(settings, stale))
         station.layer.respond_once(server, challenge, now)

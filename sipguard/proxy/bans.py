@@ -9,16 +9,14 @@ written that a flood with forged sources cannot fill the disk. Both tables are b
 oldest is lifted, when there are too many old offences the oldest is forgotten.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sipguard.policy.settings import ScannerSettings
 from sipguard.proxy.log_budget import LogBudget
 from sipguard.proxy.output import INFO, WARNING, Close
+from sipguard.proxy.station import Station
 from sipguard.sip.flow import Flow
 from sipguard.transaction.timers import Timer
-
-if TYPE_CHECKING:
-    from sipguard.proxy.station import Station
 
 _LINES = 600  # a minute, of bans and their ends each
 
@@ -52,7 +50,7 @@ class Ban:
 class Bans:
     """Who is banned, and who was. Times are monotonic seconds."""
 
-    def __init__(self, station: "Station") -> None:
+    def __init__(self, station: Station) -> None:
         self.active: dict[str, Ban] = {}
         self._station = station
         self._offences: dict[str, tuple[int, float]] = {}  # by source: how many, and until when they count

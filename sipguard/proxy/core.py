@@ -10,6 +10,7 @@ from sipguard.proxy.in_dialog import InDialog
 from sipguard.proxy.oc_parameters import demand
 from sipguard.proxy.prober import Probe, Prober
 from sipguard.proxy.responses import Responses
+from sipguard.proxy.scanners import Scanners
 from sipguard.proxy.screening import Screening
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random, Station
@@ -38,7 +39,8 @@ class Core:
         self._in_dialog = InDialog(self.station, self._delivery, call_log)
         self.ending = Ending(self.station, self._in_dialog, call_log)
         self._responses = Responses(self.station, self._upstream, self._delivery, self.ending)
-        self._authentication = Authentication(self.station)
+        self.scanners = Scanners(self.station)
+        self._authentication = Authentication(self.station, self.scanners)
         self._screening = Screening(self.station, self._delivery, self._upstream, self._authentication)
         self.prober = Prober(self.station)
         self._way_back = WayBack(self.station)

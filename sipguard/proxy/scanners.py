@@ -16,7 +16,6 @@ of trunks are looked at too, but for the number of users: customers call many.
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.rules import Mode
@@ -24,13 +23,11 @@ from sipguard.policy.settings import ScannerSettings
 from sipguard.proxy.bans import Bans
 from sipguard.proxy.log_budget import LogBudget
 from sipguard.proxy.output import INFO, Close
+from sipguard.proxy.station import Station
 from sipguard.proxy.suspects import Suspects
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.uri import SipUri, TelUri, parse_uri, unescape
-
-if TYPE_CHECKING:
-    from sipguard.proxy.station import Station
 
 _NOT_ASKING = frozenset(("ACK", "CANCEL"))
 _LINES = 60  # a minute, of what rules in report mode saw
@@ -40,7 +37,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Scanners:
     """Judges strangers; ``bans`` holds those that were found out."""
 
-    def __init__(self, station: "Station") -> None:
+    def __init__(self, station: Station) -> None:
         self.bans = Bans(station)
         self._station = station
         self._suspects = Suspects()

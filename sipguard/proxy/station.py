@@ -14,7 +14,6 @@ from sipguard.proxy.health import Health
 from sipguard.proxy.identity import ProxyIdentity
 from sipguard.proxy.need_desk import NeedDesk
 from sipguard.proxy.output import Ask, Event, Log, Notice, Output
-from sipguard.proxy.scanners import Scanners
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.stream_memory import StreamMemory
 from sipguard.proxy.throttle import Throttle
@@ -56,7 +55,6 @@ class Station:
         self.throttle = Throttle(settings.overload.longest_validity)
         self.dispatch = Dispatch(self.health)
         self.recorder = Recorder(settings.node)
-        self.scanners = Scanners(self)
         self.counters: dict[tuple[str, ...], int] = {}
         self.pending = 0
         self.draining = False
