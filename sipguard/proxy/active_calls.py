@@ -59,11 +59,12 @@ class ActiveCall:
     Times are monotonic seconds; ``answered_at`` is None until the first 2xx. ``abandoned`` is whether the caller said
     BYE before that. ``leg`` is there when its carrier asks for credentials, ``hold`` is its place among the calls up,
     ``kept`` what it takes to end it, where policy may. ``callback`` is where an emergency centre calls back.
+    ``ended`` are the tags of those dialogs of an answered call that had their BYE.
     """
 
     __slots__ = (
-        "abandoned", "account", "answered_at", "call_id", "callback", "called", "caller", "caller_tag", "hold",
-        "identifier", "keeper", "kept", "leg", "tags", "timer", "up",
+        "abandoned", "account", "answered_at", "call_id", "callback", "called", "caller", "caller_tag", "ended",
+        "hold", "identifier", "keeper", "kept", "leg", "tags", "timer", "up",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -76,6 +77,7 @@ class ActiveCall:
         self.called: Party | None = None
         self.tags = [caller_tag]
         self.up: list[str] = []
+        self.ended: tuple[str, ...] = ()
         self.answered_at: float | None = None
         self.abandoned = False
         self.timer: Timer | None = None
@@ -85,8 +87,8 @@ class ActiveCall:
         self.callback: TN | None = None
 
     def answered_by(self, tag: str) -> None:
-        """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4)."""
-        if tag not in self.up:
+        """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4), unless its BYE was faster."""
+        if tag not in self.up and tag not in self.ended:
             self.up.append(tag)
 
     def hung_up(self, own_tag: str, peer_tag: str) -> bool:
@@ -101,6 +103,8 @@ class ActiveCall:
             return False
         if tag in self.up:
             self.up.remove(tag)
+        if tag not in self.ended:
+            self.ended += (tag,)
         return not self.up
 
     def fire(self, _kind: int, now: float) -> None:

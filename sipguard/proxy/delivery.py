@@ -202,7 +202,7 @@ class Delivery:
     def due(self, branch: Branch, now: float) -> None:
         """A target was silent, or rang, for too long; or what might have crossed a CANCEL has not come."""
         context = branch.context
-        if context.done:
+        if context.done or (context.cancelled and not branch.given_up):  # cancelled, its transaction ends by itself
             return
         if branch.given_up:
             context.dismiss(branch)

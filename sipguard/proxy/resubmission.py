@@ -183,13 +183,18 @@ def _advance(station: Station, context: ResponseContext, resubmission: Resubmiss
     sent = resubmission.number + resubmission.shift
     leg = resubmission.leg
     if leg is None:
-        tag = context.base.from_.tag or ""
-        leg = resubmission.leg = CarrierLeg(trunk.name, tag, resubmission.shift)
-        if resubmission.active is not None:
-            resubmission.active.leg = leg
-        else:
-            station.legs.keep(context.base.call_id, leg)
+        leg = resubmission.leg = _leg(station, context.base, trunk, resubmission.active, resubmission.shift)
     resubmission.shift = leg.again(resubmission.number, sent) - resubmission.number
+
+
+def _leg(station: Station, request: Request, trunk: Trunk, active: ActiveCall | None, shift: int) -> CarrierLeg:
+    """What is remembered from now on of a dialog towards a carrier, of the party that sent this request."""
+    leg = CarrierLeg(trunk.name, request.from_.tag or "", shift)
+    if active is not None:
+        active.leg = leg
+    else:
+        station.legs.keep(request.call_id, leg)
+    return leg
 
 
 def inside(
@@ -213,6 +218,10 @@ def inside(
         for header, value in leg.rows if leg is not None and trunk is not None and leg.trunk == trunk.name else ():
             fork.append(header, value)
     else:
+        goes_on = fork.method != "BYE" and (active is None or active.answered_at is not None)
+        if leg is None and trunk is not None and goes_on:
+            # The party's next request may be under way before this one is challenged, and then has the next number.
+            leg = _leg(station, fork, trunk, active, begun)
         sent = number + begun if leg is None else leg.number(number, begun)
     resubmission = Resubmission(fork, trunk, active, leg, sent - number)
     resubmission.renumber(fork)

@@ -48,6 +48,24 @@ def test_the_bye_of_one_fork_leaves_the_other_up() -> None:
 
 
 @pytest.mark.clause("FRK-01", "PRX-24")
+def test_an_answer_repeated_after_its_bye_brings_no_dialog_back() -> None:
+    """A 2xx that comes once more when its dialog is over passes, and the other dialog's BYE still ends the call."""
+    stage = answered_twice()
+    answer = stage.pbx.responses[-1].fork()
+    stage.pbx.start(bye(stage, "second"))
+    stage.network.run(1)
+    answer.prepend("via", stage.carrier.requests[0].listed("via")[0])
+    stage.network.inject(answer.encode(), flow_from(CARRIER_A))
+    stage.network.run(1)
+    assert stage.pbx.responses[-1].to.tag == "second"
+    stage.pbx.start(bye(stage, "carrier-a"))
+    stage.network.run(1)
+    assert stage.events == ["decision", "answer", "end"]
+    assert stage.engine.active_calls == 0
+    stage.settle()
+
+
+@pytest.mark.clause("FRK-01", "PRX-24")
 def test_a_repeated_bye_counts_once() -> None:
     """A second BYE in the dialog that has ended does not close the call that is still up in the other."""
     stage = answered_twice()

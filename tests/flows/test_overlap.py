@@ -243,6 +243,29 @@ def test_a_caller_that_gives_up_on_a_cancelled_branch() -> None:
     stage.settle()
 
 
+@pytest.mark.clause("FRK-09", "RFC 3261 16.10")
+@pytest.mark.parametrize("rings", [True, False])
+def test_a_call_given_up_does_not_ring_too_long(rings: bool) -> None:
+    """What a cancelled target says on starts no ring timeout: the call ends as 487 by its caller, not as a 408."""
+    script = Script(ring_after=0.1 if rings else None, answer_after=None)
+    stage = Stage(trunks=changed("carrier-a", response_timeout=2.0, ring_timeout=6.0), scripts={"carrier-a": script})
+    stage.carrier.cancel = lambda transaction, invite, now: None  # type: ignore[method-assign]
+    if not rings:
+        stage.network.detach(CARRIER_A)
+    stage.call(1.4)
+    stage.pbx.give_up()
+    back(stage)
+    stage.network.run(0.5)
+    if rings:
+        (request,) = stage.requests_to(CARRIER_A, "INVITE")
+        stage.network.inject(answer_to(request, "180 Ringing", "carrier-a"), flow_from(CARRIER_A))
+    stage.network.run(50)
+    end = stage.record("end")
+    assert (end["code"], end["released_by"]) == (487, "caller")
+    assert b"SIP/2.0 487" in {data[:11] for data in stage.octets_to(ACME_PBX)}
+    stage.settle()
+
+
 def test_a_silent_target_counts_against_its_health() -> None:
     """Three calls that gave it up, and the fourth goes to the other one first."""
     stage = impatient()

@@ -239,6 +239,24 @@ def test_a_request_under_way_while_another_is_challenged() -> None:
     assert numbers_fit(stage.pbx)
 
 
+@pytest.mark.clause("RFC 3261 12.2.1.1", "PRX-24")
+def test_a_customer_that_was_called_has_two_requests_under_way() -> None:
+    """Its INFO goes between the two tries of its re-INVITE, whose second number is none that INFO has had."""
+    stage, carrier = with_carrier()
+    stage.arrives(called=OWNED)
+    requests = [stage.pbx.in_dialog(method) for method in ("INVITE", "INFO")]
+    for request in requests:
+        stage.pbx.start(request)
+    stage.network.run(3)
+    assert len(carrier.challenged) == 2
+    assert carrier.complaints == []
+    assert stage.pbx.codes.count(200) == 2
+    assert carrier.acks[-1].cseq.number == stage.requests_to(CARRIER_A, "INVITE")[-1].cseq.number
+    assert say(stage, stage.pbx, "BYE") == 200
+    assert carrier.complaints == []
+    assert numbers_fit(stage.pbx)
+
+
 def inside(stage: Stage, early: Any, method: str) -> Request:
     """A request of the caller inside an early dialog."""
     stage.pbx.responses.append(early)
