@@ -25,6 +25,7 @@ class Emergency:
     registration: EmergencyRegistration | None
     handling: Unprovisioned = Unprovisioned.ROUTE  # of a call without a registration
     callback: TN | None = None  # where the emergency centre reaches the caller
+    assigned: bool = False  # without a registration: whether that number is one the caller may present
 
     @property
     def test(self) -> bool:
@@ -33,8 +34,10 @@ class Emergency:
 
     @property
     def expects_callback(self) -> bool:
-        """Whether somebody who sends help hears the call, and may call back."""
-        return not self.test and (self.registration is not None or self.handling is not Unprovisioned.ANNOUNCE)
+        """Whether somebody who sends help hears the call, and may call back; never at a number of somebody else."""
+        return not self.test and (
+            self.registration is not None or (self.assigned and self.handling is not Unprovisioned.ANNOUNCE)
+        )
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""

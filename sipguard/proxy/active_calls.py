@@ -86,6 +86,12 @@ class ActiveCall:
         self.kept: KeptDialogs | None = None
         self.callback: TN | None = None
 
+    def is_between(self, own_tag: str, peer_tag: str) -> bool:
+        """Whether these are the tags of two parties of the call, one of them the caller: a dialog has both ends."""
+        if own_tag not in self.tags or peer_tag not in self.tags:
+            return False
+        return (own_tag == self.caller_tag) is not (peer_tag == self.caller_tag)
+
     def answered_by(self, tag: str) -> None:
         """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4), unless its BYE was faster."""
         if tag not in self.up and tag not in self.ended:

@@ -57,8 +57,14 @@ class Bans:
         self._begun, self._ended = LogBudget(_LINES), LogBudget(_LINES)
 
     def drops(self, data: bytes, flow: Flow) -> bool:
-        """Whether a message of a banned source goes nowhere: all but responses."""
+        """Whether a message of a banned source goes nowhere: all but responses, and what a certificate vouches for.
+
+        Anybody can send a datagram in the name of an address; the customer that proves its name there is heard.
+        """
         if data.startswith(b"SIP/2.0 "):
+            return False
+        view = self._station.view
+        if flow.names and not view.policy.scanners.ban_trunks and view.directory.trunk_of(flow) is not None:
             return False
         ban = self.active[flow.host]
         ban.dropped += 1

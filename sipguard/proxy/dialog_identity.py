@@ -45,12 +45,15 @@ def settle(
 ) -> Judgement | None:
     """Make From and To of an in-dialog request what they may be.
 
-    ``call`` is None when it is not known any more; ``trunk`` is then who sent the request. Raises MalformedValue.
+    ``call`` is None when it is not known any more. ``trunk`` is who sent the request, as far as its flow says; a
+    customer that writes the tag of the other party speaks as itself all the same. Raises MalformedValue.
     """
     speaker = peer = None
     if call is not None and call.caller is not None:
         by_caller = fork.from_.tag == call.caller_tag
         speaker, peer = (call.caller, call.called) if by_caller else (call.called, call.caller)
+    if speaker is not None and trunk is not None and _speaks_for_another(trunk, speaker):
+        speaker = peer = None
     if speaker is not None:
         trunk = speaker.trunk
     if trunk is None or trunk.side is Side.CUSTOMER:
@@ -68,6 +71,10 @@ def settle(
         _settle_stranger(fork, trunk, host)
         return None
     return _settle_customer(fork, trunk, speaker, peer, view, host, wall)
+
+
+def _speaks_for_another(trunk: Trunk, speaker: Party) -> bool:
+    return trunk.side is Side.CUSTOMER and trunk.account != speaker.trunk.account
 
 
 def _settle_customer(

@@ -169,11 +169,11 @@ class Gate:
 
     def _is_urgent(self, request: Request, trunk: Trunk) -> bool:
         view = self._station.view
-        if trunk is UNKNOWN_TRUNK and view.directory.asks_credentials and not _is_plain(request):
-            return True  # by whose dial plan is only known when the caller has proved who it is
-        numbers = view.policy.emergency_numbers
+        if trunk is UNKNOWN_TRUNK:
+            # By whose dial plan is only known when the caller has proved who it is; where nobody can, nobody is served.
+            return view.directory.asks_credentials and not _is_plain(request)
         priorities = self._settings.priority_namespaces
-        return is_emergency(request, trunk, numbers) or has_priority(request, trunk, priorities)
+        return is_emergency(request, trunk, view) or has_priority(request, trunk, priorities)
 
     def _answer(self, request: Request, flow: Flow, trunk: Trunk) -> None:
         """The same answer to every repetition: all that varies but ``oc`` is made of the request."""

@@ -145,7 +145,7 @@ class InDialog:
             redeemed = station.calls.redeem(token, request.call_id, own_tag or "", request.to.tag or "")
         record = None if redeemed is None else redeemed.identifier
         active = station.calls.find(request.call_id, own_tag) if record is None else station.calls.named(record)
-        known = active is not None and own_tag in active.tags and request.to.tag in active.tags
+        known = active is not None and active.is_between(own_tag or "", request.to.tag or "")
         if not known and (
             record is None or not (request.method in _MAY_FOLLOW_THE_END or station.is_from_before(record))
         ):
@@ -176,9 +176,9 @@ class InDialog:
         """Hold who speaks against who was screened. Raises MalformedValue."""
         station = self._station
         view, active = station.view, passage.active
-        trunk = None if active is not None else view.directory.trunk_of(flow)
+        sender = view.directory.trunk_of(flow)
         host = passage.listener.advertised_host
-        judgement = dialog_identity.settle(passage.fork, active, trunk, view, host, UnixTime(int(station.wall)))
+        judgement = dialog_identity.settle(passage.fork, active, sender, view, host, UnixTime(int(station.wall)))
         if judgement is None:
             return None
         decision = chain.refuse(judgement.refusal)

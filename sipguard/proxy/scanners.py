@@ -130,7 +130,12 @@ class Scanners:
 
 
 def _in_dialog(request: Request) -> bool:
-    return "tag=" in request.required("to").lower()
+    if "tag" not in request.required("to").lower():  # nearly every request that a scanner sends
+        return False
+    try:
+        return request.to.tag is not None
+    except MalformedValue:
+        return False
 
 
 def _user(request: Request) -> str | None:

@@ -54,9 +54,17 @@ def examine(call: Call, view: View) -> Emergency | Refusal | None:
     if choice is Unprovisioned.REJECT and mode_for(_RULE, call, view.policy) is not Mode.BLOCK:
         choice = Unprovisioned.ROUTE
     if choice is not Unprovisioned.REJECT:
-        return Emergency(number, None, choice, callers[0] if callers else None)
+        callback = callers[0] if callers else None
+        return Emergency(number, None, choice, callback, _assigned(call, callback, view))
     who = f"+{callers[0]}" if callers else "a caller without a number"
     return Refusal(_RULE, f"{who} is not provisioned for emergency calls to {number}", alert=True)
+
+
+def _assigned(call: Call, tn: TN | None, view: View) -> bool:
+    """Whether the caller may present this number: any other opens nobody's line to whoever says to call back."""
+    if tn is None or call.account is None:
+        return False
+    return call.trunk.gateway or view.directory.right(tn, call.account.name, call.received_at) is not None
 
 
 def _callers(call: Call) -> tuple[TN, ...]:

@@ -114,7 +114,7 @@ def test_a_caller_without_any_number_is_unprovisioned(from_, header):
 @pytest.mark.clause("47 CFR 9.11")
 def test_route_lets_an_unprovisioned_call_go():
     """Where the policy or the account says so, an unprovisioned emergency call goes on, without a registration."""
-    routed = Emergency("911", None, Unprovisioned.ROUTE, DELEGATED)
+    routed = Emergency("911", None, Unprovisioned.ROUTE, DELEGATED, assigned=True)
     policy = PolicySettings(emergency_unprovisioned=Unprovisioned.ROUTE)
     assert examine(emergency_call(DELEGATED), view_of(policy=policy)) == routed
     account = replace(ACME, emergency_unprovisioned=Unprovisioned.ROUTE)
@@ -135,7 +135,7 @@ def test_the_countrys_choice_beats_the_policys():
     """The choice for the country whose number was dialled counts before the one for all, and for no other country."""
     policy = PolicySettings(emergency_unprovisioned_by_country={"US": Unprovisioned.ROUTE_TO_ECRC})
     finding = examine(emergency_call(DELEGATED), view_of(policy=policy))
-    assert finding == Emergency("911", None, Unprovisioned.ROUTE_TO_ECRC, DELEGATED)
+    assert finding == Emergency("911", None, Unprovisioned.ROUTE_TO_ECRC, DELEGATED, assigned=True)
     german = emergency_call(DELEGATED, uri="sip:112@p", trunk=replace(CUSTOMER, dial_plan=GERMANY))
     assert isinstance(examine(german, view_of(policy=policy)), Refusal)
 
@@ -146,7 +146,9 @@ def test_an_announcement_needs_a_trunk():
     assert isinstance(examine(emergency_call(DELEGATED), view_of(policy=policy)), Refusal)
     recording = replace(CONVERSATIONAL, name="recording", classes=frozenset((TrafficClass.ANNOUNCEMENT,)))
     view = view_of(policy=policy, directory=directory(trunks=(CUSTOMER, recording)))
-    assert examine(emergency_call(DELEGATED), view) == Emergency("911", None, Unprovisioned.ANNOUNCE, DELEGATED)
+    assert examine(emergency_call(DELEGATED), view) == Emergency(
+        "911", None, Unprovisioned.ANNOUNCE, DELEGATED, assigned=True
+    )
 
 
 def test_a_test_call_troubles_no_call_centre():
@@ -166,7 +168,7 @@ def test_a_rule_that_does_not_block_still_makes_it_an_emergency():
     """With the rule in report the call is routed as an emergency, never as an ordinary call."""
     policy = PolicySettings(modes={"emergency.unprovisioned": Mode.REPORT})
     finding = examine(emergency_call(DELEGATED), view_of(policy=policy))
-    assert finding == Emergency("911", None, Unprovisioned.ROUTE, DELEGATED)
+    assert finding == Emergency("911", None, Unprovisioned.ROUTE, DELEGATED, assigned=True)
 
 
 def test_the_country_is_the_trunks():

@@ -1,0 +1,168 @@
+"""Ways around screening, and ways to silence others, that stay closed."""
+
+from typing import Any
+
+import pytest
+
+from sipguard.engine import Send
+from sipguard.policy.directory import Account, Directory, Side, Trunk
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import EmergencyRegistration, NumberRight, RightKind
+from sipguard.policy.settings import PolicySettings
+from sipguard.policy.unprovisioned import Unprovisioned
+from sipguard.proxy.overload import OverloadSettings
+from sipguard.sip.flow import Flow
+from sipguard.testing.sample import (
+    ACME_PBX,
+    CARRIER_A,
+    CARRIER_B,
+    FORGED,
+    OWNED,
+    PROXY,
+    TLS_LISTENER,
+    TRUNKS,
+    changed,
+    flow_from,
+    invite,
+)
+from tests.flows.stage import LISTENERS, Stage, octets, with_settings
+
+SHEDDING = with_settings(overload=OverloadSettings(most_shed=1.0))
+HOME: tuple[str, int] = ("203.0.113.50", 5060)
+
+
+def refused_all(stage: Stage) -> None:
+    """Under overload, with the first call of the trunk let in."""
+    for number in range(50):
+        stage.network.now += 0.02
+        stage.engine.observe(1.0, stage.network.now)
+        if number % 10 == 9:
+            stage.network.inject(invite(call_id=f"flood-{number}@sample").encode(), flow_from(ACME_PBX))
+
+
+def answers(outputs: list[Any]) -> list[bytes]:
+    """The first lines of what is sent."""
+    return [output.data.partition(b"\r\n")[0] for output in outputs if isinstance(output, Send)]
+
+
+@pytest.mark.clause("PRX-24")
+@pytest.mark.parametrize("tags", [("caller-tag", "caller-tag"), ("carrier-a", "carrier-a")])
+@pytest.mark.parametrize("routed", [True, False])
+def test_one_tag_twice_is_no_dialog(tags: tuple[str, str], routed: bool) -> None:
+    """A new INVITE to another carrier with one party's tag in From and To is 481: nobody was screened for it."""
+    stage = Stage()
+    stage.call()
+    request = stage.pbx.in_dialog("INVITE")
+    own, peer = tags
+    request.set("from", f"{request.required('from').partition(';tag=')[0]};tag={own}")
+    request.set("to", f"{request.required('to').partition(';tag=')[0]};tag={peer}")
+    request.set_uri(f"sip:+19005550100@{CARRIER_B[0]}:{CARRIER_B[1]}")
+    if not routed:
+        request.remove("route")
+    stage.pbx.start(request)
+    stage.network.run(1)
+    assert stage.pbx.codes[-1] == 481
+    assert stage.octets_to(CARRIER_B) == []
+
+
+@pytest.mark.clause("PRV-01", "RFC 4916 4.2")
+def test_a_customer_with_the_tag_of_the_network_speaks_as_itself() -> None:
+    """Whoever writes the other party's tag into From gets no other party's freedom: a foreign number does not leave."""
+    stage = Stage()
+    stage.call()
+    request = stage.pbx.in_dialog("INVITE")
+    own, peer = request.from_.tag, request.to.tag
+    request.set("from", f"<sip:+{FORGED}@192.0.2.11>;tag={peer}")
+    request.set("to", f"{request.required('to').partition(';tag=')[0]};tag={own}")
+    before = len(stage.requests_to(CARRIER_A, "INVITE"))
+    stage.pbx.start(request)
+    stage.network.run(1)
+    later = stage.requests_to(CARRIER_A, "INVITE")[before:]
+    assert all(FORGED not in there.required("from") for there in later)
+
+
+@pytest.mark.clause("EMG-04")
+def test_a_datagram_in_the_name_of_an_address_silences_no_certificate() -> None:
+    """A customer known by its certificate is heard, 911 and all, though somebody got its address banned."""
+    known = Trunk("acme-home", Side.CUSTOMER, account="acme", tls_names=("pbx.acme.example",))
+    stage = Stage(trunks=(*TRUNKS, known), listeners=(*LISTENERS, TLS_LISTENER))
+    tool = octets(
+        f"OPTIONS sip:100@{PROXY[0]} SIP/2.0", f"Via: SIP/2.0/UDP {HOME[0]};branch=z9hG4bK1", "To: <sip:100@x>",
+        "From: <sip:a@b>;tag=1", "Call-ID: 1@x", "CSeq: 1 OPTIONS", "Max-Forwards: 70", "User-Agent: friendly-scanner",
+    )  # fmt: skip
+    stage.network.inject(tool, flow_from(HOME))
+    assert stage.engine.banned == 1
+    help_ = invite(uri=f"sip:911@{PROXY[0]};user=phone", called="911", source=HOME, transport="TLS")
+    flow = Flow(2, "tls", *HOME, 7, ("pbx.acme.example",))
+    assert answers(stage.network.inject(help_.encode(), flow)) == [b"SIP/2.0 100 Trying"]
+    stranger = Flow(2, "tls", *HOME, 8, ())
+    assert answers(stage.network.inject(invite(call_id="x@y", transport="TLS").encode(), stranger)) == []
+
+
+@pytest.mark.clause("PRX-24")
+@pytest.mark.parametrize("to", ['"tag=1" <sip:100@x>', "<sip:100@x;tag=1>", "<sip:tag=1@x>"])
+def test_the_word_tag_hides_no_scanner(to: str) -> None:
+    """Only a To tag says that a request is of a dialog, not the word in a name or a URI."""
+    stage = Stage()
+    tool = octets(
+        f"OPTIONS sip:100@{PROXY[0]} SIP/2.0", f"Via: SIP/2.0/UDP {HOME[0]};branch=z9hG4bK1", f"To: {to}",
+        "From: <sip:a@b>;tag=1", "Call-ID: 1@x", "CSeq: 1 OPTIONS", "Max-Forwards: 70", "User-Agent: friendly-scanner",
+    )  # fmt: skip
+    assert answers(stage.network.inject(tool, flow_from(HOME))) == []
+    assert stage.engine.banned == 1
+
+
+@pytest.mark.clause("EMG-17", "EMG-01")
+def test_the_emergency_number_of_the_callers_own_country_is_never_shed() -> None:
+    """A German number behind an American trunk dials 110 under overload: it comes in, as 911 does."""
+    abroad = "4930901820"
+    directory = Directory(
+        accounts=[Account("acme", path=("acme",))],
+        trunks=TRUNKS,
+        numbers=NumberBook.of(
+            rights=[(abroad, NumberRight("acme", RightKind.OWNED))],
+            emergency=[EmergencyRegistration(abroad, "acme", "DE", "registered", paid=True, location="Platz 1")],
+        ),
+    )
+    stage = Stage(directory=directory, settings=SHEDDING)
+    refused_all(stage)
+    for number, (caller, code) in enumerate(((abroad, b"100 Trying"), (OWNED, b"503 Service Unavailable"))):
+        request = invite(calling=caller, called="110", uri=f"sip:110@{PROXY[0]}", call_id=f"help-{number}@sample")
+        sent = answers(stage.network.inject(request.encode(), flow_from(ACME_PBX)))
+        assert sent[:1] == [b"SIP/2.0 " + code]
+
+
+@pytest.mark.clause("EMG-17")
+def test_a_stranger_buys_no_way_in_with_911() -> None:
+    """Where nobody proves a password, a call from no trunk is never served: under overload it costs no record."""
+    stage = Stage(settings=SHEDDING)
+    refused_all(stage)
+    seen = []
+    for number in range(20):
+        request = invite(source=HOME, called="911", uri=f"sip:911@{PROXY[0]}", call_id=f"stranger-{number}@sample")
+        seen += answers(stage.network.inject(request.encode(), flow_from(HOME)))
+    assert seen.count(b"SIP/2.0 503 Service Unavailable") >= 19
+
+
+@pytest.mark.clause("EMG-10")
+def test_a_foreign_number_on_a_911_call_opens_no_window_for_it() -> None:
+    """Who calls help under somebody else's number is helped, but nobody may call that number unsigned for it."""
+    other = "14155550199"
+    stage = Stage(
+        policy=PolicySettings(emergency_unprovisioned=Unprovisioned.ROUTE),
+        directory=Directory(
+            accounts=[Account("acme", path=("acme",)), Account("other", path=("other",))],
+            trunks=changed("carrier-a", require_identity=True),
+            numbers=NumberBook.of(
+                rights=[
+                    (OWNED, NumberRight("acme", RightKind.OWNED)),
+                    (other, NumberRight("other", RightKind.OWNED)),
+                ]
+            ),
+        ),
+    )
+    stage.call(calling=other, call_id="help@sample", uri=f"sip:911@{PROXY[0]};user=phone", called="911")
+    assert stage.pbx.codes[-1] == 200
+    stage.hang_up()
+    stage.arrives(called=other, call_id="back@sample")
+    assert stage.carrier.codes[-1] == 428
