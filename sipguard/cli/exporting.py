@@ -27,11 +27,14 @@ def export_file(columns: Columns, rows: Iterable[Mapping[str, object]], path: Pa
 
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
-    if str(path) == "-":
-        yield sys.stdout
-        return
     try:
+        if str(path) == "-":
+            yield sys.stdout
+            sys.stdout.flush()
+            return
         with path.open("w", encoding="utf-8", newline="") as file:
             yield file
+    except BrokenPipeError:  # whoever reads it has had enough
+        raise
     except OSError as error:
         raise RegistryError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,7 +1,8 @@
 """The compiled file: what a node maps instead of reading millions of rows, in step with the registry or made anew.
 
-``python -m sipguard.registry.compiled_file URL FILE`` makes it in a process of its own: ten million rows keep one busy
-for half a minute, and a node that carries calls must not be that one.
+``python -m sipguard.registry.compiled_file FILE`` makes it in a process of its own, with the URL, which may hold a
+password that nobody shall see in a list of processes, as its standard input: ten million rows keep one busy for half
+a minute, and a node that carries calls must not be that one.
 """
 
 import contextlib
@@ -29,19 +30,27 @@ def open_book(connection: Connection, path: Path | None) -> NumberBook:
     """
     if path is None:
         return NumberBook(Compiled(b"".join(compile_registry(connection))))
+    kept = kept_book(connection, path)
+    if kept is not None:
+        return kept
+    write_compiled(connection, path)
+    return NumberBook(map_compiled(path))
+
+
+def kept_book(connection: Connection, path: Path) -> NumberBook | None:
+    """The compiled file as it is and what changed since; None when it has to be made anew."""
     with contextlib.suppress(RegistryError):
         compiled = map_compiled(path)
         touched = touched_since(connection, compiled.revision)
         if not touched.wholesale and compiled.fingerprint == fingerprint(connection, compiled.revision):
             return NumberBook(compiled, read_changes(connection, touched))
-    write_compiled(connection, path)
-    return NumberBook(map_compiled(path))
+    return None
 
 
 def compile_apart(url: str, path: Path) -> None:
     """Make the file anew in another process, and wait for it. Raises RegistryError."""
-    command = [sys.executable, "-m", __name__, url, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    command = [sys.executable, "-m", __name__, str(path)]
+    done = subprocess.run(command, input=url, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise RegistryError(done.stderr.strip().rpartition("\n")[2] or f"compiling {path} ended with {done.returncode}")
 
@@ -54,6 +63,8 @@ def write_compiled(connection: Connection, path: Path) -> None:
             with os.fdopen(handle, "wb") as file:
                 for piece in compile_registry(connection):
                     file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())  # after a power cut the name must not stand for holes
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -74,11 +85,13 @@ def map_compiled(path: Path) -> Compiled:
         return Compiled(memoryview(block))
     except RegistryError as error:
         raise RegistryError(f"{path} {error}") from None
+    except (TypeError, ValueError):  # a place or a name in the header that cannot be
+        raise RegistryError(f"{path} is a damaged directory") from None
 
 
 def main() -> int:
     """Compile, as a process of its own. Exit code 1 and one line on standard error when it fails."""
-    url, path = sys.argv[1:]
+    url, path = sys.stdin.read(), sys.argv[1]
     try:
         with Database(url, "compilation", 5.0).reading() as connection:
             write_compiled(connection, Path(path))

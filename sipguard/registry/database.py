@@ -97,6 +97,8 @@ class Database:
         except (SQLAlchemyError, sqlite.Failure, postgresql.Failure) as error:
             text = str(getattr(error, "orig", None) or error).partition("\n")[0]
             raise RegistryError(f"registry {self.name}: {self._store.explain(text)}") from error
+        except (UnicodeEncodeError, OverflowError):  # the drivers raise these bare
+            raise RegistryError(f"registry {self.name}: a value is not UTF-8 text, or too large a number") from None
         except CommandError:
             raise RegistryError(f"registry {self.name}: was written by a newer version of sipguard") from None
         except OSError as error:

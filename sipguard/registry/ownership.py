@@ -63,8 +63,8 @@ def _conflict(
             yield Conflict(claim, pattern, owner, 0)
             return
     block = split_block(claim.pattern)
-    for pattern, owner in _owners_inside(session, *block) if block is not None else ():
-        if owner != claim.account and (pattern, owner) not in released:
+    for pattern, owner in _owners_inside(session, *block, released) if block is not None else ():
+        if owner != claim.account:
             yield Conflict(claim, pattern, owner, 0)
             return
 
@@ -89,15 +89,25 @@ def _owners(session: Session, patterns: Iterable[str], released: Collection[tupl
     return found
 
 
-def _owners_inside(session: Session, prefix: str, length: int) -> list[tuple[str, str]]:
-    """One number or smaller block of each account that owns some in a block."""
-    statement = (
-        select(func.min(NumberRow.tn), NumberRow.account)
-        .where(NumberRow.tn >= prefix, NumberRow.tn <= prefix + _LAST, NumberRow.kind == "owned")
-        .where(func.length(NumberRow.tn) == length)
-        .group_by(NumberRow.account)
+def _owners_inside(
+    session: Session, prefix: str, length: int, released: Collection[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """One number or smaller block of each account that owns some in a block and does not release them all."""
+    inside = (
+        NumberRow.tn >= prefix,
+        NumberRow.tn <= prefix + _LAST,
+        NumberRow.kind == "owned",
+        func.length(NumberRow.tn) == length,
     )
-    return [(tn, account) for tn, account in session.execute(statement)]
+    first = select(func.min(NumberRow.tn), NumberRow.account).where(*inside).group_by(NumberRow.account)
+    for tn, account in session.execute(first).all():
+        if (tn, account) not in released:
+            yield tn, account
+            continue
+        others = select(NumberRow.tn).where(*inside, NumberRow.account == account)
+        left = next((other for other in session.execute(others).scalars() if (other, account) not in released), None)
+        if left is not None:
+            yield left, account
 
 
 def _stored_blocks(session: Session) -> Sequence[str]:

@@ -4,19 +4,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, or_, select
 
 from sipguard.policy.directory import Account, Directory, Trunk
 from sipguard.registry.accounts import Accounts
 from sipguard.registry.changes import Touched, touched_since
-from sipguard.registry.compiled_file import open_book
+from sipguard.registry.compilation import fingerprint, latest_revision
+from sipguard.registry.compiled_file import kept_book, open_book
 from sipguard.registry.credentials import Credentials
 from sipguard.registry.database import Database
 from sipguard.registry.emergency import EmergencyRegistrations
 from sipguard.registry.lists import DoNotOriginate
 from sipguard.registry.numbers import Numbers
 from sipguard.registry.schema import AuditRow
-from sipguard.registry.snapshot import effective_accounts, follow, read_directory
+from sipguard.registry.snapshot import effective_accounts, follow, follow_accounts, read_directory
 from sipguard.registry.trunks import Trunks
 
 
@@ -63,12 +64,31 @@ class Registry:
     def changes(self, previous: Directory) -> Touched:
         """What was touched since this directory was read."""
         with self.database.reading() as connection:
-            return touched_since(connection, previous.revision)
+            touched = touched_since(connection, previous.revision)
+            return touched if self._same(connection, previous) else touched._replace(wholesale=True)
+
+    @staticmethod
+    def _same(connection: Connection, previous: Directory) -> bool:
+        """Whether this is the database the directory was read from, not another or an older copy put in its place."""
+        base = previous.numbers.base
+        if base is not None and base.fingerprint != fingerprint(connection, base.revision):
+            return False
+        return latest_revision(connection) >= previous.revision
+
+    def in_step(self, compiled: Path) -> bool:
+        """Whether the compiled file can be mapped as it is, and need not be made anew."""
+        with self.database.reading() as connection:
+            return kept_book(connection, compiled) is not None
 
     def follow(self, previous: Directory, touched: Touched) -> Directory:
         """The directory after these changes, if none of them is wholesale or to a trunk."""
         with self.database.reading() as connection:
             return follow(connection, previous, touched)
+
+    def follow_accounts(self, previous: Directory) -> Directory:
+        """The same directory, revision and all, with the accounts and the credentials as they are now."""
+        with self.database.reading() as connection:
+            return follow_accounts(connection, previous)
 
     def audit(
         self, *, subject: str | None = None, what: str | None = None, who: str | None = None,

@@ -51,6 +51,18 @@ def follow(connection: Connection, previous: Directory, touched: Touched) -> Dir
     )
 
 
+def follow_accounts(connection: Connection, previous: Directory) -> Directory:
+    """What must not wait for the rest of the changes: who may call. The revision stays, for they are still to come."""
+    directory = Directory(
+        revision=previous.revision,
+        accounts=effective_accounts(connection),
+        trunks=previous.trunks.values(),
+        numbers=previous.numbers,
+        credentials=read_credentials(connection),
+    )
+    return directory.aged() if previous.stale else directory
+
+
 def _below(account: Account, names: frozenset[str]) -> bool:
     return not names.isdisjoint(account.path)
 

@@ -30,6 +30,7 @@ _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 _LONGEST_CALLER_NAME = 64
 _LONGEST_UNIT = 64
 _LONGEST_REMARK = 256
+_LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment that can be shown again
 _SHORTEST_PREFIX = 4  # digits of a block that somebody has a right to, country code included
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
@@ -170,14 +171,17 @@ def expiry(text: str) -> UnixTime | None:
         if len(text) > len("2027-01-31"):
             raise ValueError(f'"{text}" has a time but no zone; write 2027-01-31T12:00:00Z')
         moment = datetime.combine(date(moment.year, moment.month, moment.day), time(), UTC)
-    return UnixTime(int(moment.timestamp()))
+    seconds = int(moment.timestamp())
+    if not 0 <= seconds <= _LATEST:
+        raise ValueError(f'"{text}" is not between the years 1970 and 9999')
+    return UnixTime(seconds)
 
 
 def past(text: str, now: int) -> UnixTime:
     """A moment in the past: so many minutes, hours or days ago (30m, 12h, 7d), or a date. Raises ValueError."""
     ago = _AGO.fullmatch(text)
     if ago is not None:
-        return UnixTime(now - int(ago["count"]) * _UNITS[ago["unit"]])
+        return UnixTime(max(0, now - int(ago["count"]) * _UNITS[ago["unit"]]))
     moment = expiry(text)
     if moment is None:
         raise ValueError(f'"{text}" is neither a time like 7d nor a date')

@@ -122,7 +122,7 @@ class _Composition:
         """The registry's snapshot, with the trunks of the configuration; what they disagree on becomes problems."""
         registry = Registry(self.configuration.registry_url)
         compiled = compiled_file(self.configuration)
-        if self.previous is not None and registry.changes(self.previous.view.directory).wholesale:
+        if self.previous is not None and not registry.in_step(compiled):
             compile_apart(registry.url, compiled)  # this process carries calls
         directory = registry.directory([section.trunk() for section in self.configuration.trunk], compiled)
         self.problems += shadowed_trunks(self.configuration, registry.trunks.list())

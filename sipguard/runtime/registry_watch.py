@@ -2,8 +2,8 @@
 
 Every ``registry.poll_interval``, and whenever a shared registry announces a change, the audit trail is asked, off the
 loop, what was touched since the directory in force was read. Single things are read and laid over what is known, and
-the new directory is swapped in between two messages. After an import the numbers are compiled anew by another process;
-that, and changes of trunks, end in a reload.
+the new directory is swapped in between two messages. An import, and changes of trunks, end in a reload: numbers are
+compiled anew by another process. Accounts do not wait for it: it fails while, say, the configuration is being edited.
 
 When the database cannot be read, calls go on with what was read last, and an alarm says so. Once that is older than
 ``registry.stale_after`` the directory is marked as stale; ``registry.on_stale`` says what follows for customers' calls.
@@ -13,14 +13,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sipguard.config import Configuration
 from sipguard.errors import SipguardError
 from sipguard.policy.directory import Directory
 from sipguard.registry import Registry
-from sipguard.registry.compiled_file import compile_apart
+from sipguard.registry.changes import MOST_CHANGES
 from sipguard.runtime.clock import Clock
-from sipguard.runtime.composition import compiled_file
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.registry_listener import RegistryListener, listener_for
 
@@ -55,7 +55,6 @@ class RegistryWatch:
         """Watch the registry of this configuration from now on."""
         self._section = configuration.registry
         self._url = configuration.registry_url
-        self._compiled = compiled_file(configuration)
         self._registry: Registry | None = None  # opened by the first look
         self._listener = listener_for(self._url, self._wake.set)
 
@@ -109,17 +108,19 @@ class RegistryWatch:
             self._swap(found)
             logger.info("registry.followed", extra={"fields": {"revision": found.revision}})
         else:
+            if found.accounts is not None:
+                self._swap(found.accounts)
+                logger.info("registry.followed", extra={"fields": {"revision": found.accounts.revision}})
             self.reload()
 
     def _after(self, previous: Directory) -> "Directory | _Anew | None":
         """In a thread: the directory as it is now, None when nothing changed."""
         registry = self._registry = self._registry or Registry(self._url)
         touched = registry.changes(previous)
-        if touched.wholesale:
-            compile_apart(registry.url, self._compiled)
-            return _ANEW
-        if touched.of("trunk"):
-            return _ANEW
+        if touched.wholesale or touched.of("trunk") or len(previous.numbers.changes) > MOST_CHANGES:
+            now = registry.follow_accounts(previous)
+            same = now.accounts == previous.accounts and set(now.credentials) == set(previous.credentials)
+            return _Anew(None if same else now)
         return registry.follow(previous, touched) if touched.subjects or previous.stale else None
 
     def _unreadable(self, why: str, previous: Directory) -> None:
@@ -137,8 +138,7 @@ class RegistryWatch:
         self.failure = ""
 
 
-class _Anew:
-    """Everything has to be read again."""
+class _Anew(NamedTuple):
+    """Everything has to be read again. Until then this is the directory with today's accounts, if those changed."""
 
-
-_ANEW = _Anew()
+    accounts: Directory | None

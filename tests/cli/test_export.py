@@ -1,9 +1,16 @@
 """``export``, ``search`` and ``audit``: what went in comes out."""
 
+import os
+from contextlib import redirect_stdout
+from errno import ENOSPC
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from sipguard.cli.exporting import export_file
+from sipguard.errors import RegistryError
+from sipguard.registry.csv_file import Columns
 from tests.cli.kit import Shell
 
 
@@ -65,3 +72,30 @@ def test_the_audit_is_shown(shell: Shell) -> None:
     assert [entry["subject"] for entry in shell.data("audit", "--subject", "+14155550100", "--what", "number")] == [
         "14155550100"
     ]
+
+
+def test_standard_output_that_is_full() -> None:
+    """Standard output that takes no more is one line too, and an exit code."""
+
+    class Full(StringIO):
+        def flush(self) -> None:
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    with pytest.raises(RegistryError, match="- cannot be written: No space left"), redirect_stdout(Full()):
+        export_file(Columns(("number",)), [{"number": "+14155550100"}], Path("-"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit", "--limit", "9" * 30),
+        ("audit", "--who", "\udcff"),
+        ("list", "add", "+999XXXXXXX", "--source", "\udcff"),
+        ("number", "add", "+14155550101", "--account", "acme", "--trunk", "\udcff"),
+    ],
+)
+def test_values_no_store_can_hold(shell: Shell, command: tuple[str, ...]) -> None:
+    """Octets that are no text and numbers of thirty digits are one line, not a traceback."""
+    outcome = shell.run(*command)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "a value is not UTF-8 text, or too large a number" in outcome.err

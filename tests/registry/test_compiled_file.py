@@ -1,6 +1,7 @@
 """The compiled file: in step with the registry, or made anew."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,48 @@ def test_accounts_come_move_and_go(tmp_path: Path) -> None:
     assert directory.accounts == registry.directory().accounts
     registry.accounts.remove("west")
     assert follow(registry, directory).accounts == registry.directory().accounts
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'"numbers.keys":[0,24]', b'"numbers.keys":[0,23]'), (b"fingerprint", b"fingerpr\xffnt")]
+)
+def test_a_damaged_header_is_a_damaged_file(tmp_path: Path, old: bytes, new: bytes) -> None:
+    """A place in the file that cannot be, or a name that is no text, costs the making of it too."""
+    registry, file = acme(tmp_path), tmp_path / "compiled"
+    registry.directory(compiled=file)
+    content = file.read_bytes()
+    assert old in content
+    file.write_bytes(content.replace(old, new))
+    assert registry.directory(compiled=file).right(NUMBER, "acme", NOW)
+
+
+def test_the_password_of_the_database_is_in_no_list_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may list processes does not see the URL that the compiling one is given."""
+    seen: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        seen.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    compile_apart("postgresql://sipguard:hush@192.0.2.1/registry", tmp_path / "compiled")
+    assert seen
+    assert "hush" not in " ".join(seen[0])
+
+
+def test_an_older_copy_of_the_database_is_noticed(tmp_path: Path) -> None:
+    """A database that is not the one, or is older than what was read of it, is read anew: else its changes are lost."""
+    registry = acme(tmp_path)
+    directory = registry.directory()
+    assert not registry.changes(directory).wholesale
+    newer = follow(registry, directory)
+    newer.revision += 1  # a change that the copy does not have
+    assert registry.changes(newer).wholesale
+    other = tmp_path / "other"
+    other.mkdir()
+    registry = empty(other)
+    for name in ("a", "b", "c", "d", "e"):
+        registry.accounts.add(AccountEntry(name))
+    assert registry.changes(directory).wholesale

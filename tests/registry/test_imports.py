@@ -261,3 +261,15 @@ def test_missing_file(tmp_path: Path) -> None:
     assert load(
         registry, NumbersFormat(), b"\xef\xbb\xbfnumber,account,kind\r\n4155550111,acme,owned\r\n", tmp_path
     ).stored
+
+
+def test_giving_up_one_number_does_not_free_a_block(tmp_path: Path) -> None:
+    """A file that ends one ownership in a block does not hide the others that are in the way of the block."""
+    registry = acme(tmp_path)
+    registry.numbers.add(NumberEntry(TN("14155550101"), "acme"))
+    text = "number,account,kind\n+14155550100,acme,verified\n+1415555XXXX,reseller,owned\n"
+    report = load(registry, NumbersFormat(), text, tmp_path)
+    assert "overlaps +14155550101" in lines(report)[3]
+    assert not report.stored
+    text += "+14155550101,acme,verified\n"
+    assert load(registry, NumbersFormat(), text, tmp_path).stored

@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipguard.config.dial_plan import dial_plan
-from sipguard.registry.values import account_name, canonical_number, canonical_pattern, choice, expiry, shown_number
+from sipguard.registry.values import (
+    account_name,
+    canonical_number,
+    canonical_pattern,
+    choice,
+    expiry,
+    past,
+    shown_number,
+)
 
 
 @pytest.mark.clause("RFC 8224 8.3")
@@ -72,6 +80,18 @@ def test_names_and_words() -> None:
         account_name("acme sales")
     with pytest.raises(ValueError, match='did you mean "owned"'):
         choice("kind", "ownd", ("owned", "verified"))
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59-14:00", "0001-01-01T00:00+14:00", "1969-12-31"])
+def test_moments_that_cannot_be_shown_again(text: str) -> None:
+    """A moment outside the years that can be printed is refused: one stored would break every list it is in."""
+    with pytest.raises(ValueError, match="not between the years 1970 and 9999"):
+        expiry(text)
+
+
+def test_very_long_ago() -> None:
+    """Longer ago than time is counted is from the beginning."""
+    assert past("999999d", 1_800_000_000) == 0
 
 
 def test_shown() -> None:

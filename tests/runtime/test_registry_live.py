@@ -1,8 +1,10 @@
 """Changes of the registry in a running node: followed, recompiled, survived."""
 
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,46 @@ def test_a_trunk_that_is_added_to_the_registry_takes_calls(tmp_path: Path) -> No
             node, "trunk", "add", "spare", "--side", "network", "--source", "127.0.0.9", "--target", "sip:127.0.0.9"
         )
         node.wait_for("reloaded")
+
+
+def test_a_suspension_does_not_wait_for_a_reload_that_fails(tmp_path: Path) -> None:
+    """While the configuration is broken and a trunk waits for it, an account is suspended all the same."""
+    with live_node(tmp_path) as node:
+        beside = tmp_path / "beside.toml"
+        beside.write_text(node.config.read_text())
+        node.config.write_text("half an edit [")
+        node.config, broken = beside, node.config
+        sipguard(
+            node, "trunk", "add", "spare", "--side", "network", "--source", "127.0.0.9", "--target", "sip:127.0.0.9"
+        )
+        node.wait_for("reload.problem")
+        sipguard(node, "account", "suspend", "acme")
+        node.wait_for("registry.followed")
+        node.invite("suspended")
+        assert "account.suspended" in node.customer.receive("SIP/2.0 403")
+        broken.write_text(beside.read_text())
+        node.wait_for("reloaded")
+        sipguard(node, "account", "activate", "acme")
+        node.wait_for("registry.followed", 2)
+        node.invite("active")
+        node.carrier.receive(CALLED)
+
+
+def test_an_older_database_put_back_is_in_force(tmp_path: Path) -> None:
+    """A copy that is put in the place of the database counts, though its changes have numbers that were seen before."""
+    with live_node(tmp_path) as node:
+        database, copy = tmp_path / "var" / "registry.db", tmp_path / "copy.db"
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        node.add_number(OTHER)
+        node.wait_for("registry.followed")
+        node.invite("before", OTHER)
+        node.carrier.receive(CALLED)
+        with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(database)) as target:
+            source.backup(target)
+        node.wait_for("reloaded")
+        node.invite("after", OTHER)
+        node.customer.receive("SIP/2.0 403")
 
 
 def test_calls_go_on_without_the_database(tmp_path: Path) -> None:
