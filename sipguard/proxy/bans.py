@@ -18,6 +18,7 @@ from sipguard.proxy.station import Station
 from sipguard.sip.flow import Flow
 from sipguard.transaction.timers import Timer
 
+_OF_CALLS = (b"INVITE ", b"ACK ", b"BYE ", b"CANCEL ", b"PRACK ", b"UPDATE ", b"INFO ")
 _LINES = 600  # a minute, of bans and their ends each
 
 
@@ -59,21 +60,27 @@ class Bans:
     def drops(self, data: bytes, flow: Flow) -> bool:
         """Whether a message of a banned source goes nowhere: all but responses, and what a certificate vouches for.
 
-        Anybody can send a datagram in the name of an address; the customer that proves its name there is heard.
+        Anybody can send a datagram in the name of an address; the customer that proves its name there is heard. From
+        a banned trunk comes what belongs to a call for help; whether an INVITE is one is seen when it is parsed.
         """
         if data.startswith(b"SIP/2.0 "):
             return False
         view = self._station.view
-        if flow.names and not view.policy.scanners.ban_trunks and view.directory.trunk_of(flow) is not None:
-            return False
-        ban = self.active[flow.host]
-        ban.dropped += 1
-        if data.startswith(b"INVITE "):
-            ban.calls += 1
-        self._station.count("banned_messages")
-        if flow.reliable:
+        trunk = view.directory.trunk_of(flow)
+        if trunk is not None:
+            if data.startswith(_OF_CALLS) or (flow.names and not view.policy.scanners.ban_trunks):
+                return False
+        elif flow.reliable:
             self._station.outputs.append(Close(flow))
+        self.dropped(flow.host, call=data.startswith(b"INVITE "))
         return True
+
+    def dropped(self, host: str, *, call: bool) -> None:
+        """A message of a banned source went nowhere."""
+        ban = self.active[host]
+        ban.dropped += 1
+        ban.calls += call
+        self._station.count("banned_messages")
 
     def begin(self, host: str, rule: str, settings: ScannerSettings, now: float) -> None:
         """Ban a source for as long as the number of its offences says."""

@@ -18,6 +18,7 @@ import ipaddress
 import re
 
 from sipguard.errors import MalformedValue
+from sipguard.policy.directory import Trunk
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import ScannerSettings
 from sipguard.proxy.bans import Bans
@@ -25,6 +26,7 @@ from sipguard.proxy.log_budget import LogBudget
 from sipguard.proxy.output import INFO, Close
 from sipguard.proxy.station import Station
 from sipguard.proxy.suspects import Suspects
+from sipguard.proxy.urgency import asks_for_help
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.uri import SipUri, TelUri, parse_uri, unescape
@@ -50,9 +52,16 @@ class Scanners:
         """Look at a request; whether it is dropped."""
         policy = self._station.view.policy
         settings = policy.scanners
-        stranger = self._station.view.directory.trunk_of(flow) is None
+        trunk = self._station.view.directory.trunk_of(flow)
+        stranger = trunk is None
         if not (stranger or settings.ban_trunks) or request.method in _NOT_ASKING or _in_dialog(request):
             return False
+        if trunk is not None:
+            if request.method == "INVITE" and self._is_for_help(request, trunk):
+                return False
+            if flow.host in self.bans.active:
+                self.bans.dropped(flow.host, call=request.method == "INVITE")
+                return True
         agents = self._agents if self._read_from is settings else self._read(settings)
         if agents is not None and any(map(agents.search, request.values("user-agent"))):
             return self._found("scan.user-agent", flow, now)
@@ -87,6 +96,13 @@ class Scanners:
                 self.bans.pardon(host)
 
     # --- inside
+
+    def _is_for_help(self, request: Request, trunk: Trunk) -> bool:
+        """Whether a trunk's call is an emergency call, which no ban stops (EMG-04)."""
+        try:
+            return asks_for_help(request, trunk, self._station.view)
+        except MalformedValue:
+            return False
 
     def _is_watched(self, flow: Flow, settings: ScannerSettings) -> bool:
         return settings.ban_trunks or self._station.view.directory.trunk_of(flow) is None

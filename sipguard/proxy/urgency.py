@@ -26,15 +26,24 @@ def is_ordinary(uri: str, to: str) -> bool:
 def is_emergency(request: Request, trunk: Trunk, view: View) -> bool:
     """Whether Request-URI or To, by the trunk's dial plan, mean an emergency service. Raises MalformedValue.
 
-    To counts because the Request-URI may have been rewritten on the way to an emergency centre. As in the stage
-    ``emergency``, the numbers of the country that the caller is registered in count as well.
+    To counts because the Request-URI may have been rewritten on the way to an emergency centre.
     """
-    numbers = view.policy.emergency_numbers
-    if not _ORDINARY_URI.match(request.uri) and (
-        _means_emergency(request.uri, trunk, numbers) or _means_it_at_home(request, trunk, view)
-    ):
+    if asks_for_help(request, trunk, view):
         return True
+    numbers = view.policy.emergency_numbers
     return not _ORDINARY_ADDRESS.match(request.required("to")) and _means_emergency(request.to.uri, trunk, numbers)
+
+
+def asks_for_help(request: Request, trunk: Trunk, view: View) -> bool:
+    """The same by the Request-URI alone, which says where a call goes. Raises MalformedValue.
+
+    As in the stage ``emergency``, the numbers of the country that the caller is registered in count as well.
+    """
+    if _ORDINARY_URI.match(request.uri):
+        return False
+    return _means_emergency(request.uri, trunk, view.policy.emergency_numbers) or _means_it_at_home(
+        request, trunk, view
+    )
 
 
 def _means_emergency(uri: str, trunk: Trunk, numbers: Overrides) -> bool:

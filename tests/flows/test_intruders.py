@@ -8,7 +8,7 @@ from sipguard.engine import Send
 from sipguard.policy.directory import Account, Directory, Side, Trunk
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, NumberRight, RightKind
-from sipguard.policy.settings import PolicySettings
+from sipguard.policy.settings import PolicySettings, ScannerSettings
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.proxy.overload import OverloadSettings
 from sipguard.sip.flow import Flow
@@ -19,6 +19,7 @@ from sipguard.testing.sample import (
     FORGED,
     OWNED,
     PROXY,
+    RESCUE,
     TLS_LISTENER,
     TRUNKS,
     changed,
@@ -166,3 +167,25 @@ def test_a_foreign_number_on_a_911_call_opens_no_window_for_it() -> None:
     stage.hang_up()
     stage.arrives(called=other, call_id="back@sample")
     assert stage.carrier.codes[-1] == 428
+
+
+@pytest.mark.clause("EMG-04")
+@pytest.mark.parametrize("agent", ["sample", "friendly-scanner"])
+def test_a_banned_trunk_still_calls_help_and_hangs_up(agent: str) -> None:
+    """With ``ban_trunks``, 911 of a banned customer goes through to its BYE; no other call does, whatever its To."""
+    stage = Stage(policy=PolicySettings(scanners=ScannerSettings(ban_trunks=True)))
+    tool = invite(call_id="tool@sample", headers=("User-Agent: friendly-scanner",))
+    assert answers(stage.network.inject(tool.encode(), flow_from(ACME_PBX))) == []
+    assert stage.engine.banned == 1
+    ordinary = invite(call_id="ordinary@sample", called="911", uri=f"sip:+19005550100@{PROXY[0]}")
+    assert answers(stage.network.inject(ordinary.encode(), flow_from(ACME_PBX))) == []
+    request = invite(call_id="help@sample", uri=f"sip:911@{PROXY[0]};user=phone", called="911")
+    request.set("user-agent", agent)
+    stage.pbx.start(request)
+    stage.network.run(2)
+    assert stage.pbx.codes[-1] == 200
+    assert stage.requests_to(RESCUE, "ACK")
+    stage.hang_up()
+    assert stage.requests_to(RESCUE, "BYE")
+    assert stage.engine.active_calls == 0
+    assert stage.engine.counters["banned_messages",] == 1
