@@ -147,7 +147,9 @@ class InDialog:
         active = station.calls.find(request.call_id, own_tag) if record is None else station.calls.named(record)
         known = active is not None and active.is_between(own_tag or "", request.to.tag or "")
         if not known and (
-            record is None or not (request.method in _MAY_FOLLOW_THE_END or station.is_from_before(record))
+            record is None
+            or not request.to.tag  # empty, in quotes: who reads it as none would take the request for a new call
+            or not (request.method in _MAY_FOLLOW_THE_END or station.is_from_before(record))
         ):
             return _NO_DIALOG
         passage = Passage(fork, record, active, station.identity.arrived_on(flow))
