@@ -81,7 +81,8 @@ def changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def sign(header: object, payload: object, key: Any = None) -> str:
     """A token over any two JSON values, texts or octets, signed with the good key unless another is given."""
     signing_input = f"{segment(header)}.{segment(payload)}"
-    signature = (key or leaf().key).sign(signing_input.encode(), ec.ECDSA(hashes.SHA256()))
+    signer: Any = key or leaf().key
+    signature = signer.sign(signing_input.encode(), ec.ECDSA(hashes.SHA256()))
     r, s = decode_dss_signature(signature)
     return f"{signing_input}.{base64url.encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
