@@ -22,7 +22,7 @@ from sipguard.cli.output import done, say, show
 from sipguard.config.dial_plan import dial_plan
 from sipguard.registry.formats import DoNotOriginateFormat
 from sipguard.registry.lists import PatternEntry
-from sipguard.registry.values import canonical_pattern, expiry, shown_time
+from sipguard.registry.values import canonical_pattern, expiry, list_source, shown_time
 
 app = noun("list", "The do-not-originate list: numbers that never call anybody.", "sipguard list import dno.csv")
 
@@ -42,7 +42,9 @@ def add(
 ) -> None:
     """Put a number or a block of numbers on the list."""
     with checked():
-        entry = PatternEntry(canonical_pattern(pattern, dial_plan(country)), source=source, expires=expiry(expires))
+        entry = PatternEntry(
+            canonical_pattern(pattern, dial_plan(country)), source=list_source(source), expires=expiry(expires)
+        )
     open_registry(config).lists.add(entry)
     done(f"{entry.pattern} must not originate calls", _record(entry), as_json)
 

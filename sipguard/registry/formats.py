@@ -27,6 +27,7 @@ from sipguard.registry.values import (
     choice,
     country_list,
     expiry,
+    list_source,
     shown_number,
 )
 
@@ -189,7 +190,7 @@ class DoNotOriginateFormat(Format[PatternEntry]):
         return PatternEntry(
             canonical_pattern(values["pattern"], self._plan),
             choice("action", values["action"].lower() or "block", ("block",)),
-            values["source"],
+            list_source(values["source"]),
             expiry(values["expires"]),
         )
 

@@ -59,4 +59,6 @@ class Postgresql:
             return "is locked by another process; try again"
         if "foreign key" in text:
             return "the change names, or leaves behind, something that is not there"
+        if text.startswith("value too long"):
+            return f"a value has more than {text.rpartition('(')[2].rstrip(')')} characters"
         return text

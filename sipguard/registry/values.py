@@ -30,6 +30,7 @@ _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 _LONGEST_CALLER_NAME = 64
 _LONGEST_UNIT = 64
 _LONGEST_REMARK = 256
+_LONGEST_SOURCE = 64
 _LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment that can be shown again
 _SHORTEST_PREFIX = 4  # digits of a block that somebody has a right to, country code included
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
@@ -125,6 +126,13 @@ def address_unit(text: str) -> str:
     """The part of a dispatchable location inside a building. Raises ValueError."""
     if not text.isprintable() or not 1 <= len(text) <= _LONGEST_UNIT:
         raise ValueError(f'"{text}" is not a floor, suite or room; {_LONGEST_UNIT} printable characters at most')
+    return text
+
+
+def list_source(text: str) -> str:
+    """Who asked for an entry of a list; may be empty. Raises ValueError."""
+    if len(text) > _LONGEST_SOURCE:
+        raise ValueError(f"a source has {_LONGEST_SOURCE} characters at most, this one {len(text)}")
     return text
 
 

@@ -273,3 +273,10 @@ def test_giving_up_one_number_does_not_free_a_block(tmp_path: Path) -> None:
     assert not report.stored
     text += "+14155550101,acme,verified\n"
     assert load(registry, NumbersFormat(), text, tmp_path).stored
+
+
+def test_a_source_that_is_too_long(tmp_path: Path) -> None:
+    """A source no column can hold is a problem of its line, whatever the store."""
+    text = f"pattern,source\n+1999XXXXXXX,{'x' * 64}\n+1998XXXXXXX,{'x' * 65}\n"
+    report = load(empty(tmp_path), DoNotOriginateFormat(), text, tmp_path)
+    assert lines(report) == {3: "a source has 64 characters at most, this one 65"}
