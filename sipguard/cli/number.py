@@ -76,9 +76,9 @@ def show_all(
 ) -> None:
     """List who may present which number."""
     numbers = open_registry(config).numbers
-    entries = numbers.list(account, limit=limit)
-    show([_record(entry) for entry in entries], as_json, "no numbers")
-    if len(entries) == limit:
+    entries = numbers.list(account, limit=limit + 1)
+    show([_record(entry) for entry in entries[:limit]], as_json, "no numbers")
+    if len(entries) > limit:
         say(f"there are more than {limit}; --limit shows more, and search finds some")
 
 

@@ -99,3 +99,9 @@ def test_values_no_store_can_hold(shell: Shell, command: tuple[str, ...]) -> Non
     outcome = shell.run(*command)
     assert (outcome.code, outcome.out) == (1, "")
     assert "a value is not UTF-8 text, or too large a number" in outcome.err
+
+
+def test_more_is_said_only_when_there_is_more(shell: Shell) -> None:
+    """A list that ends at the limit does not say that it goes on."""
+    assert "there are more than 1;" in shell.run("number", "list", "--limit", "1").err
+    assert shell.run("number", "list", "--limit", "2").err == ""
