@@ -24,13 +24,14 @@ debian = @missing=$$(for package in $(1); do \
 	case "$$missing" in *kamailio*) [ ! -d /run/systemd/system ] || $(SUDO) systemctl --quiet mask kamailio.service;; esac; \
 	[ -z "$$missing" ] || { echo "installing" $$missing; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
 
-.PHONY: help demo test check bench overload soak fuzz certs docs sip
+.PHONY: help demo test lint check bench overload soak fuzz certs docs sip
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the main job on real SIP traffic, in about a minute"
 	@echo "make test    the whole test suite"
-	@echo "make check   style, types, import contracts, and the suite with its coverage"
+	@echo "make lint    style, types and import contracts"
+	@echo "make check   those, and the suite with its coverage"
 	@echo "make bench   CPU per call against Kamailio with secsipid"
 	@echo "make soak    CALLS=500000 calls of every outcome over a bad network, RATE=300 a second, all accounted for"
 	@echo "make fuzz    FUZZ_SECONDS=60 of coverage-guided fuzzing for each target"
@@ -44,20 +45,14 @@ demo: $(INSTALLED) sip
 test: $(INSTALLED) sip
 	$(PYTHON) -m pytest -n auto
 
-check: $(INSTALLED) sip
+lint: $(INSTALLED)
 	$(VENV)/bin/ruff check $(CODE)
 	$(VENV)/bin/ruff format --check $(CODE)
 	$(VENV)/bin/mypy --strict sipguard scenarios bench fuzz certs/make.py
 	$(VENV)/bin/lint-imports
-	$(PYTHON) -m pytest -n auto --cov --cov-report=term
 
-# FUZZ_SECONDS for each target in turn, with little priority; stops at the first finding.
-FUZZ_SECONDS ?= 60
-fuzz: $(INSTALLED)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
-	for target in $$($(PYTHON) -m fuzz --targets); do \
-		nice -n 19 $(PYTHON) -m fuzz $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
-	done
+check: lint sip
+	$(PYTHON) -m pytest -n auto --cov --cov-report=term
 
 bench: $(INSTALLED)
 	$(call debian,$(BENCH_PACKAGES))
