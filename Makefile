@@ -54,6 +54,14 @@ lint: $(INSTALLED)
 check: lint sip
 	$(PYTHON) -m pytest -n auto --cov --cov-report=term
 
+# FUZZ_SECONDS for each target in turn, with little priority; stops at the first finding.
+FUZZ_SECONDS ?= 60
+fuzz: $(INSTALLED)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	for target in $$($(PYTHON) -m fuzz --targets); do \
+		nice -n 19 $(PYTHON) -m fuzz $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
+	done
+
 bench: $(INSTALLED)
 	$(call debian,$(BENCH_PACKAGES))
 	$(PYTHON) -m bench.against_kamailio --mode sign
