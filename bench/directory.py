@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sipguard.policy.directory import Directory
 from sipguard.registry import Registry
@@ -63,8 +63,16 @@ def timed(action: Callable[[], Any]) -> tuple[Any, float]:
     return action(), time.perf_counter() - start
 
 
-def look_ups(directory: Directory, numbers: int, accounts: int, listed: int) -> tuple[float, float, float]:
+class LookUps(NamedTuple):
     """Microseconds a look-up: of a right that is there, of one that is not, of a listed number."""
+
+    owned: float
+    nobodys: float
+    listed: float
+
+
+def look_ups(directory: Directory, numbers: int, accounts: int, listed: int) -> LookUps:
+    """The means over numbers drawn at random, each the best of three."""
     share = max(1, numbers // accounts)
     drawn = [random.randrange(numbers) for _ in range(_DRAWN)]
     there = [(TN(str(_FIRST + number)), f"account-{min(number // share, accounts - 1)}") for number in drawn]
@@ -84,7 +92,11 @@ def look_ups(directory: Directory, numbers: int, accounts: int, listed: int) -> 
         for tn in named:
             listing(tn, _NOW)
 
-    return tuple(min(timed(action)[1] for _ in range(3)) / _DRAWN * 1e6 for action in (rights, nobody, lists))  # type: ignore[return-value]
+    return LookUps(_mean(rights), _mean(nobody), _mean(lists))
+
+
+def _mean(action: Callable[[], None]) -> float:
+    return min(timed(action)[1] for _ in range(3)) / _DRAWN * 1e6
 
 
 def measure(numbers: int, accounts: int, listed: int, directory: Path) -> str:

@@ -21,6 +21,7 @@ from scenarios.repository import Repository
 from scenarios.topology import Certificates
 
 _EVERY = 2.0  # seconds between two samples
+_WHILE_DRAINING = 0.5  # the same at the end, when every call counts
 _STATE = ("sipguard_open_transactions", "sipguard_active_calls", "sipguard_parked_requests")
 
 
@@ -136,7 +137,7 @@ class Stage(ExitStack):
                 return time.monotonic() - begun
             if time.monotonic() - begun > longest:
                 return None
-            time.sleep(min(_EVERY, 0.5))
+            time.sleep(_WHILE_DRAINING)
 
     def end(self) -> tuple[Progress, Tally, dict[str, float], int]:
         """Take down in order: agents, relay, proxy; what they say at the end, and the proxy's exit code."""

@@ -59,16 +59,6 @@ class Refused(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def _remember_rows(context: ResponseContext, request: Request, fork: Request) -> None:
-    """Keep From and To as the sender wrote them, when they go on otherwise, for the responses."""
-    if fork.from_ is not request.from_:
-        context.original_from = request.rows[request.names.index("from")]
-    if fork.to is not request.to:
-        address = request.to
-        rest = {name: value for name, value in address.parameters.items() if name != "tag"}
-        context.original_to = f"To: {format_address(Address(address.display, address.uri, rest))}"
-
-
 _NO_DIALOG = Refused(481)
 _FORGED = Refused(403)
 
@@ -262,3 +252,13 @@ class InDialog:
         names = names if server.transport == "tls" else ()
         flow = passage.flow or Flow(egress.number, egress.transport, server.host, server.port, 0, names)
         station.outputs.append(Send(flow, fork.encode()))
+
+
+def _remember_rows(context: ResponseContext, request: Request, fork: Request) -> None:
+    """Keep From and To as the sender wrote them, when they go on otherwise, for the responses."""
+    if fork.from_ is not request.from_:
+        context.original_from = request.rows[request.names.index("from")]
+    if fork.to is not request.to:
+        address = request.to
+        rest = {name: value for name, value in address.parameters.items() if name != "tag"}
+        context.original_to = f"To: {format_address(Address(address.display, address.uri, rest))}"

@@ -49,7 +49,7 @@ def kept_book(connection: Connection, path: Path) -> NumberBook | None:
 
 def compile_apart(url: str, path: Path) -> None:
     """Make the file anew in another process, and wait for it. Raises RegistryError."""
-    command = [sys.executable, "-m", __name__, str(path)]
+    command = [sys.executable, "-m", __name__, str(path)]  # this very module, without a shell: hence the noqa
     done = subprocess.run(command, input=url, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise RegistryError(done.stderr.strip().rpartition("\n")[2] or f"compiling {path} ended with {done.returncode}")

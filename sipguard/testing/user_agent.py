@@ -20,12 +20,16 @@ from sipguard.transaction.timers import TimerHeap
 
 @dataclass
 class Script:
-    """How an answering agent treats an INVITE: seconds to ring, seconds to the final answer, and its code."""
+    """How an answering agent treats an INVITE: seconds to ring, seconds to the final answer, and its code.
+
+    A ``stuck`` agent takes no CANCEL.
+    """
 
     ring_after: float | None = 0.1
     answer_after: float | None = 0.5
     code: int = 200
     headers: tuple[tuple[str, str], ...] = ()
+    stuck: bool = False
 
 
 @dataclass
@@ -216,6 +220,8 @@ class UserAgent:
 
     def cancel(self, transaction: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
         """The caller gave up: 200 for the CANCEL, 487 for the INVITE."""
+        if self.script.stuck:
+            return
         self.cancelled += 1
         self.layer.respond(transaction, build_response(transaction.request, 200, None, self.name), now)
         if invite is not None:
