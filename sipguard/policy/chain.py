@@ -129,7 +129,8 @@ def run(call: Call, view: View) -> Decision | Need:
 def refuse(refusal: Refusal) -> Decision:
     """The decision a blocking rule makes."""
     rule = RULES[refusal.rule]
-    return Decision(rule.code, refusal.phrase or rule.phrase, rule.name, refusal.detail, refusal.alert)
+    phrase = refusal.phrase or rule.phrase
+    return Decision(rule.code, phrase, rule.name, refusal.detail, refusal.alert, refusal.emergency)
 
 
 def _weigh(refusal: Refusal, call: Call, view: View) -> Decision | None:

@@ -15,6 +15,7 @@ class Decision:
     rule: str = ""
     detail: str = ""
     alert: bool = False
+    emergency: str = ""  # the emergency number that was dialled, of a refused call for help
 
     @property
     def forward(self) -> bool:

@@ -176,13 +176,14 @@ class Refusal:
     """A rule matched. The chain looks up the rule's mode and answer; ``detail`` is for the customer's Warning header.
 
     ``alert`` marks refusals an operator must hear about at once (unprovisioned emergency calls). ``phrase`` is the
-    reason phrase where the rule's own does not say enough.
+    reason phrase where the rule's own does not say enough. ``emergency`` is the emergency number that was dialled.
     """
 
     rule: str
     detail: str
     alert: bool = False
     phrase: str = ""
+    emergency: str = ""
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""

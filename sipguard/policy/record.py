@@ -13,7 +13,9 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
 from sipguard.policy.directory import AccountState
+from sipguard.policy.emergency_numbers import TESTS
 from sipguard.policy.finding import TrailEntry
+from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.sip.message import Request
 from sipguard.stir.verdict import PriorityVerdict, Verdict
 
@@ -139,6 +141,8 @@ class Recorder:
         record.alert = decision.alert or unprovisioned
         if not decision.forward:
             record.rule, record.code, record.detail = decision.rule, decision.code, readable(decision.detail)
+        if decision.emergency:
+            _refused_help(record, decision.emergency)
         return self._encoder.encode(record)
 
     def undecided(self, call: Call, code: int | None, detail: str, revision: str, wall: float) -> bytes:
@@ -294,6 +298,14 @@ def _findings(record: DecisionRecord, call: Call) -> None:
         record.tags = [*call.tags, *call.classified.tags]
     if call.routed is not None:
         record.routes = [trunk.name for trunk in call.routed.trunks]
+
+
+def _refused_help(record: DecisionRecord, number: str) -> None:
+    """A call for help that was refused has no finding, and is found by the same fields."""
+    record.emergency = number
+    record.emergency_test = number in TESTS
+    record.emergency_provisioned = False
+    record.emergency_handling = Unprovisioned.REJECT.value
 
 
 def _verdict(record: DecisionRecord, verdict: Verdict) -> None:

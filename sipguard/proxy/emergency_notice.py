@@ -26,7 +26,7 @@ def notice_of(call: Call, decision: Decision, node: str, at: str) -> dict[str, A
     }
     emergency = call.emergency
     if emergency is None:
-        return notice
+        return notice | {"number": decision.emergency}
     registration = emergency.registration
     notice["event"] = "emergency.test" if emergency.test else "emergency.call"
     notice["number"] = emergency.number

@@ -246,7 +246,10 @@ def test_an_unprovisioned_emergency_call_is_the_operators_choice() -> None:
     stage = Stage()
     stage.call(calling=VERIFIED, **EMERGENCY)
     assert stage.pbx.codes == [100, 403]
-    assert stage.record("decision")["alert"] is True
+    record = stage.record("decision")
+    assert record["alert"] is True
+    named = [record[name] for name in ("emergency", "emergency_provisioned", "emergency_handling")]
+    assert named == ["911", False, "reject"]
     assert any(log.event == "alert" for log in stage.network.logs)
     routed = Stage(policy=PolicySettings(emergency_unprovisioned=Unprovisioned.ROUTE))
     routed.call(calling=FORGED, **EMERGENCY)
@@ -308,6 +311,7 @@ def test_who_is_to_be_told_hears_of_every_emergency_call() -> None:
     }  # fmt: skip
     assert (test["event"], test["number"]) == ("emergency.test", "933")
     assert (refused["event"], refused["caller"], refused["provisioned"]) == ("emergency.refused", f"+{VERIFIED}", False)
+    assert refused["number"] == "911"
     assert "is not provisioned" in refused["detail"]
 
 
@@ -320,6 +324,10 @@ def test_a_test_call_is_recorded_as_one() -> None:
     record = stage.record("decision")
     assert (record["emergency"], record["emergency_test"], record["emergency_provisioned"]) == ("933", True, True)
     assert [log.event for log in stage.network.logs if log.event.startswith("emergency")] == ["emergency.test"]
+    refused = Stage()
+    refused.call(calling=VERIFIED, **EMERGENCY | {"uri": "sip:933@192.0.2.1;user=phone"})
+    record = refused.record("decision")
+    assert (record["emergency"], record["emergency_test"], record["emergency_provisioned"]) == ("933", True, False)
 
 
 @pytest.mark.clause("EMG-04")

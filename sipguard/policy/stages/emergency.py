@@ -57,7 +57,8 @@ def examine(call: Call, view: View) -> Emergency | Refusal | None:
         callback = callers[0] if callers else None
         return Emergency(number, None, choice, callback, _assigned(call, callback, view))
     who = f"+{callers[0]}" if callers else "a caller without a number"
-    return Refusal(_RULE, f"{who} is not provisioned for emergency calls to {number}", alert=True)
+    detail = f"{who} is not provisioned for emergency calls to {number}"
+    return Refusal(_RULE, detail, alert=True, emergency=number)
 
 
 def _assigned(call: Call, tn: TN | None, view: View) -> bool:

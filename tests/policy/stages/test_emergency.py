@@ -47,9 +47,8 @@ def test_a_provisioned_caller_gets_its_registration(uri):
 def test_an_unprovisioned_caller_is_refused_with_an_alert():
     """A number without a registration is refused, and the operator hears about it."""
     finding = examine(emergency_call(DELEGATED), view_of())
-    assert finding == Refusal(
-        "emergency.unprovisioned", f"+{DELEGATED} is not provisioned for emergency calls to 911", True
-    )
+    detail = f"+{DELEGATED} is not provisioned for emergency calls to 911"
+    assert finding == Refusal("emergency.unprovisioned", detail, alert=True, emergency="911")
 
 
 @pytest.mark.parametrize(
