@@ -155,7 +155,7 @@ class Engine:
     # --- inside
 
     def _read(self, data: bytes, flow: Flow, now: float) -> None:
-        if self._banned and flow.host in self._banned and self._scanners.bans.drops(data, flow):
+        if self._banned and flow.host in self._banned and self._scanners.bans.drops(data, flow, now):
             return
         if not data.strip(b"\r\n"):
             self._keep_alive(data, flow)

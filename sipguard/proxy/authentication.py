@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.directory import Trunk
-from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.policy.record import readable
 from sipguard.policy.settings import DigestSettings
 from sipguard.proxy.nonces import Nonces
 from sipguard.proxy.output import WARNING
 from sipguard.proxy.scanners import Scanners
 from sipguard.proxy.station import Station
+from sipguard.proxy.urgency import asks_for_help
 from sipguard.sip.digest import Credentials, format_challenge, parse_credentials, response_to
 from sipguard.sip.message import Message, Request, row_value
 from sipguard.sip.response import build_response
@@ -121,10 +121,7 @@ class Authentication:
         ]
 
     def _is_emergency(self, request: Request, trunk: Trunk) -> bool:
-        numbers = self._station.view.policy.emergency_numbers
-        return request.method == "INVITE" and (
-            emergency_number(parse_uri(request.uri), trunk.dial_plan, numbers) is not None
-        )
+        return request.method == "INVITE" and asks_for_help(request, trunk, self._station.view)
 
     def _report(self, server: ServerTransaction, username: str, settings: DigestSettings, now: float) -> None:
         """Say that somebody failed, so many times a minute at most; the next line says how many were left out."""

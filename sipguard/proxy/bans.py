@@ -12,6 +12,7 @@ oldest is lifted, when there are too many old offences the oldest is forgotten.
 from typing import Protocol
 
 from sipguard.policy.settings import ScannerSettings
+from sipguard.proxy.emergency_door import EmergencyDoor
 from sipguard.proxy.log_budget import LogBudget
 from sipguard.proxy.output import INFO, WARNING, Close
 from sipguard.proxy.station import Station
@@ -55,13 +56,15 @@ class Bans:
         self.active: dict[str, Ban] = {}
         self._station = station
         self._offences: dict[str, tuple[int, float]] = {}  # by source: how many, and until when they count
+        self._door = EmergencyDoor()
         self._begun, self._ended = LogBudget(_LINES), LogBudget(_LINES)
 
-    def drops(self, data: bytes, flow: Flow) -> bool:
+    def drops(self, data: bytes, flow: Flow, now: float) -> bool:
         """Whether a message of a banned source goes nowhere: all but responses, and what a certificate vouches for.
 
         Anybody can send a datagram in the name of an address; the customer that proves its name there is heard. From
-        a banned trunk comes what belongs to a call for help; whether an INVITE is one is seen when it is parsed.
+        a banned trunk comes what belongs to a call for help; whether an INVITE is one is seen when it is parsed. Of
+        anybody else an INVITE for help is heard, which is asked for a password.
         """
         if data.startswith(b"SIP/2.0 "):
             return False
@@ -70,7 +73,9 @@ class Bans:
         if trunk is not None:
             if data.startswith(_OF_CALLS) or (flow.names and not view.policy.scanners.ban_trunks):
                 return False
-        elif flow.reliable:
+        elif self._door.admits(data, flow.host, view, now):
+            return False
+        elif flow.reliable and not data.startswith(b"ACK "):  # that of the question for the password
             self._station.outputs.append(Close(flow))
         self.dropped(flow.host, call=data.startswith(b"INVITE "))
         return True
@@ -111,7 +116,7 @@ class Bans:
         self._end(ban, "expired", self._station.view.policy.scanners, now)
 
     def pardon(self, host: str) -> None:
-        """Lift a ban that should not be: the source is a trunk's or the operator's now. It was no offence."""
+        """Lift a ban that should not be: the source is a trunk's, the operator's, or proved. It was no offence."""
         ban = self.active.pop(host)
         if ban.timer is not None:
             ban.timer.cancel()

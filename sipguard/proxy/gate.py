@@ -21,7 +21,7 @@ from sipguard.proxy.oc_parameters import answer, offers_loss, rewrite
 from sipguard.proxy.output import INFO, WARNING
 from sipguard.proxy.overload import Overload
 from sipguard.proxy.refusal import at_sight, refusal
-from sipguard.proxy.urgency import has_priority, is_emergency, is_ordinary
+from sipguard.proxy.urgency import asks_for_help, has_priority, is_ordinary
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request, Response
 from sipguard.transaction.key import server_key
@@ -171,9 +171,9 @@ class Gate:
         view = self._station.view
         if trunk is UNKNOWN_TRUNK:
             # By whose dial plan is only known when the caller has proved who it is; where nobody can, nobody is served.
-            return view.directory.asks_credentials and not _is_plain(request)
+            return view.directory.asks_credentials and not is_ordinary(request.uri)
         priorities = self._settings.priority_namespaces
-        return is_emergency(request, trunk, view) or has_priority(request, trunk, priorities)
+        return asks_for_help(request, trunk, view) or has_priority(request, trunk, priorities)
 
     def _answer(self, request: Request, flow: Flow, trunk: Trunk) -> None:
         """The same answer to every repetition: all that varies but ``oc`` is made of the request."""
@@ -198,7 +198,3 @@ class Gate:
         if not self.overload.shed:
             return answer(0.0, 0.0, wall)
         return answer(self.overload.reduction(trunk.name), self._settings.validity, wall)
-
-
-def _is_plain(request: Request) -> bool:
-    return is_ordinary(request.uri, request.required("to"))

@@ -22,6 +22,7 @@ _PLAIN_VIA = re.compile(
     r"Via: SIP/2\.0/(?:UDP|TCP|TLS|WS|WSS) ([A-Za-z0-9.\-]{1,255})(?::([0-9]{1,5}))?"
     r";branch=(z9hG4bK[A-Za-z0-9\-.!%*_+`'~]{1,255})(;rport)?"
 )
+_PLAIN_TO = re.compile(r'To: [^"<]*<sips?:\+?[0-9]+[@;]')
 _FOLDS = ("\r\n ", "\r\n\t")
 _HIGHEST_PORT = 65_535
 
@@ -66,10 +67,10 @@ def at_sight(data: bytes) -> Sight | None:
     to = _row(head, "\r\nTo: ")
     rows = [*vias, _row(head, "\r\nFrom: "), to, _row(head, "\r\nCall-ID: "), _row(head, "\r\nCSeq: ")]
     via = _PLAIN_VIA.fullmatch(vias[0]) if vias else None
-    if via is None or "" in rows or not "".join(rows).isprintable() or "tag" in to.lower():
+    if via is None or "" in rows or not "".join(rows).isprintable() or not _PLAIN_TO.match(to) or "tag" in to.lower():
         return None
     port = None if via[2] is None else int(via[2])
-    if head[end - 8 : end] != _VERSION or not is_ordinary(head[7 : end - 8], to):
+    if head[end - 8 : end] != _VERSION or not is_ordinary(head[7 : end - 8]):
         return None
     return Sight(via, port, rows) if port is None or 0 < port <= _HIGHEST_PORT else None
 

@@ -68,6 +68,8 @@ class Scanners:
         user = _user(request)
         if user is not None and user in settings.honeypots:
             return self._found("scan.honeypot", flow, now)
+        if stranger and flow.host in self.bans.active:  # a call for help: ``bans`` let nothing else in
+            return False
         if stranger and self._suspects.asked_for(flow.host, user, settings, now):
             return self._found("scan.users", flow, now)
         return False
@@ -86,8 +88,10 @@ class Scanners:
             self._found("scan.digest", flow, now)
 
     def proved(self, flow: Flow, now: float) -> None:
-        """Right credentials came."""
+        """Right credentials came: what was held against their address may have been forged."""
         self._suspects.proved(flow.host, self._station.view.policy.scanners, now)
+        if flow.host in self.bans.active:
+            self.bans.pardon(flow.host)
 
     def review(self) -> None:
         """Trunks or settings are others now: lift the bans of who may not be banned under them."""

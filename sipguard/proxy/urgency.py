@@ -1,53 +1,47 @@
 """Which requests come first when not all can be served (EMG-17, RFC 4412, RFC 7339 §5.10.1)."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sipguard.policy.directory import Trunk
-from sipguard.policy.emergency_numbers import Overrides, emergency_number, recognised, short_number
+from sipguard.policy.emergency_numbers import Overrides, recognised, short_number
 from sipguard.policy.presented import ASSERTED, from_number
 from sipguard.policy.presented import numbers as numbers_in
 from sipguard.policy.resource_priority import is_callback, namespace_of, resource_priorities
 from sipguard.policy.view import View
-from sipguard.proxy.validation import is_service_urn
 from sipguard.sip.message import Request
 from sipguard.sip.uri import parse_uri
+from sipguard.stir.telephone_number import DialPlan
 
 # URIs of a number too long for an emergency number, as nearly every call has them: not worth a closer look.
 _ORDINARY_URI = re.compile(r"sips?:\+?[0-9]{11,}[@;]")
-_ORDINARY_ADDRESS = re.compile(r'[^"<]*<sips?:\+?[0-9]{11,}[@;]')
 
 
-def is_ordinary(uri: str, to: str) -> bool:
-    """Whether a Request-URI and a To are plain numbers too long to be an emergency number anywhere in the world."""
-    return _ORDINARY_URI.match(uri) is not None and _ORDINARY_ADDRESS.match(to) is not None
-
-
-def is_emergency(request: Request, trunk: Trunk, view: View) -> bool:
-    """Whether Request-URI or To, by the trunk's dial plan, mean an emergency service. Raises MalformedValue.
-
-    To counts because the Request-URI may have been rewritten on the way to an emergency centre.
-    """
-    if asks_for_help(request, trunk, view):
-        return True
-    numbers = view.policy.emergency_numbers
-    return not _ORDINARY_ADDRESS.match(request.required("to")) and _means_emergency(request.to.uri, trunk, numbers)
+def is_ordinary(uri: str) -> bool:
+    """Whether a Request-URI is a plain number too long to be an emergency number anywhere in the world."""
+    return _ORDINARY_URI.match(uri) is not None
 
 
 def asks_for_help(request: Request, trunk: Trunk, view: View) -> bool:
-    """The same by the Request-URI alone, which says where a call goes. Raises MalformedValue.
+    """Whether the Request-URI, by the trunk's dial plan, means an emergency service. Raises MalformedValue.
 
-    As in the stage ``emergency``, the numbers of the country that the caller is registered in count as well.
+    It alone says where a call goes: To is what its sender likes it to be. As in the stage ``emergency``, the numbers of
+    the country that the caller is registered in count as well.
     """
-    if _ORDINARY_URI.match(request.uri):
+    if is_ordinary(request.uri):
         return False
-    return _means_emergency(request.uri, trunk, view.policy.emergency_numbers) or _means_it_at_home(
-        request, trunk, view
-    )
+    if means_help(request.uri, (trunk.dial_plan,), view.policy.emergency_numbers):
+        return True
+    return _means_it_at_home(request, trunk, view)
 
 
-def _means_emergency(uri: str, trunk: Trunk, numbers: Overrides) -> bool:
-    return is_service_urn(uri) or emergency_number(parse_uri(uri), trunk.dial_plan, numbers) is not None
+def means_help(uri: str, plans: Iterable[DialPlan], numbers: Overrides) -> bool:
+    """Whether a Request-URI means an emergency service under one of these dial plans. Raises MalformedValue."""
+    if is_ordinary(uri):
+        return False
+    dialled = short_number(parse_uri(uri))
+    return bool(dialled) and any(recognised(dialled, plan, numbers) is not None for plan in plans)
 
 
 def _means_it_at_home(request: Request, trunk: Trunk, view: View) -> bool:

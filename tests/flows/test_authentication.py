@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipguard.policy.directory import Trunk
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import EmergencyRegistration, NumberRight, RightKind
 from sipguard.sip.message import Request
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, TRUNKS, changed, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, OWNED, PROXY, TRUNKS, changed, flow_from, invite
 from tests.flows.credentials import (
     DIGEST,
     OTHER_TRUNK,
@@ -299,6 +301,20 @@ def test_an_emergency_call_from_a_known_address_is_not_held_up() -> None:
     stage.pbx.start(invite(call_id="call-2@sample"))
     stage.network.run(1)
     assert stage.pbx.codes[-1] == 407
+
+
+@pytest.mark.clause("EMG-04", "EMG-01")
+def test_the_emergency_number_of_the_callers_own_country_is_not_held_up() -> None:
+    """A number registered in Germany behind an American trunk dials 110 and is not asked for a password."""
+    stage = asking(BOTH)
+    registered = EmergencyRegistration(OWNED, "acme", "DE", "registered", paid=True, location="Platz 1")
+    stage.sample.directory.numbers = NumberBook.of(
+        rights=[(OWNED, NumberRight("acme", RightKind.OWNED))], emergency=[registered]
+    )
+    stage.pbx.start(invite(**EMERGENCY | {"uri": f"sip:110@{PROXY[0]}", "called": "110"}))
+    stage.network.run(2)
+    assert outcomes(stage) == {"emergency": 1}
+    assert stage.record("decision")["emergency"] == "110"
 
 
 @pytest.mark.clause("EMG-04")

@@ -10,6 +10,7 @@ from sipguard.sip.flow import Flow
 from sipguard.sip.message import Response
 from sipguard.sip.parser import parse
 from sipguard.testing.sample import ACME_PBX, CALLED, CARRIER_A, changed, flow_from, invite
+from tests.flows.credentials import asking
 from tests.flows.stage import Stage, octets, ringing, with_settings
 
 SHEDDING = with_settings(overload=OverloadSettings(most_shed=1.0))
@@ -115,14 +116,19 @@ def test_an_emergency_call_always_comes_in(stage: Stage, uri: str) -> None:
     assert stage.pbx.codes[-1] == 200
 
 
-@pytest.mark.clause("EMG-17")
-def test_a_call_to_an_emergency_centre_is_known_by_its_to(stage: Stage) -> None:
-    """When the Request-URI was rewritten on the way, the To still says that it is an emergency call."""
-    request = invite(call_id="rewritten@sample").fork()
-    request.set("to", "<urn:service:sos.police>")
-    (output, *_) = stage.network.inject(request.encode(), flow_from(ACME_PBX))
+@pytest.mark.clause("EMG-17", "PRX-36")
+@pytest.mark.parametrize("to", ["<sip:911@192.0.2.1>", "<urn:service:sos.police>", "<tel:911>", "sip:911@192.0.2.1"])
+@pytest.mark.parametrize("source", [ACME_PBX, ("203.0.113.9", 5060)])
+def test_a_to_that_says_emergency_gets_nobody_in(source: tuple[str, int], to: str) -> None:
+    """Where a call goes is in its Request-URI; To is for the caller to write, of a customer and of a stranger."""
+    stage = asking(settings=SHEDDING)
+    overloaded(stage)
+    offered(stage, 2, source)
+    request = invite(call_id="posing@sample", source=source).fork()
+    request.set("to", to)
+    (output,) = stage.network.inject(request.encode(), flow_from(source))
     assert isinstance(output, Send)
-    assert output.data.startswith(b"SIP/2.0 100")
+    assert output.data.startswith(b"SIP/2.0 503")
 
 
 @pytest.mark.clause("EMG-17", "RFC 4412 3.1")

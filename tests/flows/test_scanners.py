@@ -114,6 +114,91 @@ def test_wrong_passwords_ban_and_a_right_one_speaks_for_its_address() -> None:
     assert len(bans(stage)) == 1
 
 
+def forged(stage: Stage) -> None:
+    """Somebody has the customer that is known by its password alone banned, before it has ever proved it."""
+    stage.engine.reconfigure(replace(stage.sample.view, policy=replace(stage.policy, scanners=STRICT)))
+    ask(stage, "100", ROAMING, TOOL)
+    assert stage.engine.banned == 1
+    assert not is_heard(stage, ROAMING)
+
+
+HELP: dict[str, Any] = {"called": "911", "uri": f"sip:911@{PROXY[0]};user=phone"}
+
+
+@pytest.mark.clause("EMG-04", "EMG-01")
+@pytest.mark.parametrize("uri", [f"sip:911@{PROXY[0]}", f"sip:9%2D1%2D1@{PROXY[0]}", "tel:+1911", "urn:service:sos"])
+def test_a_banned_customer_that_nobody_knows_yet_calls_help(uri: str) -> None:
+    """It is asked for its password, the right one lifts the ban, and its call is an emergency call."""
+    stage = asking()
+    forged(stage)
+    telephone = Telephone(stage)
+    request, challenge = telephone.challenged(**HELP | {"uri": uri})
+    assert stage.engine.banned == 1
+    assert telephone.call(authorised(request, challenge)).code != 407
+    assert stage.engine.banned == 0
+    assert stage.record("decision")["trunk"] == "acme-roaming"
+    assert stage.record("decision")["emergency"] in ("911", "urn:service:sos")
+    assert any(log.event == "source.unbanned" and log.fields["why"] == "pardoned" for log in stage.network.logs)
+
+
+@pytest.mark.clause("EMG-04")
+def test_the_door_for_help_lets_nothing_else_in() -> None:
+    """No other number, whatever To says, no other method, no nonsense, nobody where no customer has a password."""
+    stage = asking()
+    forged(stage)
+    for request in (
+        invite(source=ROAMING, called="911", uri=f"sip:+19005550100@{PROXY[0]}"),
+        invite(source=ROAMING, uri=f"sip:100@{PROXY[0]}"),
+        invite(source=ROAMING, uri=f"sip:911@{'x' * 300}"),
+        invite(source=ROAMING, uri="sip:@"),
+        invite(source=ROAMING, headers=(TOOL,), **HELP),
+    ):
+        assert sends(stage.network.inject(request.encode(), flow_from(ROAMING))) == []
+    assert sends(ask(stage, "911", ROAMING)) == []
+    assert sends(stage.network.inject(b"INVITE sip:911", flow_from(ROAMING))) == []
+    assert stage.engine.open_transactions == 0
+    nobody = stage_with()
+    ask(nobody, "100", STRANGER, TOOL)
+    request = invite(source=STRANGER, **HELP)
+    assert sends(nobody.network.inject(request.encode(), flow_from(STRANGER))) == []
+
+
+@pytest.mark.clause("EMG-04", "PRX-36")
+def test_the_door_for_help_is_no_hole() -> None:
+    """Ten calls at once, then one every three seconds for each source; of all sources together forty and twenty."""
+    stage = asking()
+    view = stage.sample.view
+    stage.engine.reconfigure(replace(view, policy=replace(stage.policy, scanners=STRICT)))
+    sources = [(f"203.0.113.{number}", 5060) for number in range(1, 7)]
+    for source in sources:
+        ask(stage, "100", source, TOOL)
+
+    def heard(source: Endpoint, count: int) -> int:
+        start = len(stage.network.sent)
+        calls = (invite(source=source, call_id=f"{source[0]}-{start}-{n}@x", **HELP) for n in range(count))
+        return sum(bool(sends(stage.network.inject(call.encode(), flow_from(source)))) for call in calls)
+
+    assert heard(sources[0], 30) == 10
+    stage.network.run(3.0)
+    assert heard(sources[0], 30) == 1
+    stage.network.run(3.0)
+    assert sum(heard(source, 30) for source in sources[1:]) == 40
+
+
+@pytest.mark.clause("EMG-04")
+def test_the_connection_of_a_banned_customer_outlives_the_question_for_its_password() -> None:
+    """The call and the ACK of the 407 close nothing; anything else does."""
+    stage = asking()
+    forged(stage)
+    flow = Flow(1, "tcp", *ROAMING, 7)
+    request = invite(source=ROAMING, transport="TCP", **HELP)
+    outputs = stage.network.inject(request.encode(), flow)
+    assert any(isinstance(output, Send) and b"407 " in output.data for output in outputs)
+    ack = request.encode().replace(b"INVITE", b"ACK")
+    assert stage.network.inject(ack, flow) == []
+    assert stage.network.inject(request.encode().replace(b"sip:911@", b"sip:100@"), flow) == [Close(flow)]
+
+
 def test_rubbish_bans_when_it_is_most_of_what_comes() -> None:
     """Four messages that are no SIP ban a source; not one that sends more that is."""
     stage = stage_with()
@@ -187,8 +272,8 @@ def test_the_responses_of_a_banned_source_are_heard() -> None:
     stage = stage_with()
     ask(stage, "100", STRANGER, TOOL)
     keeper: Bans = stage.engine._scanners.bans
-    assert keeper.drops(b"\0\1", flow)
-    assert not keeper.drops(b"SIP/2.0 200 OK\r\n", flow)
+    assert keeper.drops(b"\0\1", flow, 0.0)
+    assert not keeper.drops(b"SIP/2.0 200 OK\r\n", flow, 0.0)
 
 
 @pytest.mark.parametrize("entry", ["203.0.113.9", "203.0.113.0/24"])

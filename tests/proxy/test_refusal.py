@@ -76,7 +76,7 @@ def test_an_unusual_via_goes_the_long_way(via: str) -> None:
         (b"INVITE sip:+12125550123@", b"INVITE sip:911@"),
         (b"INVITE sip:+12125550123@192.0.2.1;user=phone", b"INVITE urn:service:sos"),
         (b"INVITE sip:+12125550123@192.0.2.1;user=phone", b"INVITE tel:911"),
-        (b"To: <sip:+12125550123@", b"To: <sip:112@"),
+        (b"To: <sip:+12125550123@", b"To: <sip:alice@"),
         (b"To: <sip:+12125550123@192.0.2.1;user=phone>", b"To: <urn:service:sos>"),
         (b"To: <sip:+12125550123@", b'To: "sip:+12125550123@" <sip:911@'),
         (b"User-Agent: sample", b"Resource-Priority: esnet.0"),
