@@ -9,6 +9,7 @@ from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, JsonOption, chec
 from sipguard.cli.output import show
 from sipguard.cli.rule_matches import matches_of
 from sipguard.config import load
+from sipguard.config.call_limits import CallLimitsSection
 from sipguard.config.rule import RuleSection
 from sipguard.ledger.reader import LogReader
 from sipguard.ledger.segment import log_directory
@@ -21,7 +22,8 @@ app = noun("policy", "The rules every call is judged by.", "sipguard policy show
 @app.command("show", epilog="Example: sipguard policy show --json")
 def show_rules(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Print the rules in the order they are asked, with the mode in force and the answer of each."""
-    policy = load(config).policy
+    configuration = load(config)
+    policy, limits = configuration.policy, configuration.limits.calls
     records = [
         {
             "rule": rule.name,
@@ -30,6 +32,7 @@ def show_rules(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFI
             "family": rule.family,
             "answer": rule.answer,
             "exceptions": _exceptions(policy.rules.get(rule.name)),
+            "throttle": _throttle(limits, policy.rules.get(rule.name)),
             "meaning": rule.meaning,
             "revision": policy.revision,
         }
@@ -45,6 +48,16 @@ def _exceptions(section: RuleSection | None) -> list[str]:
     return [f"{name}={mode}" for name, mode in exceptions.items()]
 
 
+def _throttle(limits: CallLimitsSection, section: RuleSection | None) -> str:
+    """How fast, and how many at a time, calls go on where the rule is in mode throttle; empty where it is nowhere."""
+    if section is None or Mode.THROTTLE not in (section.mode, *section.exceptions.values()):
+        return ""
+    limit = (section.throttle or limits.throttle).limit()
+    figures = [f"{limit.rate:g} a second"] if limit.rate else []
+    figures += [f"{limit.concurrent} at a time"] if limit.concurrent else []
+    return ", ".join(figures)
+
+
 @app.command("report", epilog="Example: sipguard policy report --since 7d")
 def report(
     since: Annotated[str, typer.Option(help="How far back: 7d, 12h, 2026-11-01.", metavar="WHEN")] = "7d",
@@ -56,6 +69,7 @@ def report(
     """Say what the rules in mode report would have refused, by account, before they are switched on.
 
     Read from the attestation log: calls that a rule matched, of how many the account made, and one of them to look at.
+    Of rules in mode throttle: how many went on (throttled), and how many were too many (refused).
     """
     with checked():
         start = past(since, int(time.time()))

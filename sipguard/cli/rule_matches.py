@@ -1,4 +1,6 @@
-"""What rules that only report have matched, counted from the attestation log by rule and account."""
+"""What rules that only report have matched, and what those in mode throttle held back, counted from the attestation log
+by rule and account.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,26 +8,34 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-_REPORTED_TAG = "report"  # robo-dial tags in mode report begin with it
+_REPORTED = "report"  # robo-dial tags in mode report begin with it
+_ADMITTED, _REFUSED = "admitted", "refused"  # as a throttle says in the trail
 _ROBODIAL = "robodial.tag"
 _MOST_CALLERS = 10_000  # different callers counted for one row
 
 
 @dataclass
 class Matches:
-    """One rule and one account: how many calls it matched, from how many numbers, of how many that were made."""
+    """One rule and one account: how many calls it matched, from how many numbers, of how many that were made.
+
+    ``throttled`` are those that a rule in mode throttle let go on, ``refused`` those of which there were too many.
+    """
 
     rule: str
     account: str
     calls: int = 0
     of: int = 0
+    throttled: int = 0
+    refused: int = 0
     callers: set[str] = field(default_factory=set)
     latest: str = ""
     example: str = ""
 
-    def note(self, record: Mapping[str, Any]) -> None:
+    def note(self, record: Mapping[str, Any], outcome: str) -> None:
         """One more call."""
         self.calls += 1
+        self.throttled += outcome == _ADMITTED
+        self.refused += outcome == _REFUSED
         self.latest, self.example = str(record.get("at", "")), str(record.get("id", ""))
         calling = record.get("calling") or {}
         caller = calling.get("effective") or calling.get("from") or calling.get("raw_from")
@@ -40,6 +50,8 @@ class Matches:
             "calls": self.calls,
             "of": self.of,
             "share": f"{self.calls / self.of:.1%}",
+            "throttled": self.throttled,
+            "refused": self.refused,
             "callers": len(self.callers),
             "latest": self.latest,
             "example": self.example,
@@ -60,17 +72,20 @@ def matches_of(
         made[name] += 1
         if account is not None and name != account:
             continue
-        for matched in _reported(record):
+        for matched, outcome in _matched(record).items():
             if rule is None or matched == rule:
-                found.setdefault((matched, name), Matches(matched, name)).note(record)
+                found.setdefault((matched, name), Matches(matched, name)).note(record, outcome)
     for matches in found.values():
         matches.of = made[matches.account]
     return sorted(found.values(), key=lambda matches: (-matches.calls, matches.rule, matches.account))
 
 
-def _reported(record: Mapping[str, Any]) -> list[str]:
-    """The rules that only reported, each once."""
-    rules = list(dict.fromkeys(map(str, record.get("reported", ()))))
-    if _REPORTED_TAG in record.get("tags", ()):
-        rules.append(_ROBODIAL)
+def _matched(record: Mapping[str, Any]) -> dict[str, str]:
+    """The rules that only reported or throttled, and what became of the call."""
+    rules = dict.fromkeys(map(str, record.get("reported", ())), _REPORTED)
+    if _REPORTED in record.get("tags", ()):
+        rules[_ROBODIAL] = _REPORTED
+    for entry in record.get("trail", ()):
+        if len(entry) == 3 and entry[0] == "throttled":
+            rules[str(entry[2])] = str(entry[1])
     return rules

@@ -1,9 +1,9 @@
 """``[limits.calls]``: how many calls a second and at a time are let in, from whom and to where; 0 is no limit."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sipguard.config.section import Section
 from sipguard.policy.settings import CallLimits
@@ -34,6 +34,27 @@ class LimitSection(RateSection):
         return CallLimit(self.rate, self.burst, self.concurrent)
 
 
+class CapSection(LimitSection):
+    """A limit that is there unless it is taken away."""
+
+    rate: Rate = 1.0
+    concurrent: Number = 10
+
+
+class ThrottleSection(LimitSection):
+    """How fast, and how many at a time, calls go on that a rule in mode throttle matched."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if not self.rate and not self.concurrent:
+            raise ValueError("limits nothing: a throttle needs a rate, or a number of calls at a time (concurrent)")
+        return self
+
+
+class CommonThrottleSection(CapSection, ThrottleSection):
+    """The throttle of rules that have none of their own."""
+
+
 class CallLimitsSection(Section):
     """The limits of everybody; ``accounts`` are those of some, and a trunk may have its own."""
 
@@ -42,6 +63,7 @@ class CallLimitsSection(Section):
     account: LimitSection = LimitSection()
     number: LimitSection = LimitSection()
     egress: LimitSection = LimitSection()
+    throttle: CommonThrottleSection = CommonThrottleSection()
     accounts: Mapping[str, LimitSection] = Field(default_factory=dict)
     remembered: int = Field(default=100_000, ge=1000, le=10_000_000)
 
@@ -53,5 +75,6 @@ class CallLimitsSection(Section):
             account=self.account.limit(),
             number=self.number.limit(),
             egress=self.egress.limit(),
+            throttle=self.throttle.limit(),
             accounts={name: section.limit() for name, section in self.accounts.items()},
         )

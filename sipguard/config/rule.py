@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from sipguard.config.call_limits import ThrottleSection
 from sipguard.config.section import Section
 from sipguard.config.suggestion import suggestion
 from sipguard.policy.rules import Mode
@@ -26,11 +27,15 @@ Subject = Annotated[str, AfterValidator(_subject)]
 
 
 class RuleSection(Section):
-    """Without a mode the rule has its default; ``allow`` is a shorter way to write the exception ``off``."""
+    """Without a mode the rule has its default; ``allow`` is a shorter way to write the exception ``off``.
+
+    ``throttle`` is for mode throttle, in place of ``limits.calls.throttle``.
+    """
 
     mode: Mode | None = None
     allow: tuple[Subject, ...] = ()
     exceptions: Mapping[Subject, Mode] = Field(default_factory=dict)
+    throttle: ThrottleSection | None = None
 
     def scope(self) -> Scope:
         """The exceptions as the chain reads them."""

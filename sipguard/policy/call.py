@@ -3,6 +3,8 @@
 Stages only read it; the chain writes the findings. Numbers are canonicalised by the trunk's dial plan once and kept.
 """
 
+from typing import TYPE_CHECKING
+
 from sipguard.errors import MalformedValue
 from sipguard.policy.directory import Account, Side, Trunk
 from sipguard.policy.finding import (
@@ -26,6 +28,9 @@ from sipguard.sip.uri import Uri, parse_uri
 from sipguard.stir.telephone_number import TN, tn_of_uri
 from sipguard.stir.unix_time import UnixTime
 from sipguard.traffic.usage import Hold
+
+if TYPE_CHECKING:
+    from sipguard.policy.throttling import Throttled
 
 UNKNOWN_TRUNK = Trunk("unknown", Side.CUSTOMER)  # stands in for the trunk of a source nobody configured
 
@@ -64,6 +69,7 @@ class Call:
         "routed",
         "signed",
         "tags",
+        "throttled",
         "trail",
         "trunk",
         "unsigned",
@@ -94,6 +100,7 @@ class Call:
         self.trail: list[TrailEntry] = []
         self.reported: list[Refusal] = []
         self.tags: list[str] = []  # rules that matched and only mark the call
+        self.throttled: list[Throttled] = []  # rules in mode throttle that matched
         self.diverted = False  # one of them sends it by the segregated route
         self.emergency: Emergency | None = None
         self.callback: Callback | None = None

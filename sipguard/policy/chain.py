@@ -46,6 +46,7 @@ from sipguard.policy.stages import (
     sign,
     verify,
 )
+from sipguard.policy.throttling import spend, throttle
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_for
 
@@ -100,6 +101,7 @@ _SLOTS = {
 
 _NOWHERE = ("destination.unknown", "destination.no-route")
 _NEEDS = (CertificateNeed, TargetNeed, CommitNeed)
+_LENIENT = (CallerIdentity, Classified)  # findings that may say which rule matched without refusing
 
 
 def run(call: Call, view: View) -> Decision | Need:
@@ -120,9 +122,13 @@ def run(call: Call, view: View) -> Decision | Need:
                     return decision
             else:
                 setattr(call, _SLOTS[type(finding)], finding)
-                if isinstance(finding, CallerIdentity) and finding.mismatch:
-                    _mark(call, finding.mismatch, mode_for(finding.mismatch, call, view.policy))
+                if isinstance(finding, _LENIENT) and finding.matched:
+                    decision = _accept(finding.matched, call, view)
+                    if decision is not None:
+                        return decision
         call.position += 1
+    if call.throttled:
+        spend(call, view)
     return FORWARD
 
 
@@ -139,10 +145,34 @@ def _weigh(refusal: Refusal, call: Call, view: View) -> Decision | None:
     exempt = call.emergency is not None and not refusal.rule.startswith("emergency.")
     if call.callback is not None:
         exempt = refusal.rule not in _NOWHERE
-    if mode is Mode.BLOCK and not exempt:
-        return refuse(refusal)
-    if (exempt or not _mark(call, refusal.rule, mode)) and mode is not Mode.OFF:
+    if not exempt:
+        if mode is Mode.BLOCK:
+            return refuse(refusal)
+        if mode is Mode.THROTTLE:
+            return _throttle(refusal, call, view)
+        if _mark(call, refusal.rule, mode):
+            return None
+    if mode is not Mode.OFF:
         call.reported.append(refusal)
+    return None
+
+
+def _accept(rule: str, call: Call, view: View) -> Decision | None:
+    """What else a rule's mode makes of a call that its stage lets go on; None when nothing."""
+    mode = mode_for(rule, call, view.policy)
+    if mode is Mode.THROTTLE and call.emergency is None:
+        return _throttle(Refusal(rule, RULES[rule].meaning.rstrip(".")), call, view)
+    _mark(call, rule, mode)
+    return None
+
+
+def _throttle(refusal: Refusal, call: Call, view: View) -> Decision | None:
+    """Let the call go on, marked, or refuse it because there are too many of its kind."""
+    excess = throttle(refusal, call, view)
+    if excess is not None:
+        return refuse(excess)
+    if refusal.rule not in call.tags:
+        call.tags.append(refusal.rule)
     return None
 
 

@@ -74,6 +74,11 @@ class CallerIdentity:
     replaced: TN | None = None
     mismatch: str = ""
 
+    @property
+    def matched(self) -> str:
+        """The rule that matched and did not refuse the call."""
+        return self.mismatch
+
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
         words: TrailEntry = ("pass", self.right.name.lower() if self.right else "no-right")
@@ -86,11 +91,15 @@ class CallerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """Which traffic class the call belongs to, fixed at INVITE, and the tags that led there."""
+    """Which traffic class the call belongs to, fixed at INVITE, and the tags that led there.
+
+    ``matched`` is the rule that holds calls of this class back, empty when none does.
+    """
 
     traffic_class: TrafficClass
     tags: tuple[str, ...] = ()
     points: float = 0.0
+    matched: str = ""
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""

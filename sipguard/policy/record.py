@@ -176,8 +176,10 @@ class Recorder:
         if call.account is not None and call.account.state is not AccountState.ACTIVE:
             record.account_state = call.account.state.value
         record.reported = [refusal.rule for refusal in call.reported]
-        if call.identity is not None and call.identity.mismatch and call.identity.mismatch not in call.tags:
-            record.reported.append(call.identity.mismatch)
+        mismatch = call.identity.mismatch if call.identity is not None else ""
+        acted = call.tags if not call.throttled else {*call.tags, *(throttled.rule for throttled in call.throttled)}
+        if mismatch and mismatch not in acted:
+            record.reported.append(mismatch)
         _findings(record, call)
         return record
 
@@ -296,6 +298,8 @@ def _findings(record: DecisionRecord, call: Call) -> None:
     if call.classified is not None:
         record.traffic_class = call.classified.traffic_class.value
         record.tags = [*call.tags, *call.classified.tags]
+    elif call.tags:
+        record.tags = call.tags
     if call.routed is not None:
         record.routes = [trunk.name for trunk in call.routed.trunks]
 

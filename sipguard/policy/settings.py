@@ -8,7 +8,7 @@ from sipguard.policy.protected_names import ProtectedNames
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.unprovisioned import Unprovisioned
-from sipguard.traffic.limit import UNLIMITED, CallLimit
+from sipguard.traffic.limit import MODEST, UNLIMITED, CallLimit
 from sipguard.traffic.profile import Profile
 
 
@@ -65,6 +65,7 @@ class CallLimits:
     """How many calls are let in from a source, a trunk, an account and a calling number, and out to a trunk.
 
     ``accounts`` are the limits of single accounts, in place of ``account``; trunks have theirs in the directory.
+    ``throttle`` is for the calls of one account that one rule in mode throttle matched.
     """
 
     source: CallLimit = UNLIMITED
@@ -72,6 +73,7 @@ class CallLimits:
     account: CallLimit = UNLIMITED
     number: CallLimit = UNLIMITED
     egress: CallLimit = UNLIMITED
+    throttle: CallLimit = MODEST
     accounts: Mapping[str, CallLimit] = field(default_factory=dict)
 
     def of_account(self, name: str) -> CallLimit:
@@ -92,6 +94,7 @@ class PolicySettings:
     revision: str = "unversioned"
     modes: Mapping[str, Mode] = field(default_factory=dict)
     scopes: Mapping[str, Scope] = field(default_factory=dict)
+    throttles: Mapping[str, CallLimit] = field(default_factory=dict)  # of rules that have one of their own
     precedence: tuple[str, ...] = ("p-asserted-identity", "p-preferred-identity", "remote-party-id", "from")
     protected_names: ProtectedNames = field(default_factory=ProtectedNames)
     end_suspended: bool = False  # calls of an account end when it is suspended or terminated
@@ -121,3 +124,7 @@ class PolicySettings:
     def mode(self, rule: str) -> Mode:
         """The mode in force for a rule, exceptions aside."""
         return self.modes.get(rule) or RULES[rule].mode
+
+    def throttle(self, rule: str) -> CallLimit:
+        """How fast, and how many at a time, calls that a rule matched go on in mode throttle."""
+        return self.throttles.get(rule) or self.limits.throttle

@@ -121,9 +121,17 @@ class Screening:
             decision = chain.refuse(Refusal("node.draining", "the node is shutting down"))
         line = station.recorder.decision(call, decision, station.view.policy.revision, station.wall)
         context.decision = decision
-        if decision.forward and call.request.method == "INVITE" and call.emergency is None:
-            call.hold = station.view.usage.hold(places(call))
+        self._take_places(call, decision)
         self._park(context, CommitNeed(call.identifier, line), now)
+
+    def _take_places(self, call: Call, decision: Decision) -> None:
+        """A call that goes on is one of those that are up; one that is refused gives back what it had."""
+        if not decision.forward:
+            if call.hold is not None:
+                call.hold.release()
+        elif call.request.method == "INVITE" and call.emergency is None:
+            usage = self._station.view.usage
+            call.hold = usage.hold(places(call)) if call.hold is None else call.hold.extended(places(call))
 
     def _committed(self, context: ResponseContext, call: Call, answer: Answer | TargetAnswer, now: float) -> None:
         """The record is durable, or it is not and the configuration says what follows."""
@@ -164,6 +172,9 @@ class Screening:
         self._station.count("calls", call.direction, verdict, decision.rule, str(decision.code or ""))
         for refusal in call.reported:
             self._station.count("reported", call.direction, refusal.rule)
+        for throttled in call.throttled:
+            outcome = "admitted" if throttled.admitted else "refused"
+            self._station.count("throttled", call.direction, throttled.rule, outcome)
         if call.verified is not None:
             reason = call.verified.verdict.reason
             self._station.count("verified", call.verified.verdict.verstat.value, reason.value if reason else "")

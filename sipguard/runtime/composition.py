@@ -268,6 +268,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         revision=policy.revision,
         modes={name: rule.mode for name, rule in policy.rules.items() if rule.mode is not None},
         scopes={name: rule.scope() for name, rule in policy.rules.items() if rule.allow or rule.exceptions},
+        throttles={name: rule.throttle.limit() for name, rule in policy.rules.items() if rule.throttle is not None},
         precedence=policy.precedence,
         protected_names=ProtectedNames(policy.protected_names),
         end_suspended=policy.suspended_calls == "end",

@@ -26,6 +26,7 @@ class _Labelled(NamedTuple):
 _COUNTERS: Mapping[str, _Labelled] = {
     "calls": _Labelled("Calls decided.", ("direction", "verdict", "rule", "code")),
     "reported": _Labelled("Rules in report mode that would have acted.", ("direction", "rule")),
+    "throttled": _Labelled("Calls that rules in mode throttle matched.", ("direction", "rule", "outcome")),
     "verified": _Labelled("Calls whose Identity was verified.", ("verstat", "reason")),
     "signed": _Labelled("Calls signed.", ("attest",)),
     "disputed": _Labelled("Signatures of ours that a verifier reported as failed (RFC 9410).", ("cause",)),

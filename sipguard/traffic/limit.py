@@ -26,3 +26,4 @@ class CallLimit:
 
 
 UNLIMITED = CallLimit()
+MODEST = CallLimit(rate=1.0, concurrent=10)  # what is left to a customer who is to be held back

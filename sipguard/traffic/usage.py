@@ -20,6 +20,13 @@ class Hold:
         for key in keys:
             counts[key] = counts.get(key, 0) + 1
 
+    def extended(self, keys: list[Key]) -> "Hold":
+        """The same hold, with these places as well."""
+        for key in keys:
+            self._keys.append(key)
+            self._counts[key] = self._counts.get(key, 0) + 1
+        return self
+
     def move(self, kind: str, name: str) -> None:
         """The call takes its place of this kind elsewhere."""
         for index, key in enumerate(self._keys):

@@ -22,6 +22,8 @@ def shell(tmp_path: Path) -> Shell:
         {"account": "acme"},
         {"account": "acme", "decision": "refuse", "rule": "account.suspended"},
         {"account": "globex", "reported": ["caller-id.not-owned"], "calling": {"raw_from": "<sip:x@y>"}},
+        {"account": "globex", "trail": [["throttled", "admitted", "caller-id.do-not-originate"]], "tags": ["x"]},
+        {"account": "globex", "trail": [["throttled", "refused", "caller-id.do-not-originate"]]},
         {"trunk": "stranger", "account": None, "reported": ["source.no-account"]},
     ]
     with AttestationLog.open(tmp_path / "var" / "attestation", "edge-1") as log:
@@ -35,11 +37,32 @@ def test_matches_are_counted_by_rule_and_account(shell: Shell) -> None:
     rows = [(row["rule"], row["account"], row["calls"], row["of"], row["callers"]) for row in
             shell.data("policy", "report")]  # fmt: skip
     assert rows == [
+        ("caller-id.do-not-originate", "globex", 2, 3, 0),
         ("caller-id.not-owned", "acme", 2, 5, 1),
-        ("caller-id.not-owned", "globex", 1, 1, 1),
+        ("caller-id.not-owned", "globex", 1, 3, 1),
         ("robodial.tag", "acme", 1, 5, 1),
         ("source.no-account", "trunk stranger", 1, 1, 0),
     ]
+
+
+def test_what_a_throttle_let_on_and_what_it_refused(shell: Shell) -> None:
+    """A rule in mode throttle has both figures in its row, one in report neither."""
+    rows = {(row["rule"], row["account"]): (row["throttled"], row["refused"]) for row in shell.data("policy", "report")}
+    assert rows["caller-id.do-not-originate", "globex"] == (1, 1)
+    assert rows["caller-id.not-owned", "globex"] == (0, 0)
+
+
+def test_throttles_are_shown(tmp_path: Path) -> None:
+    """The table in force has the throttle of each rule that throttles somebody."""
+    shell = Shell(
+        tmp_path,
+        CONFIGURATION + '[policy.rules."caller-id.not-owned"]\nmode = "throttle"\nthrottle = { rate = 0.5 }\n'
+        '[policy.rules."robodial.tag"]\nexceptions = { "account:acme" = "throttle" }\n',
+    )
+    rules = {row["rule"]: row["throttle"] for row in shell.data("policy", "show")}
+    assert rules["caller-id.not-owned"] == "0.5 a second"
+    assert rules["robodial.tag"] == "1 a second, 10 at a time"
+    assert rules["limit.rate"] == ""
 
 
 def test_a_report_is_narrowed(shell: Shell) -> None:

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from sipguard.config.call_limits import CallLimitsSection
+from sipguard.config.rule import RuleSection
 from sipguard.config.trunk import TrunkSection
 from sipguard.policy.settings import CallLimits
 from sipguard.traffic.limit import CallLimit
@@ -28,6 +29,18 @@ def test_what_is_given_arrives() -> None:
     assert (trunk.limit, trunk.egress_limit) == (None, CallLimit(concurrent=7))
 
 
+def test_a_throttle_holds_back_by_default() -> None:
+    """Mode throttle needs no further key; a rule's own figures take the place of all the common ones."""
+    assert CallLimitsSection().limits().throttle == CallLimits().throttle == CallLimit(rate=1.0, concurrent=10)
+    section = CallLimitsSection.model_validate({"throttle": {"concurrent": 3}})
+    assert section.limits().throttle == CallLimit(rate=1.0, concurrent=3)
+    own = RuleSection.model_validate({"throttle": {"concurrent": 2}}).throttle
+    assert own is not None
+    assert own.limit() == CallLimit(concurrent=2)
+    with pytest.raises(ValidationError, match="limits nothing"):
+        RuleSection.model_validate({"throttle": {"burst": 2}})
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -35,6 +48,7 @@ def test_what_is_given_arrives() -> None:
         ({"trunk": {"rate": -1}}, "greater than or equal to 0"),
         ({"trunk": {"burst": 1.5}}, "burst"),
         ({"remembered": 10}, "remembered"),
+        ({"throttle": {"rate": 0, "concurrent": 0}}, "limits nothing"),
     ],
 )
 def test_mistakes_are_named(values: dict[str, object], said: str) -> None:
