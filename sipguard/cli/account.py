@@ -19,6 +19,7 @@ from sipguard.cli.commands import (
 from sipguard.cli.exporting import export_file
 from sipguard.cli.importing import import_file
 from sipguard.cli.output import done, show
+from sipguard.policy.call_lists import DoNotCall
 from sipguard.policy.directory import AccountState
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.accounts import AccountEntry
@@ -50,6 +51,14 @@ Countries = Annotated[
     str | None,
     typer.Option(help="The countries it may call, like US,CA; * for all; none: as above it.", metavar="CC,CC"),
 ]
+DoNotCallOption = Annotated[
+    str | None,
+    typer.Option(
+        "--do-not-call",
+        help="The lists its calls are held against: off, internal, or national (it sells); none: as above it.",
+        metavar="LISTS",
+    ),
+]
 Reason = Annotated[str | None, typer.Option(help="Why; kept in the audit, seen in explain.", metavar="TEXT")]
 State = Annotated[AccountState | None, typer.Option(help="The account's state.")]
 
@@ -64,6 +73,7 @@ def add(
     certificate: Certificate = None,
     caller_name: CallerName = None,
     countries: Countries = None,
+    do_not_call: DoNotCallOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -73,6 +83,7 @@ def add(
             account_name(name), kind, parent, attest_cap=_cap(attest_cap),
             emergency_unprovisioned=_emergency(emergency_unprovisioned), certificate=_certificate(certificate),
             caller_name=_caller_name(caller_name), countries=_countries(countries),
+            do_not_call=_do_not_call(do_not_call),
         )  # fmt: skip
     open_registry(config).accounts.add(entry)
     done(f"account {name} added", entry._asdict(), as_json)
@@ -88,6 +99,7 @@ def change(
     certificate: Certificate = None,
     caller_name: CallerName = None,
     countries: Countries = None,
+    do_not_call: DoNotCallOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -108,6 +120,8 @@ def change(
             values["caller_name"] = _caller_name(caller_name)
         if countries is not None:
             values["countries"] = _countries(countries)
+        if do_not_call is not None:
+            values["do_not_call"] = _do_not_call(do_not_call)
         if not values:
             raise ValueError("name at least one thing to change")
     open_registry(config).accounts.change(name, **values)
@@ -192,7 +206,7 @@ def import_csv(
     """Import accounts.
 
     Column name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned, certificate, caller_name,
-    countries.
+    countries, do_not_call.
     """
     import_file(open_registry(config), AccountsFormat(), file, validate_only=validate_only, as_json=as_json)
 
@@ -211,6 +225,10 @@ def _certificate(text: str | None) -> str | None:
 
 def _countries(text: str | None) -> str | None:
     return None if text is None or text == "none" else country_list(text)
+
+
+def _do_not_call(text: str | None) -> str | None:
+    return None if text is None else _none(choice("do-not-call", text, (*DoNotCall, "none")))
 
 
 def _caller_name(text: str | None) -> str | None:

@@ -49,6 +49,7 @@ def account_facts(configuration: Configuration, name: str) -> dict[str, object]:
         "emergency": _emergency(path, account, node, registry),
         "limits": _limits(name, node.view.policy.limits),
         "countries": _countries(path, account, node),
+        "do_not_call": _do_not_call(path, account),
         "numbers": _numbers(name, registry),
         "trunks": [_trunk(trunk, node.view.policy.limits) for trunk in trunks],
         "rules": rules_of(account, node.view.policy),
@@ -134,6 +135,12 @@ def _countries(path: Sequence[AccountEntry], account: Account, node: Node) -> di
     setters = [entry.name for entry in reversed(path) if entry.countries]
     allowed = account.countries or node.view.policy.countries
     return {"may_call": list(allowed), "set_by": setters[0] if setters else "policy" if allowed else "its trunks"}
+
+
+def _do_not_call(path: Sequence[AccountEntry], account: Account) -> dict[str, object]:
+    """Which lists its calls are held against."""
+    setters = [entry.name for entry in reversed(path) if entry.do_not_call]
+    return {"lists": account.do_not_call.value, "set_by": setters[0] if setters else "default"}
 
 
 def _numbers(name: str, registry: Registry) -> dict[str, object]:

@@ -22,6 +22,7 @@ from sipguard.policy.directory import Directory, Side, Trunk
 from sipguard.policy.pattern import split_block
 from sipguard.policy.rules import Mode
 from sipguard.registry import Registry
+from sipguard.registry.call_lists import CallListEntry
 from sipguard.registry.numbers import NumberEntry
 from sipguard.registry.values import shown_number, shown_time
 from sipguard.runtime.composition import Node
@@ -31,7 +32,9 @@ from sipguard.stir.unix_time import UnixTime
 _MOST_ACCOUNTS = 20  # whose calls from the number are tried
 _MOST_RIGHTS = 1000
 _FEW = 5
-_LEFT_OUT = ("destination.country", "destination.premium", "limit.rate", "limit.concurrent")
+_LEFT_OUT = (
+    "destination.country", "destination.premium", "destination.do-not-call", "limit.rate", "limit.concurrent",
+)  # fmt: skip
 _INVITE = (
     "INVITE sip:+{tn}@192.0.2.0 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.0;branch=z9hG4bKexplain\r\nMax-Forwards: 70\r\n"
     "From: <sip:+{tn}@192.0.2.0>;tag=explain\r\nTo: <sip:+{tn}@192.0.2.0>\r\nCall-ID: explain\r\n"
@@ -64,6 +67,7 @@ def number_facts(configuration: Configuration, tn: TN, source: str | None) -> di
             }
             for entry in listed
         ],
+        "do_not_call": [_wish(entry, now) for entry in registry.call_lists.matching(tn)],
         "calls_to_it": _home(node.view.directory, tn),
         "calls_from_it": [_outcome(_about_callers(node), trunk, tn) for trunk in _trunks(node, users, source)],
         "last_calls": recent.last(),
@@ -73,7 +77,7 @@ def number_facts(configuration: Configuration, tn: TN, source: str | None) -> di
 
 def known(facts: Mapping[str, object]) -> bool:
     """Whether the registry says anything of a number."""
-    return any(facts[name] for name in ("rights", "emergency", "do_not_originate"))
+    return any(facts[name] for name in ("rights", "emergency", "do_not_originate", "do_not_call"))
 
 
 def _rights(registry: Registry, tn: TN) -> list[NumberEntry]:
@@ -92,6 +96,17 @@ def _right(entry: NumberEntry, now: UnixTime) -> dict[str, object]:
         "in_force": entry.expires is None or entry.expires > now,
         "end_user": entry.end_user,
         "trunk": entry.trunk,
+    }
+
+
+def _wish(entry: CallListEntry, now: UnixTime) -> dict[str, object]:
+    return {
+        "list": entry.on_list.value,
+        "account": entry.account or None,
+        "pattern": shown_number(entry.pattern),
+        "source": entry.source,
+        "expires": shown_time(entry.expires),
+        "in_force": entry.expires is None or entry.expires > now,
     }
 
 

@@ -10,21 +10,22 @@ sections, each starting at a multiple of eight. Integers are in the byte order o
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from sipguard.errors import RegistryError
+from sipguard.policy.call_lists import Listings, listings_of
 from sipguard.policy.number_index import NumberIndex, build_slots
 from sipguard.policy.pattern import Form, block_key, block_pattern
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
 from sipguard.stir.telephone_number import TN
 
-MAGIC = b"sipguard directory 1\n\0\0\0"
+MAGIC = b"sipguard directory 2\n\0\0\0"
 _ALIGNMENT = 8
 _REMEMBERED = 262_144  # decoded values of each table
-_TABLES = ("numbers", "number_blocks", "emergency", "listed", "listed_blocks")
+_TABLES = ("numbers", "number_blocks", "emergency", "listed", "listed_blocks", "called", "called_blocks")
 _PARTS = ("keys", "values", "offsets", "blob")
 
 Octets = bytes | bytearray | memoryview
@@ -45,6 +46,7 @@ class Header(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     number_forms: list[Form]
     listed_forms: list[Form]
+    called_forms: list[Form]
     sections: dict[str, tuple[int, int]]
 
 
@@ -57,6 +59,7 @@ class Contents(NamedTuple):
     number_forms: list[Form]
     listed_forms: list[Form]
     tables: dict[str, Rows]
+    called_forms: Sequence[Form] = ()
 
 
 class Table:
@@ -96,14 +99,18 @@ class Compiled:
         self.counts = header.counts
         self.number_forms = header.number_forms
         self.listed_forms = header.listed_forms
+        self.called_forms = header.called_forms
         tables = {
             name: Table(
                 {part: _section(view, header, f"{name}.{part}") for part in _PARTS},
-                _rights if name.startswith("number") else tuple,
+                _decoder(name),
             )
             for name in _TABLES
         }
-        self._numbers, self._number_blocks, self._emergency, self._listed, self._listed_blocks = tables.values()
+        (
+            self._numbers, self._number_blocks, self._emergency, self._listed, self._listed_blocks, self._called,
+            self._called_blocks,
+        ) = tables.values()  # fmt: skip
 
     def rights(self, tn: TN) -> Rights | None:
         """Who may use exactly this number; None when nobody may."""
@@ -130,6 +137,16 @@ class Compiled:
         found = self._listed_blocks.find(block_key(prefix, length))
         return None if found is None else ListEntry(block_pattern(prefix, length), *found)
 
+    def called(self, tn: TN) -> Listings | None:
+        """What the do-not-call lists say of calls to exactly this number."""
+        found: Listings | None = self._called.find(tn)
+        return found
+
+    def called_block(self, prefix: str, length: int) -> Listings | None:
+        """What they say of a block."""
+        found: Listings | None = self._called_blocks.find(block_key(prefix, length))
+        return found
+
 
 def compile_block(contents: Contents) -> list[Octets]:
     """The block, in pieces to be written one after the other. Raises ValueError for a number that is none."""
@@ -149,6 +166,7 @@ def compile_block(contents: Contents) -> list[Octets]:
             contents.counts,
             contents.number_forms,
             contents.listed_forms,
+            list(contents.called_forms),
             places,
         )
     )
@@ -169,6 +187,13 @@ def _compile_table(name: str, rows: Rows, count: int) -> dict[str, Octets]:
         offsets.append(len(blob))
     keys, values, ends = (memoryview(numbers).cast("B") for numbers in (*slots, offsets))
     return {f"{name}.keys": keys, f"{name}.values": values, f"{name}.offsets": ends, f"{name}.blob": blob}
+
+
+def _decoder(table: str) -> Callable[[Any], Any]:
+    """How a value of a table is read."""
+    if table.startswith("number"):
+        return _rights
+    return listings_of if table.startswith("called") else tuple
 
 
 def _rights(rows: list[list[Any]]) -> Rights:

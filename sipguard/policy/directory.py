@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from sipguard.policy.call_lists import DoNotCall
 from sipguard.policy.compiled import Rights
 from sipguard.policy.need import Server, TargetNeed
 from sipguard.policy.number_book import NumberBook
@@ -76,6 +77,7 @@ class Account:
     certificate: str | None = None  # name of the signing certificate; None: the trunk's
     countries: tuple[str, ...] = ()  # it may call; none: as the policy says
     caller_name: str | None = None  # what called people may be shown beside its numbers, signed as rich call data
+    do_not_call: DoNotCall = DoNotCall.INTERNAL  # the lists its calls are held against; NATIONAL: it sells by telephone
 
 
 @dataclass(frozen=True, slots=True)

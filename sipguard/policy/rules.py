@@ -81,6 +81,8 @@ TABLE = (
          "The called number costs extra (premium rate, satellite)."),
     Rule("destination.country", _D, 403, "Destination Not Permitted", Mode.BLOCK,
          "The account may not call that country."),
+    Rule("destination.do-not-call", _D, 403, "Do Not Call", Mode.BLOCK,
+         "The called number is on the do-not-call list of the account, or on the national one and the account sells."),
     Rule("destination.unknown", _D, 404, "Not Found", Mode.BLOCK, "No account here has the called number."),
     Rule("destination.no-route", _D, 480, "Temporarily Unavailable", Mode.BLOCK, "No trunk carries this call."),
     Rule("privacy.not-offered", _D, 500, "Privacy Failure", Mode.BLOCK,

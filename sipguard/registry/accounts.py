@@ -10,7 +10,7 @@ from sipguard.errors import RegistryError
 from sipguard.policy.directory import AccountState
 from sipguard.registry.account_states import strictest, transition_problem
 from sipguard.registry.database import Database
-from sipguard.registry.schema import AccountKind, AccountRow, EmergencyRow, NumberRow, TrunkRow
+from sipguard.registry.schema import AccountKind, AccountRow, CallListRow, EmergencyRow, NumberRow, TrunkRow
 from sipguard.registry.upsert import upsert
 
 _BATCH = 500  # names in one question to the database
@@ -29,6 +29,7 @@ class AccountEntry(NamedTuple):
     certificate: str | None = None
     caller_name: str | None = None
     countries: str | None = None  # ISO 3166 codes with spaces between, or *
+    do_not_call: str | None = None  # off, internal or national
 
 
 class StateChange(NamedTuple):
@@ -116,6 +117,7 @@ class Accounts:
                 (NumberRow, NumberRow.end_user, "numbers of an end user"),
                 (EmergencyRow, EmergencyRow.account, "emergency registrations"),
                 (TrunkRow, TrunkRow.account, "trunks"),
+                (CallListRow, CallListRow.account, "entries on its call lists"),
             ):
                 if session.execute(select(table).where(column == name).limit(1)).first() is not None:
                     raise RegistryError(f'account "{name}" still has {things}; remove those first')

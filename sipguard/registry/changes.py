@@ -10,16 +10,17 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from sipguard.policy.call_lists import Listings, listings_of
 from sipguard.policy.number_book import NumberChanges
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight
 from sipguard.registry.emergency import EmergencyEntry
 from sipguard.registry.numbers import KINDS
-from sipguard.registry.schema import AuditRow, EmergencyRow, ListRow, NumberRow
+from sipguard.registry.schema import AuditRow, CallListRow, EmergencyRow, ListRow, NumberRow
 from sipguard.stir.telephone_number import TN
 
 MOST_CHANGES = 20_000  # of single things; after more, compiling anew is the cheaper way
 _BATCH = 500  # names in one question to the database
-_BY_NUMBER = ("number", "emergency", "list")
+_BY_NUMBER = ("number", "emergency", "list", "call-list")
 
 
 class Touched(NamedTuple):
@@ -54,6 +55,7 @@ def read_changes(connection: Connection, touched: Touched) -> NumberChanges:
         _rights(connection, touched.of("number")),
         _registrations(connection, touched.of("emergency")),
         _entries(connection, touched.of("list")),
+        _listings(connection, touched.of("call-list")),
     )
 
 
@@ -85,6 +87,16 @@ def _entries(connection: Connection, patterns: Iterable[str]) -> dict[str, ListE
         for row in connection.execute(select(*columns).where(table.pattern.in_(batch))):
             found[row.pattern] = ListEntry(*row)
     return found
+
+
+def _listings(connection: Connection, patterns: Iterable[str]) -> dict[str, Listings]:
+    table = CallListRow.__table__.c
+    columns = (table.pattern, table.account, table.on_list, table.source, table.expires)
+    found: dict[str, list[tuple[object, ...]]] = {pattern: [] for pattern in patterns}
+    for batch in _batches(found):
+        for pattern, *entry in connection.execute(select(*columns).where(table.pattern.in_(batch))):
+            found[pattern].append(tuple(entry))
+    return {pattern: listings_of(entries) for pattern, entries in found.items()}
 
 
 def _batches(names: Iterable[str]) -> Iterable[list[str]]:

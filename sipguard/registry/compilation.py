@@ -10,7 +10,7 @@ from sipguard.policy.compiled import Contents, Octets, Rows, compile_block
 from sipguard.policy.pattern import Form, block_key, forms_of, split_block
 from sipguard.registry.emergency import EmergencyEntry
 from sipguard.registry.numbers import KINDS
-from sipguard.registry.schema import AuditRow, EmergencyRow, ListRow, NumberRow, Table
+from sipguard.registry.schema import AuditRow, CallListRow, EmergencyRow, ListRow, NumberRow, Table
 
 _BATCH = 20_000  # rows fetched at a time
 
@@ -19,6 +19,7 @@ def compile_registry(connection: Connection) -> list[Octets]:
     """Everything the registry says of numbers, as a compiled block in pieces."""
     revision = latest_revision(connection)
     number_blocks, listed_blocks = _blocks(connection, NumberRow.tn), _blocks(connection, ListRow.pattern)
+    called_blocks = _blocks(connection, CallListRow.pattern)
     return compile_block(
         Contents(
             revision,
@@ -29,6 +30,8 @@ def compile_registry(connection: Connection) -> list[Octets]:
                 "emergency": _count(connection, EmergencyRow),
                 "listed": _count(connection, ListRow),
                 "listed_blocks": len(listed_blocks),
+                "called": _count(connection, CallListRow),
+                "called_blocks": len(called_blocks),
             },
             _forms(number_blocks),
             _forms(listed_blocks),
@@ -38,7 +41,10 @@ def compile_registry(connection: Connection) -> list[Octets]:
                 "emergency": _registrations(connection),
                 "listed": _entries(connection, blocks=False),
                 "listed_blocks": _by_block_key(_entries(connection, blocks=True)),
+                "called": _listings(connection, blocks=False),
+                "called_blocks": _by_block_key(_listings(connection, blocks=True)),
             },
+            _forms(called_blocks),
         )
     )
 
@@ -63,18 +69,22 @@ def _rights(connection: Connection, *, blocks: bool) -> Rows:
     columns = (table.tn, table.account, table.kind, table.expires, table.end_user, table.trunk)
     rows = _rows(connection, select(*columns).where(_chosen(table.tn, blocks)).order_by(table.tn, table.account))
     kinds = {name: int(kind) for name, kind in KINDS.items()}
+    return _gathered((tn, (account, kinds[kind], *rest)) for tn, account, kind, *rest in rows)
+
+
+def _gathered(rows: Rows) -> Rows:
+    """Rows in the order of their keys, those with the same key as one."""
     latest: str | None = None
-    rights: tuple[tuple[Any, ...], ...] = ()
-    for tn, account, kind, expires, end_user, trunk in rows:
-        right = (account, kinds[kind], expires, end_user, trunk)
-        if tn == latest:
-            rights += (right,)
+    values: tuple[tuple[Any, ...], ...] = ()
+    for key, value in rows:
+        if key == latest:
+            values += (value,)
             continue
         if latest is not None:
-            yield latest, rights
-        latest, rights = tn, (right,)
+            yield latest, values
+        latest, values = key, (value,)
     if latest is not None:
-        yield latest, rights
+        yield latest, values
 
 
 def _registrations(connection: Connection) -> Rows:
@@ -89,6 +99,15 @@ def _entries(connection: Connection, *, blocks: bool) -> Rows:
     columns = (table.pattern, table.source, table.expires)
     for pattern, *value in _rows(connection, select(*columns).where(_chosen(table.pattern, blocks))):
         yield pattern, tuple(value)
+
+
+def _listings(connection: Connection, *, blocks: bool) -> Rows:
+    """By number: everything the do-not-call lists say of it, in one value."""
+    table = CallListRow.__table__.c
+    columns = (table.pattern, table.account, table.on_list, table.source, table.expires)
+    chosen = select(*columns).where(_chosen(table.pattern, blocks))
+    rows = _rows(connection, chosen.order_by(table.pattern, table.account, table.on_list))
+    return _gathered((pattern, tuple(entry)) for pattern, *entry in rows)
 
 
 def _chosen(column: ColumnElement[str], blocks: bool) -> ColumnElement[bool]:

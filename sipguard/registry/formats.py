@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.suggestion import suggestion
+from sipguard.policy.call_lists import DoNotCall
 from sipguard.policy.directory import AccountState
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.account_states import transition_problem
@@ -13,7 +14,7 @@ from sipguard.registry.accounts import AccountEntry, parent_problem, path_of, re
 from sipguard.registry.csv_file import Columns, RowProblem
 from sipguard.registry.emergency import STATUSES, EmergencyEntry, write_emergency
 from sipguard.registry.imports import Format, Numbered, repeated
-from sipguard.registry.lists import PatternEntry, write_patterns
+from sipguard.registry.lists import PatternEntry, clear_patterns, write_patterns
 from sipguard.registry.numbers import KINDS, NumberEntry, end_user_problem, write_numbers
 from sipguard.registry.ownership import Claim, conflicts
 from sipguard.registry.schema import AccountKind
@@ -33,7 +34,7 @@ from sipguard.registry.values import (
 
 
 class AccountsFormat(Format[AccountEntry]):
-    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate,caller_name,countries``.
+    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate,caller_name,countries,do_not_call``.
 
     Parents may stand below their children.
     """
@@ -41,8 +42,11 @@ class AccountsFormat(Format[AccountEntry]):
     noun = "account"
     columns = Columns(
         ("name",),
-        ("kind", "parent", "state", "attest_cap", "emergency_unprovisioned", "certificate", "caller_name", "countries"),
-    )
+        (
+            "kind", "parent", "state", "attest_cap", "emergency_unprovisioned", "certificate", "caller_name",
+            "countries", "do_not_call",
+        ),
+    )  # fmt: skip
 
     def entry(self, values: dict[str, str]) -> AccountEntry:
         """The account of one row. Raises ValueError."""
@@ -56,6 +60,7 @@ class AccountsFormat(Format[AccountEntry]):
             values["certificate"] or None,
             caller_name(values["caller_name"]) if values["caller_name"] else None,
             country_list(values["countries"]) if values["countries"] else None,
+            choice("do_not_call", values["do_not_call"], ("", *DoNotCall)) or None,
         )
 
     def problems(self, session: Session, entries: Sequence[Numbered[AccountEntry]]) -> Iterator[RowProblem]:
@@ -182,8 +187,10 @@ class DoNotOriginateFormat(Format[PatternEntry]):
     noun = "list"
     columns = Columns(("pattern",), ("action", "source", "expires"))
 
-    def __init__(self, country: str = "US") -> None:
+    def __init__(self, country: str = "US", *, replace: bool = False) -> None:
+        """``replace``: the file is the whole list."""
         self._plan = dial_plan(country)
+        self._replace = replace
 
     def entry(self, values: dict[str, str]) -> PatternEntry:
         """The pattern of one row. Raises ValueError."""
@@ -197,6 +204,11 @@ class DoNotOriginateFormat(Format[PatternEntry]):
     def problems(self, session: Session, entries: Sequence[Numbered[PatternEntry]]) -> Iterator[RowProblem]:
         """Patterns that repeat."""
         return repeated([(line, entry.pattern) for line, entry in entries], str)
+
+    def begin(self, session: Session) -> None:
+        """Take off everything that the file replaces."""
+        if self._replace:
+            clear_patterns(session)
 
     def store(self, session: Session, entries: Sequence[PatternEntry]) -> None:
         """Add or replace patterns."""

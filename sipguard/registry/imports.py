@@ -37,6 +37,10 @@ class Format(Protocol[_Entry]):
         """The entries in the order they are to be stored: as they stand in the file."""
         return entries
 
+    def begin(self, session: Session) -> None:
+        """What is to be done before the first entry is stored: nothing."""
+        return
+
     def store(self, session: Session, entries: Sequence[_Entry]) -> None:
         """Add or replace entries."""
 
@@ -85,6 +89,7 @@ class Import(Generic[_Entry]):
         return entries, problems
 
     def _store(self, session: Session, entries: list[_Entry]) -> None:
+        self._form.begin(session)
         remaining = iter(self._form.in_order(entries))
         while batch := list(islice(remaining, _BATCH)):
             self._form.store(session, batch)

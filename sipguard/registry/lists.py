@@ -88,3 +88,8 @@ def read_patterns(connection: Connection, limit: int | None = None) -> list[Patt
 def write_patterns(session: Session, entries: Sequence[PatternEntry]) -> None:
     """Add or replace patterns."""
     upsert(session, ListRow, [entry._asdict() for entry in entries])
+
+
+def clear_patterns(session: Session) -> None:
+    """Take everything off the list."""
+    session.execute(delete(ListRow))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, or_, select
 
 from sipguard.policy.directory import Account, Directory, Trunk
 from sipguard.registry.accounts import Accounts
+from sipguard.registry.call_lists import CallLists
 from sipguard.registry.changes import Touched, touched_since
 from sipguard.registry.compilation import fingerprint, latest_revision
 from sipguard.registry.compiled_file import kept_book, open_book
@@ -46,6 +47,7 @@ class Registry:
         self.credentials = Credentials(self.database)
         self.emergency = EmergencyRegistrations(self.database)
         self.lists = DoNotOriginate(self.database)
+        self.call_lists = CallLists(self.database)
 
     def directory(self, config_trunks: Iterable[Trunk] = (), compiled: Path | None = None) -> Directory:
         """Everything as the hot path sees it, with the trunks of the configuration file.

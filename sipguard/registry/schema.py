@@ -40,6 +40,7 @@ class AccountRow(Table):
     certificate: Mapped[str | None] = mapped_column(String(64))
     caller_name: Mapped[str | None] = mapped_column(String(64))
     countries: Mapped[str | None] = mapped_column(String(1024))
+    do_not_call: Mapped[str | None] = mapped_column(String(16))
 
 
 class NumberRow(Table):
@@ -112,6 +113,21 @@ class ListRow(Table):
 
     pattern: Mapped[str] = mapped_column(String(20), primary_key=True)
     action: Mapped[str] = mapped_column(String(16), default="block")
+    source: Mapped[str] = mapped_column(String(64), default="")
+    expires: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class CallListRow(Table):
+    """One entry of a do-not-call list; ``account`` is empty for the national one, which has no row in ``accounts``."""
+
+    __tablename__ = "call_lists"
+    __table_args__ = (
+        Index("kept_by", "account", sqlite_where=text("account <> ''"), postgresql_where=text("account <> ''")),
+    )
+
+    pattern: Mapped[str] = mapped_column(String(20), primary_key=True)
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)
+    on_list: Mapped[str] = mapped_column(String(16), primary_key=True)
     source: Mapped[str] = mapped_column(String(64), default="")
     expires: Mapped[int | None] = mapped_column(BigInteger)
 

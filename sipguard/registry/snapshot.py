@@ -1,13 +1,15 @@
 """The registry as the hot path sees it: one read of everything, frozen into a ``Directory``.
 
 What holds for an account also holds for everything below it: the strictest state and the lowest attestation cap on
-the path win; of the emergency settings, the signing certificates and the caller names the nearest wins.
+the path win; of the emergency settings, the signing certificates, the caller names, the countries and the do-not-call
+lists that count the nearest wins.
 """
 
 from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from sipguard.policy.call_lists import DoNotCall
 from sipguard.policy.directory import Account, Directory, Trunk
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.unprovisioned import Unprovisioned
@@ -95,4 +97,5 @@ def effective(path: list[AccountEntry]) -> Account:
         certificate=next(filter(None, (entry.certificate for entry in upwards)), None),
         countries=next((tuple(entry.countries.split()) for entry in upwards if entry.countries), ()),
         caller_name=next(filter(None, (entry.caller_name for entry in upwards)), None),
+        do_not_call=next((DoNotCall(entry.do_not_call) for entry in upwards if entry.do_not_call), DoNotCall.INTERNAL),
     )

@@ -118,11 +118,12 @@ def test_a_registry_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) ->
     """What an older version stored is kept, and has neither a certificate of its own nor a caller name."""
     empty(tmp_path).accounts.add(AccountEntry("acme"))
     with sqlite3.connect(tmp_path / "registry.db") as connection:
-        for column in ("certificate", "caller_name", "countries"):
+        for column in ("certificate", "caller_name", "countries", "do_not_call"):
             connection.execute(f"ALTER TABLE accounts DROP COLUMN {column}")
         for column in ("unit", "callback", "activated_at"):
             connection.execute(f"ALTER TABLE emergency DROP COLUMN {column}")
         connection.execute("DROP TABLE credentials")
+        connection.execute("DROP TABLE call_lists")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     assert empty(tmp_path).accounts.list() == [AccountEntry("acme")]

@@ -1,0 +1,26 @@
+"""Do-not-call: a number that is on the national list, or that opted out of this account's calls, is not called.
+
+Nothing is looked up while the registry has no such list, nor for accounts that are held against none.
+"""
+
+from sipguard.policy.call import Call
+from sipguard.policy.call_lists import DoNotCall, objection
+from sipguard.policy.callee import callee_of, sells
+from sipguard.policy.finding import Refusal
+from sipguard.policy.view import View
+
+
+def examine(call: Call, view: View) -> Refusal | None:
+    """Refuse to call who does not want it."""
+    numbers, account = view.directory.numbers, call.account
+    if not numbers.has_call_lists or account is None or account.do_not_call is DoNotCall.OFF:
+        return None
+    tn = callee_of(call)
+    found = numbers.called(tn) if tn is not None else None
+    if not found:
+        return None
+    why = objection(found, account.path or (account.name,), national=sells(call), now=call.received_at)
+    if why is None:
+        return None
+    source = f" ({why.listing.source})" if why.listing.source else ""
+    return Refusal("destination.do-not-call", f"+{tn} {why.words}{source}")

@@ -1,0 +1,72 @@
+"""Do-not-call through the whole proxy: who is refused, who is not, and what stands on record."""
+
+from dataclasses import replace
+
+import pytest
+
+from sipguard.policy.call_lists import EVERYBODY, DoNotCall, listings_of
+from sipguard.policy.directory import Account, Directory
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import EmergencyRegistration, NumberRight, RightKind
+from sipguard.policy.rules import Mode
+from sipguard.policy.settings import PolicySettings
+from sipguard.testing.sample import CALLED, CARRIER_A, OWNED, PROXY, RESCUE, TRUNKS, changed
+from tests.flows.stage import Stage
+
+RULE = "destination.do-not-call"
+
+
+def directory(on: str = "opt-out", number: str = CALLED, trunks=TRUNKS) -> Directory:  # type: ignore[no-untyped-def]
+    """The sample operator; one number is on a list, and acme sells by telephone."""
+    account = "acme" if on == "opt-out" else EVERYBODY
+    return Directory(
+        accounts=[Account("acme", path=("acme",), do_not_call=DoNotCall.NATIONAL)],
+        trunks=trunks,
+        numbers=NumberBook.of(
+            rights=[(OWNED, NumberRight("acme", RightKind.OWNED))],
+            emergency=[EmergencyRegistration(OWNED, "acme", "US", "registered", paid=True)],
+            called={number: listings_of([(account, on, "letter", None)])},
+        ),
+    )
+
+
+@pytest.mark.clause("policy")
+@pytest.mark.parametrize("on", ["opt-out", "national"])
+def test_a_listed_number_is_not_called(on: str) -> None:
+    """403 Do Not Call with the rule in its Reason; the carrier hears nothing; the refusal is on record."""
+    stage = Stage(directory=directory(on))
+    stage.call()
+    response = stage.pbx.responses[-1]
+    assert response.start_line == "SIP/2.0 403 Do Not Call"
+    assert f'text="{RULE}"' in response.required("reason")
+    assert stage.octets_to(CARRIER_A) == []
+    assert stage.record("decision")["rule"] == RULE
+    stage.settle()
+
+
+@pytest.mark.clause("policy")
+def test_in_report_mode_the_call_goes_and_the_record_says_what_would_have_been() -> None:
+    """The call is answered, and ``reported`` names the rule."""
+    stage = Stage(directory=directory(), policy=PolicySettings(modes={RULE: Mode.REPORT}))
+    stage.call()
+    assert stage.pbx.codes[-1] == 200
+    assert stage.record("decision")["reported"] == [RULE]
+
+
+@pytest.mark.clause("policy", "EMG-04")
+def test_help_is_called_whatever_a_list_says() -> None:
+    """An emergency call is exempt, even when somebody lists the number it is dialled by."""
+    stage = Stage(directory=directory("national", "1911"))
+    stage.call(uri=f"sip:911@{PROXY[0]};user=phone", called="911")
+    assert stage.pbx.codes[-1] == 200
+    assert stage.requests_to(RESCUE, "INVITE")
+    assert stage.record("decision").get("reported", []) == []
+
+
+@pytest.mark.clause("policy", "EMG-10")
+def test_calls_to_customers_are_not_asked() -> None:
+    """A customer who is on the national list is called by the network as before, by a centre that calls back too."""
+    trunks = changed("carrier-a", trusted=True)
+    stage = Stage(directory=directory("national", OWNED, tuple(replace(trunk) for trunk in trunks)))
+    stage.arrives(headers=("Priority: psap-callback",))
+    assert stage.carrier.codes[-1] == 200
