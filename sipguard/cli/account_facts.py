@@ -156,6 +156,7 @@ def _trunk(trunk: Trunk, limits: CallLimits) -> dict[str, object]:
         "digest": trunk.digest,
         "targets": [target.uri for target in trunk.targets],
         "on_mismatch": trunk.on_mismatch.value,
+        "forwarding": trunk.forwarding.value,
         "gateway": trunk.gateway,
         "limit": asdict(trunk.limit or limits.trunk),
     }

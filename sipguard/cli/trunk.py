@@ -11,6 +11,7 @@ from sipguard.cli.output import done, show
 from sipguard.config import TrunkSection, load
 from sipguard.config.section import SYSTEM_AUTHORITIES
 from sipguard.policy.directory import OnMismatch, Side, TrafficClass
+from sipguard.policy.forwarding import Forwarding
 from sipguard.registry import Registry
 from sipguard.registry.trunks import trunk_of
 
@@ -40,6 +41,9 @@ def add(
         OnMismatch, typer.Option(help="When it presents a number its account may not use.")
     ] = OnMismatch.REJECT,
     default_number: Annotated[str | None, typer.Option(help="The number put in by --on-mismatch replace.")] = None,
+    forwarding: Annotated[
+        Forwarding, typer.Option(help="What lets a call pass that was diverted from a number of its account.")
+    ] = Forwarding.REFUSE,
     country: Annotated[str, typer.Option(help="How it writes national numbers.", metavar="CC")] = "US",
     on_failure: Consequence = None,
     on_unavailable: Consequence = None,
@@ -86,6 +90,7 @@ def add(
     values: dict[str, object] = {
         "name": name, "side": side, "account": account, "sources": source, "targets": target, "classes": traffic_class,
         "trusted": trusted or None, "on_mismatch": on_mismatch, "default_number": default_number, "country": country,
+        "forwarding": forwarding,
         "on_failure": on_failure, "on_unavailable": on_unavailable, "require_identity": require_identity,
         "certificate": certificate, "gateway": gateway or None, "behind_nat": behind_nat or None,
         "tls_names": tls_name,

@@ -13,6 +13,7 @@ from sipguard.config.call_limits import LimitSection
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.section import Authorities, ConfiguredPath, Section
 from sipguard.policy.directory import OnMismatch, Side, Target, TrafficClass, Trunk
+from sipguard.policy.forwarding import Forwarding
 from sipguard.stir.telephone_number import TN
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
@@ -53,6 +54,7 @@ class TrunkSection(Section):
     trusted: bool = False
     on_mismatch: OnMismatch = OnMismatch.REJECT
     default_number: str | None = None
+    forwarding: Forwarding = Forwarding.REFUSE
     country: Country = "US"
     on_failure: Consequence | None = None
     on_unavailable: Consequence | None = None
@@ -101,6 +103,7 @@ class TrunkSection(Section):
             trusted=self.trusted,
             on_mismatch=self.on_mismatch,
             default_number=None if self.default_number is None else TN(self.default_number.lstrip("+")),
+            forwarding=self.forwarding,
             dial_plan=dial_plan(self.country),
             on_failure=self.on_failure,
             on_unavailable=self.on_unavailable,
@@ -161,6 +164,8 @@ def trunk_problems(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         yield "gateway", "is for customer trunks: calls from the network side are verified, not signed"
     if side == "network" and values.get("digest"):
         yield "digest", "is for customer trunks: the network is not asked for credentials"
+    if values.get("forwarding", "refuse") != "refuse" and (side == "network" or values.get("gateway")):
+        yield "forwarding", "is for trunks of customers that call with their own numbers"
     if side == "customer" and values.get("follow_redirects"):
         yield "follow_redirects", "is for network trunks: a customer that forwards its calls makes new ones"
     yield from _carrier_problems(values)

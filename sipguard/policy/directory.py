@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from sipguard.policy.call_lists import DoNotCall
 from sipguard.policy.compiled import Rights
+from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.need import Server, TargetNeed
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
@@ -122,6 +123,7 @@ class Trunk:
     trusted: bool = False  # inside the trust domain of RFC 3325
     on_mismatch: OnMismatch = OnMismatch.REJECT
     default_number: TN | None = None
+    forwarding: Forwarding = Forwarding.REFUSE
     dial_plan: DialPlan = field(default_factory=DialPlan)
     on_failure: str | None = None  # tag | reject; None: as the policy says
     on_unavailable: str | None = None  # tag | reject; None: as the policy says

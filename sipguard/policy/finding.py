@@ -10,6 +10,7 @@ from sipguard.policy.emergency_numbers import TESTS
 from sipguard.policy.right import EmergencyRegistration, RightKind
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.stir.attestation import Attestation
+from sipguard.stir.claims import Claims
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Verdict
@@ -57,12 +58,32 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What licenses a customer to present a caller that is not its own: the call was diverted from ``by``, a number of
+    its account.
+
+    ``index`` is that of its History-Info entry. ``received`` is what the PASSporTs say that were verified for it; none
+    when the trunk is trusted without.
+    """
+
+    by: TN
+    index: str | None = None
+    received: tuple[Claims, ...] = ()
+
+    @property
+    def signed(self) -> bool:
+        """Whether the caller's own provider vouches for it."""
+        return bool(self.received)
+
+
+@dataclass(frozen=True, slots=True)
 class CallerIdentity:
     """Who the caller is allowed to be.
 
     ``effective`` is the number everything later uses (signing, statistics, records); ``right`` is the account's right
     to it, None when it has none (attestation B at most). ``replaced`` is the number put in place of a refused one.
     ``mismatch`` names the rule that matched and was not applied (the trunk's ``on_mismatch``, or the rule's mode).
+    ``forwarded`` is what licenses a number that is not the account's.
     """
 
     effective: TN
@@ -73,6 +94,7 @@ class CallerIdentity:
     anonymous: bool = False
     replaced: TN | None = None
     mismatch: str = ""
+    forwarded: Forwarded | None = None
 
     @property
     def matched(self) -> str:
@@ -82,6 +104,8 @@ class CallerIdentity:
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
         words: TrailEntry = ("pass", self.right.name.lower() if self.right else "no-right")
+        if self.forwarded:
+            words += ("forwarded-by", self.forwarded.by, "passport" if self.forwarded.signed else "trust")
         if self.replaced:
             words += ("replaced",)
         if self.mismatch:

@@ -29,6 +29,7 @@ class Calling(msgspec.Struct, omit_defaults=True):
     from_: str | None = msgspec.field(name="from", default=None)
     asserted: list[str] = []
     replaced: str | None = None
+    diverted_by: str | None = None
     raw_from: str = ""
     raw_asserted: list[str] = []
     privacy: str | None = None
@@ -261,6 +262,8 @@ def _calling(call: Call) -> Calling:
         calling.effective = identity.effective
         calling.asserted = list(identity.asserted)
         calling.replaced = identity.replaced
+        if identity.forwarded is not None:
+            calling.diverted_by = identity.forwarded.by
     return calling
 
 

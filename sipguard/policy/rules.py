@@ -70,6 +70,8 @@ TABLE = (
          "The From number is not one the account may use."),
     Rule("caller-id.asserted-not-owned", _D, 403, "Caller Identity Not Authorized", Mode.BLOCK,
          "A number in P-Asserted-Identity, P-Preferred-Identity or Remote-Party-ID is not one the account may use."),
+    Rule("caller-id.diversion-not-owned", _D, 403, "Diversion Not Authorized", Mode.BLOCK,
+         "The number a call claims to be diverted from (Diversion, History-Info) is not one the account may use."),
     Rule("caller-id.changed", _D, 403, "Caller Identity Not Authorized", Mode.BLOCK,
          "A re-INVITE or UPDATE has another From than the call, and its number is not one the account may use."),
     Rule("caller-id.impersonation", _D, 403, "Caller Name Not Authorized", Mode.BLOCK,

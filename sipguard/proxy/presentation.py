@@ -10,6 +10,7 @@ import re
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.directory import Trunk
+from sipguard.policy.diverted_from import DIVERSION, FIELDS
 from sipguard.policy.presented import number_of
 from sipguard.policy.privacy import hides_identity, levels
 from sipguard.proxy import plain_form, privacy_service, unverified
@@ -54,6 +55,8 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     _settle_to(fork, call, egress, host)
     mark_from(fork, None)
     _present_asserted(fork, call, egress, host)
+    if not FIELDS.isdisjoint(fork.names):
+        _settle_diversion(fork, call, egress, host)
     if not egress.trusted and call.emergency is None:
         privacy_service.serve(fork)
     if call.signed is not None:
@@ -85,6 +88,22 @@ def _present_asserted(fork: Request, call: Call, egress: Trunk, host: str) -> No
         _assert(fork, Checked(identity.effective, identity.asserted, egress.dial_plan, host))
     else:
         fork.remove(ASSERTED)
+
+
+def _settle_diversion(fork: Request, call: Call, egress: Trunk, host: str) -> None:
+    """Where the call was before, as far as it was checked: the topmost Diversion in plain form, nothing unreadable."""
+    plan = call.trunk.dial_plan
+    for field in FIELDS:
+        try:
+            values = fork.listed(field)
+            addresses = [parse_address(value) for value in values]
+            if field == DIVERSION and values:
+                tn = number_of(addresses[0], plan)
+                plain = plain_form.plainly(addresses[0], Checked(tn, (), egress.dial_plan, host))
+                if plain is not addresses[0]:
+                    fork.set(field, ", ".join((format_address(plain), *values[1:])))
+        except MalformedValue:
+            fork.remove(field)
 
 
 def terminate(fork: Request, call: Call, egress: Trunk, host: str) -> None:

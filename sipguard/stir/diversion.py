@@ -36,7 +36,7 @@ class Windows(NamedTuple):
 # What breaks a chain without saying that it is false.
 _TOLD_AS_IT_IS = frozenset((Reason.STALE, Reason.CERTIFICATE_UNAVAILABLE))
 Outcome = HeaderResult | MissingCertificate
-Prove = Callable[[Candidate], Outcome]
+Prove = Callable[[Candidate, bool], Outcome]
 
 
 def walk(original: Claims, diversions: Mapping[int, Claims], target: frozenset[str]) -> frozenset[int]:
@@ -75,7 +75,11 @@ class Chains:
         self, examined: Sequence[Candidate | HeaderResult], signalling: Signalling, now: UnixTime, windows: Windows,
         prove: Prove,
     ) -> None:  # fmt: skip
-        """``prove`` makes the checks of one PASSporT that need its certificate."""
+        """``prove`` makes the checks of one PASSporT that need its certificate.
+
+        Its second argument is whether the PASSporT is one of this very call, and must not have come with another: those
+        from before a diversion did, when the call reached the one that diverted it.
+        """
         self._examined = examined
         self._signalling = signalling
         self._now = now
@@ -118,7 +122,7 @@ class Chains:
             if any(own.div in claims.destinations for own in self._diverting()):
                 return result_of(item, Reason.DIVERSION, "no chain of diversions leads to the called number")
             return self._alone(item, disagreement(item, self._signalling, self._now, self._windows.outermost))
-        outcome = self._alone(item, staleness(claims, self._now, self._windows.inner))
+        outcome = self._alone(item, staleness(claims, self._now, self._windows.inner), of_this_call=False)
         if isinstance(outcome, MissingCertificate):
             return outcome
         if outcome.reason is not None:
@@ -126,9 +130,9 @@ class Chains:
             return outcome
         return self._led(item, outcome, route)
 
-    def _alone(self, item: Candidate, problem: Problem | None) -> Outcome:
+    def _alone(self, item: Candidate, problem: Problem | None, of_this_call: bool = True) -> Outcome:
         problem = problem or caller(item.claims, self._signalling) or extras(item.claims, self._signalling)
-        return self._prove(item) if problem is None else result_of(item, *problem)
+        return self._prove(item, of_this_call) if problem is None else result_of(item, *problem)
 
     def _led(self, item: Candidate, good: HeaderResult, route: frozenset[int]) -> Outcome:
         """A good original whose chain is to be proved: every PASSporT on one way to the target is good."""
@@ -162,7 +166,7 @@ class Chains:
             outermost = not item.claims.destinations.isdisjoint(self._target)
             window = self._windows.outermost if outermost else self._windows.inner
             problem = staleness(item.claims, self._now, window) or extras(item.claims, self._signalling)
-            self._proofs[index] = self._prove(item) if problem is None else result_of(item, *problem)
+            self._proofs[index] = self._prove(item, outermost) if problem is None else result_of(item, *problem)
         return self._proofs[index]
 
     def _told(self, index: int, item: Candidate) -> Outcome:
@@ -188,7 +192,7 @@ class Chains:
             return result_of(item, *problem)
         layer = item
         while True:
-            proof = self._prove(layer)
+            proof = self._prove(layer, layer is item)
             if isinstance(proof, MissingCertificate):
                 return proof
             if proof.reason is not None:

@@ -10,7 +10,7 @@ other numbers is a bad one. Whatever the octets, the outcome is a value: nothing
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from sipguard.stir.candidate import Candidate, Problem, result_of
 from sipguard.stir.certificate import Credential, TrustAnchors
 from sipguard.stir.certificate_cache import CertificateCache, CertificateFailure
-from sipguard.stir.claims import Diversion, PriorityClaims
+from sipguard.stir.claims import Claims, Diversion, PriorityClaims
 from sipguard.stir.comparison import disagreement
 from sipguard.stir.diversion import Chains, MissingCertificate, Outcome, Windows
 from sipguard.stir.examination import Examiner
@@ -67,6 +67,23 @@ class VerificationService:
         self._windows = Windows(self.settings.window, original)
         self._examiner = Examiner(self.settings.x5u)
         self._replays = ReplayCache(self.settings.replay_capacity)
+        self._forwarded: VerificationService | None = None
+
+    @property
+    def forwarded(self) -> "VerificationService":
+        """The same for calls that came back from whom they were delivered to: what they bring is from before.
+
+        Its PASSporTs may be as old as ``original_window`` allows, and its memory of tokens is another one: a token was
+        seen when the call first came, and may lead one further call away from there.
+        """
+        if self._forwarded is None:
+            self._forwarded = VerificationService(self.anchors, replace(self.settings, window=self._windows.inner))
+        return self._forwarded
+
+    def claims(self, identities: Sequence[str], signalling: Signalling) -> tuple[Claims | None, ...]:
+        """What each of the Identity header field values that ``verify`` judges says; None for one that is malformed."""
+        examined = [self._examiner.examine(value, signalling) for value in identities[:_MOST_HEADERS]]
+        return tuple(item.claims if isinstance(item, Candidate) else None for item in examined)
 
     def verify(
         self,
@@ -112,7 +129,7 @@ class VerificationService:
         problem = disagreement(candidate, signalling, now, self.settings.window)
         if problem is not None:
             return result_of(candidate, problem.reason, problem.detail)
-        return self._prove(signalling, cache, now, unavailable, candidate)
+        return self._prove(signalling, cache, now, unavailable, candidate, True)
 
     def _prove(
         self,
@@ -121,6 +138,7 @@ class VerificationService:
         now: UnixTime,
         unavailable: frozenset[str],
         candidate: Candidate,
+        of_this_call: bool,
     ) -> Outcome:
         """The checks of one header that need its certificate."""
         (_, url), claims, signing_input, signature, _ = candidate
@@ -142,7 +160,8 @@ class VerificationService:
             if url not in unavailable and cache.may_refetch(url, now):
                 return MissingCertificate(url)  # the signer may have a new key at the same place
             return result_of(candidate, Reason.SIGNATURE, "the signature is not that of the certificate", spc)
-        if self._replays.replayed(r, signalling.call_id, now, UnixTime(claims.iat + self._windows.inner)):
+        end = UnixTime(claims.iat + self._windows.inner)
+        if self._replays.replayed(r, signalling.call_id, now, end) and of_this_call:
             return result_of(candidate, Reason.REPLAYED, "the token was already used for another call", spc)
         return result_of(candidate, None, _remark(signalling, now, self.settings.window), spc)
 

@@ -74,6 +74,22 @@ def test_a_message(shell: Shell, tmp_path: Path) -> None:
     assert shell.run("explain", str(file)).code == 1
 
 
+def test_a_forwarded_call(shell: Shell, tmp_path: Path) -> None:
+    """The trail says what licensed a caller that is not the account's, or the detail what lacks."""
+    (tmp_path / "invite.sip").write_text(
+        INVITE.replace("From: <sip:+14155550100@x>", "Diversion: <sip:+14155550100@x>\nFrom: <sip:+13125550777@x>")
+    )
+    own = shell.config.read_text()
+    for forwarding, code, said in (
+        ("refuse", 1, "not assigned to account acme"),
+        ("passport", 1, "no Identity shows that it called +14155550100 (missing)"),
+        ("trust", 0, "pass no-right forwarded-by 14155550100 trust"),
+    ):
+        shell.config.write_text(own.replace('account = "acme"', f'account = "acme"\nforwarding = "{forwarding}"'))
+        shown = shell.run("explain", str(tmp_path / "invite.sip"), "--from", "acme-pbx")
+        assert (shown.code, said in " ".join(shown.out.split())) == (code, True), shown.out
+
+
 def test_a_message_of_a_tagged_account(shell: Shell, tmp_path: Path) -> None:
     """The tags that the node wrote down count."""
     (tmp_path / "invite.sip").write_text(INVITE)

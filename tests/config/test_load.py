@@ -178,6 +178,12 @@ def test_default_state_is_relative_too() -> None:
          "trunk.c.response_timeout", "greater than or equal to 0"),
         ('[[trunk]]\nname = "c"\nside = "customer"\naccount = "a"\nsources = ["192.0.2.1"]\nfollow_redirects = true',
          "trunk.c.follow_redirects", "network trunks"),
+        ('[[trunk]]\nname = "c"\nside = "network"\nsources = ["192.0.2.1"]\nforwarding = "trust"',
+         "trunk.c.forwarding", "customers that call with their own numbers"),
+        ('[[trunk]]\nname = "c"\nside = "customer"\naccount = "a"\nsources = ["192.0.2.1"]\ngateway = true\n'
+         'forwarding = "passport"', "trunk.c.forwarding", "customers that call with their own numbers"),
+        ('[[trunk]]\nname = "c"\nside = "customer"\naccount = "a"\nsources = ["192.0.2.1"]\nforwarding = "yes"',
+         "trunk.c.forwarding", "passport"),
         ('[[trunk]]\nname = "c d"\nside = "network"\nsources = ["192.0.2.1"]', "trunk.c d.name", "pattern"),
         ('[[trunk]]\nname = "c"\nside = "customer"\naccount = "a"\nsources = ["192.0.2.1"]\ncertificate = "x"\n'
          '[stir.sign.certificates.y]\ncertificate="c"\nkey="k"\nurl="https://c.example/l.pem"',

@@ -60,7 +60,7 @@ def modes(**changes):
 def test_the_stages_are_in_the_documented_order():
     """Emergency comes first, the route and what leaves by it last; verification is measured before it is enforced."""
     assert [stage.name for stage in ORIGINATION] == [
-        "emergency", "account", "rate", "caller-id", "display-name", "do-not-originate", "destination",
+        "emergency", "account", "rate", "caller-id", "diversion", "display-name", "do-not-originate", "destination",
         "do-not-call", "concurrency", "robodial", "attest", "sign", "route", "egress", "privacy",
     ]  # fmt: skip
     assert [stage.name for stage in TERMINATION] == [

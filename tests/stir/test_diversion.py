@@ -10,10 +10,11 @@ from sipguard.stir.certificate_cache import CertificateCache
 from sipguard.stir.diversion import Diverted, passports_for_retarget
 from sipguard.stir.passport import Claims, read_claims
 from sipguard.stir.passport_writer import sign_base, sign_div, sign_rph
+from sipguard.stir.telephone_number import TN
 from sipguard.stir.tn_auth_list import TnAuthList
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Reason, Verdict, Verstat
-from sipguard.stir.verification import MissingCertificate, VerificationSettings
+from sipguard.stir.verification import MissingCertificate, Signalling, VerificationService, VerificationSettings
 from sipguard.testing.sti_ca import Shape
 from tests.stir.kit import (
     CLAIMS,
@@ -72,6 +73,65 @@ def test_a_chain_in_any_order_leads_to_the_target() -> None:
         assert (verdict.verstat, verdict.attest) == (Verstat.PASSED, "B")
         assert reasons(verdict) == [None, None, None]
         assert verdict.best.ppt == "shaken"
+
+
+@pytest.mark.clause("DIV-06", "VS-12", "RFC 8224 12.1")
+def test_what_came_with_the_call_before_is_no_replay() -> None:
+    """The original, and diversions in between, were seen with other calls; the outermost must not have been."""
+    service = VerificationService(anchors())
+    values = [identity(), div(DEST, SECOND), div(SECOND, THIRD)]
+    seen: dict[str, Any] = {"orig": (ORIG,), "dest": (DEST,)}
+
+    def reason(count: int, target: str, call_id: str) -> Reason | None:
+        verdict = service.verify(
+            values[:count], Signalling(**seen, request_tn=TN(target), call_id=call_id), filled_cache(), NOW
+        )
+        assert isinstance(verdict, Verdict)
+        return verdict.reason
+
+    assert reason(1, DEST, "a") is None
+    assert reason(2, SECOND, "b") is None
+    assert reason(3, THIRD, "c") is None
+    assert reason(3, THIRD, "c") is None
+    assert reason(3, THIRD, "d") is Reason.REPLAYED
+    assert reason(2, SECOND, "d") is Reason.REPLAYED
+    assert reason(1, DEST, "d") is Reason.REPLAYED
+
+
+@pytest.mark.clause("VS-12")
+def test_an_original_that_was_seen_diverted_is_remembered() -> None:
+    """Whoever saw it under a diversion cannot call with it alone, nor beside a diversion that is no part of it."""
+    service = VerificationService(anchors())
+
+    def reason(values: list[str], target: str, call_id: str) -> Reason | None:
+        signalling = Signalling(orig=(ORIG,), dest=(DEST,), request_tn=TN(target), call_id=call_id)
+        verdict = service.verify(values, signalling, filled_cache(), NOW)
+        assert isinstance(verdict, Verdict)
+        return verdict.results[0].reason
+
+    original = identity()
+    assert reason([original, div(DEST, SECOND)], SECOND, "a") is None
+    assert reason([original], DEST, "b") is Reason.REPLAYED
+    assert reason([original, div(OTHER, THIRD)], THIRD, "c") is Reason.REPLAYED
+
+
+@pytest.mark.clause("VS-12", "DIV-09")
+def test_the_memory_of_forwarded_calls_is_another_one() -> None:
+    """A token that came with a call may leave with one: once, and as old as originals may be."""
+    service = VerificationService(anchors(), VerificationSettings(original_window=HOUR))
+    assert service.forwarded is service.forwarded
+    value = identity(iat=UnixTime(NOW - 600))
+
+    def reason(at: VerificationService, call_id: str) -> Reason | None:
+        verdict = at.verify(
+            [value], Signalling(orig=(ORIG,), dest=(DEST,), request_tn=DEST, call_id=call_id), filled_cache(), NOW
+        )
+        assert isinstance(verdict, Verdict)
+        return verdict.reason
+
+    assert reason(service, "a") is Reason.STALE
+    assert reason(service.forwarded, "b") is None
+    assert reason(service.forwarded, "c") is Reason.REPLAYED
 
 
 @pytest.mark.clause("DIV-15")

@@ -6,8 +6,10 @@ number that nobody could call back, such as emergency callers without service pr
 number there is nothing to attest (AS-24). Only an INVITE is attested (AS-25).
 
 A gateway trunk brings calls of people we don't know. What arrives signed is left as it is (AS-26); what arrives
-unsigned is attested C (BLK-11). A trusted trunk may have attested the call already (3GPP TS 24.229 §7.2.18): its
-``Attestation-Info`` lowers the level and never raises it, its ``Origination-ID`` is the origid (AS-30).
+unsigned is attested C (BLK-11). A call that a customer forwards is no different: what came signed keeps that signature
+(``sign`` adds the diversion), and what came unsigned is attested B: we know who forwards it, and that nobody here has a
+right to the caller's number (ATIS-1000074 §5.2.3). A trusted trunk may have attested the call already (3GPP TS 24.229
+§7.2.18): its ``Attestation-Info`` lowers the level and never raises it, its ``Origination-ID`` is the origid (AS-30).
 """
 
 import re
@@ -32,6 +34,9 @@ def examine(call: Call, view: View) -> Attested | None:
     identity, account = call.identity, call.account
     if identity is None or account is None:
         return Attested(None, why="no authorised telephone number")
+    forwarded = identity.forwarded
+    if forwarded is not None and forwarded.signed:
+        return Attested(None, why="forwarded, signed by another provider")
     if call.trunk.gateway:
         level, why = Attestation.C, "gateway"
         if call.request.has("identity"):
@@ -39,6 +44,8 @@ def examine(call: Call, view: View) -> Attested | None:
     else:
         level = Attestation.A if identity.right in _FULL else Attestation.B
         why = identity.right.name.lower() if identity.right is not None else "no right to the number"
+        if forwarded is not None:
+            why = "forwarded"
     capped = level.capped(_cap(call, account.state, account.attest_cap, identity.effective))
     if capped is not level:
         level, why = capped, "capped"

@@ -13,14 +13,21 @@ on an emergency call, whose call-back number must survive, EMG-12); ``downgrade`
 without a right, which caps its attestation at B and shows as ``no-right`` in its trail. So does a rule that is not
 switched to ``block``, or the operator's dry run would send unsigned calls. A gateway trunk brings calls of others,
 whose numbers nobody here has a right to; it only has to present one.
+
+A trunk may be allowed to forward calls: then one number that is not the account's passes, if ``licence`` finds that
+this caller called the account before. It is the caller then, whatever the precedence; nobody here has a right to it.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.directory import OnMismatch
-from sipguard.policy.finding import CallerIdentity, Refusal
+from sipguard.policy.finding import CallerIdentity, Forwarded, Refusal
+from sipguard.policy.forwarding import Forwarding
+from sipguard.policy.licence import licence
+from sipguard.policy.need import CertificateNeed
 from sipguard.policy.presented import (
     ASSERTED,
     PREFERRED,
@@ -54,12 +61,17 @@ class _Presentation(NamedTuple):
         return unique([presented for values in self.fields.values() for presented in values])
 
 
-def examine(call: Call, view: View) -> CallerIdentity | Refusal:
+def examine(call: Call, view: View) -> CallerIdentity | Refusal | CertificateNeed:
     """Say who the caller may claim to be."""
     presentation = _read(call)
     if isinstance(presentation, Refusal):
         return presentation
     mismatch = _mismatch(presentation, call, view)
+    if mismatch is not None and call.trunk.forwarding is not Forwarding.REFUSE:
+        forwarded = _forwarded(presentation, mismatch, call, view)
+        if not isinstance(forwarded, Refusal):
+            return forwarded
+        mismatch = forwarded
     effective = _effective(presentation, view.policy.precedence)
     if mismatch is not None and not (call.trunk.gateway and effective is not None):
         return _settle(mismatch, presentation, effective, call, view)
@@ -106,6 +118,33 @@ def _mismatch(presentation: _Presentation, call: Call, view: View) -> Refusal | 
     return None
 
 
+def _forwarded(
+    presentation: _Presentation, mismatch: Refusal, call: Call, view: View
+) -> CallerIdentity | Refusal | CertificateNeed:
+    """The caller whose call was forwarded; else the mismatch as it was, with what is missing."""
+    caller = _only_stranger(presentation, call, view)
+    found = "" if caller is None else licence(caller, call, view)
+    if caller is None or not found:
+        return mismatch
+    if isinstance(found, str):
+        return replace(mismatch, detail=f"{mismatch.detail}; {found}")
+    return found if isinstance(found, CertificateNeed) else _identity(presentation, caller, None, forwarded=found)
+
+
+def _only_stranger(presentation: _Presentation, call: Call, view: View) -> TN | None:
+    """The one number that is not the account's, where nothing else is wrong with what is presented."""
+    from_ = presentation.from_
+    asserted = [value for values in presentation.fields.values() for value in values]
+    if (from_.numeric and not from_.anonymous) or any(
+        value.tn is None and (value.numeric or not value.anonymous) for value in asserted
+    ):
+        return None
+    strangers = {
+        value.tn for value in (from_, *asserted) if value.tn is not None and _right(value.tn, call, view) is None
+    }
+    return strangers.pop() if len(strangers) == 1 else None
+
+
 def _settle(
     mismatch: Refusal, presentation: _Presentation, effective: TN | None, call: Call, view: View
 ) -> CallerIdentity | Refusal:
@@ -140,6 +179,7 @@ def _identity(
     right: NumberRight | None,
     replaced: TN | None = None,
     mismatch: str = "",
+    forwarded: Forwarded | None = None,
 ) -> CallerIdentity:
     return CallerIdentity(
         effective=effective,
@@ -150,6 +190,7 @@ def _identity(
         anonymous=presentation.from_.anonymous,
         replaced=replaced,
         mismatch=mismatch,
+        forwarded=forwarded,
     )
 
 

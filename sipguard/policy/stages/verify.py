@@ -1,14 +1,13 @@
 """Verify: measure what the Identity headers of a call from the network are worth (RFC 8224 §6.2).
 
 The signalling side of the comparison is P-Asserted-Identity where the trunk is trusted to write one, else From
-(AS-23); a stranger's PAI is stripped before the call goes on, so nothing may be vouched for by it. A certificate that
-is not in the cache parks the call once; what could not be fetched then counts as unavailable. Freshness is judged at
-the time of arrival, so waiting for a certificate cannot make a call stale.
+(AS-23); a stranger's PAI is stripped before the call goes on, so nothing may be vouched for by it.
 """
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.finding import Verified
+from sipguard.policy.judging import judge
 from sipguard.policy.need import CertificateNeed
 from sipguard.policy.presented import ASSERTED, numbers
 from sipguard.policy.resource_priority import is_callback, resource_priorities
@@ -19,7 +18,7 @@ from sipguard.stir.media_key import fingerprints
 from sipguard.stir.telephone_number import TN, normalise_uri
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Verdict, Verstat
-from sipguard.stir.verification import MissingCertificate, Signalling
+from sipguard.stir.verification import Signalling
 
 
 def examine(call: Call, view: View) -> Verified | CertificateNeed | None:
@@ -28,18 +27,8 @@ def examine(call: Call, view: View) -> Verified | CertificateNeed | None:
     if not identities and call.request.method != "INVITE":
         return None
     signalling = _signalling(call)
-    unavailable = frozenset(
-        need.url for need, answer in call.answers.items() if isinstance(need, CertificateNeed) and not _met(answer)
-    )
-    while True:
-        verdict = view.verification.verify(identities, signalling, view.certificates, call.received_at, unavailable)
-        if not isinstance(verdict, MissingCertificate):
-            return Verified(verdict, _caller(verdict, signalling))
-        need = CertificateNeed(verdict.url)
-        if need not in call.answers:
-            return need
-        # Fetched, and already gone from the cache: asking again could go on for ever.
-        unavailable |= {verdict.url}
+    verdict = judge(view.verification, identities, signalling, call, view)
+    return verdict if isinstance(verdict, CertificateNeed) else Verified(verdict, _caller(verdict, signalling))
 
 
 def _caller(verdict: Verdict, signalling: Signalling) -> TN | None:
@@ -47,10 +36,6 @@ def _caller(verdict: Verdict, signalling: Signalling) -> TN | None:
     if verdict.verstat is Verstat.PASSED and orig in signalling.orig:
         return orig
     return signalling.orig[0] if signalling.orig else None
-
-
-def _met(answer: object) -> bool:
-    return bool(getattr(answer, "met", False))
 
 
 def _signalling(call: Call) -> Signalling:

@@ -1,0 +1,93 @@
+"""The licence to forward: what lets a customer present a number that is not its own, because that caller called it.
+
+A PBX that forwards a call sends it back with the caller's number. It may where its trunk says so (``forwarding``), and
+Diversion or History-Info names a number of the account that the call was diverted from: one that calls arrive at, so
+owned or delegated; a right to *present* a number makes nobody its recipient. With ``passport`` the caller's provider
+must have said who called whom: the Identity header fields verify, as they were when the call came to that number (RFC
+8946 §4.2); a token leads one call away. With ``trust`` the header field is enough. Emergency calls have no licence: the
+rules about them come first.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.diverted_from import FIELDS, DivertedFrom, diverted_from
+from sipguard.policy.finding import Forwarded
+from sipguard.policy.forwarding import Forwarding
+from sipguard.policy.judging import judge
+from sipguard.policy.need import CertificateNeed
+from sipguard.policy.resource_priority import is_callback, resource_priorities
+from sipguard.policy.right import RightKind
+from sipguard.policy.view import View
+from sipguard.sip.date import parse_date
+from sipguard.stir.claims import Claims
+from sipguard.stir.media_key import fingerprints
+from sipguard.stir.telephone_number import TN
+from sipguard.stir.unix_time import UnixTime
+from sipguard.stir.verdict import Verdict, Verstat
+from sipguard.stir.verification import Signalling
+
+_ARRIVES = (RightKind.OWNED, RightKind.DELEGATED)
+
+
+def licence(caller: TN, call: Call, view: View) -> Forwarded | CertificateNeed | str:
+    """What licenses a call of ``caller``, the certificate that depends on, or in words why nothing does."""
+    request, trunk, account = call.request, call.trunk, call.account
+    asked = trunk.forwarding is not Forwarding.REFUSE and not FIELDS.isdisjoint(request.names)
+    if not asked or account is None or call.emergency is not None or request.method != "INVITE":
+        return ""
+    try:
+        target = call.request_tn
+        before = diverted_from(request, trunk.dial_plan, target)
+    except MalformedValue as error:
+        return f"not forwarded, because of Diversion or History-Info: {error}"
+    if before is None or before.tn is None:
+        return "not forwarded: nothing names the number it was diverted from"
+    right = view.directory.right(before.tn, account.name, call.received_at)
+    if right is None or right.kind not in _ARRIVES:
+        return f"not forwarded: calls to +{before.tn} are not for account {account.name}"
+    if target is None or target == before.tn:
+        return f"not forwarded: it is not diverted from +{before.tn} to another number"
+    return _evidence(caller, before, before.tn, target, call, view)
+
+
+def _evidence(
+    caller: TN, before: DivertedFrom, by: TN, target: TN, call: Call, view: View
+) -> Forwarded | CertificateNeed | str:
+    """What shows that ``caller`` called ``by``."""
+    identities = call.request.values("identity")
+    reason = "missing"
+    if identities:
+        service = view.verification.forwarded
+        signalling = _as_it_came(caller, by, target, call)
+        verdict = judge(service, identities, signalling, call, view)
+        if isinstance(verdict, CertificateNeed):
+            return verdict
+        if verdict.verstat is Verstat.PASSED:
+            return Forwarded(by, before.entry, _good(service.claims(identities, signalling), verdict))
+        reason = verdict.reason.value if verdict.reason is not None else reason
+    if call.trunk.forwarding is Forwarding.TRUST:
+        return Forwarded(by, before.entry)
+    return f"not forwarded: no Identity shows that it called +{by} ({reason})"
+
+
+def _as_it_came(caller: TN, by: TN, target: TN, call: Call) -> Signalling:
+    """The call as the diverting number received it. A token is good for one call from there to one target."""
+    request = call.request
+    stated = request.value("date")
+    date = None if stated is None else parse_date(stated)
+    return Signalling(
+        orig=(caller,),
+        dest=(by,),
+        call_id=f"{request.call_id} {request.from_.tag} {target}",
+        request_tn=by,
+        date=None if date is None else UnixTime(date),
+        media_keys=fingerprints(request.body),
+        resource_priority=resource_priorities(request),
+        callback=is_callback(request),
+    )
+
+
+def _good(claims: tuple[Claims | None, ...], verdict: Verdict) -> tuple[Claims, ...]:
+    """What the PASSporTs say that were found good."""
+    results = zip(claims, verdict.results, strict=True)
+    return tuple(said for said, result in results if said is not None and result.reason is None)
