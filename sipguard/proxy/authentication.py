@@ -143,11 +143,11 @@ class Authentication:
 
 def consume(message: Message, realm: str) -> None:
     """Take the credentials for our realm off a request that goes on; those for others are theirs (RFC 3261 §22.3)."""
-    if AUTHORIZATION not in message.names:
+    if not message.has(AUTHORIZATION):
         return
     for index in range(len(message.names) - 1, -1, -1):
         if message.names[index] == AUTHORIZATION and _is_of(row_value(message.rows[index]), realm):
-            del message.names[index], message.rows[index]
+            message.remove_row(index)
 
 
 def _ours(request: Request, realm: str) -> Credentials | None:

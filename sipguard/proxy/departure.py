@@ -188,5 +188,5 @@ def _is_plain(uri: Uri, number: TN, egress: Trunk) -> bool:
 
 def _changed(request: Request, fork: Request, field: str) -> str | None:
     """A row as received, when the fork has another."""
-    original = request.rows[request.names.index(field)]
-    return None if fork.rows[fork.names.index(field)] == original else original
+    original = request.first[field]
+    return None if fork.first[field] == original else original

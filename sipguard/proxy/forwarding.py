@@ -27,7 +27,7 @@ def decrement_hops(fork: Request) -> None:
         fork.append("max-forwards", "70")
     else:
         left = min(int(value), MAX_MAX_FORWARDS) - 1
-        fork.rows[fork.names.index("max-forwards")] = f"Max-Forwards: {left}"
+        fork.set_row("max-forwards", f"Max-Forwards: {left}")
 
 
 def breadth(request: Request) -> int:
@@ -41,11 +41,7 @@ def breadth(request: Request) -> int:
 
 def limit_breadth(fork: Request, share: int) -> None:
     """Max-Breadth of one branch, in a single row."""
-    if fork.has("max-breadth"):
-        fork.set("max-breadth", str(share))
-    else:  # of every request: written as it is, nothing in it has to be checked
-        fork.names.append("max-breadth")
-        fork.rows.append(f"Max-Breadth: {share}")
+    fork.set("max-breadth", str(share))
 
 
 def retargeted(uri: Uri, target: Target, number: str | None) -> str:
@@ -131,5 +127,5 @@ def frame(fork: Message) -> None:
     length = str(len(fork.body))
     if not fork.has("content-length"):
         fork.append("content-length", length)
-    elif fork.rows[fork.names.index("content-length")] not in (f"Content-Length: {length}", f"l: {length}"):
+    elif fork.first["content-length"] not in (f"Content-Length: {length}", f"l: {length}"):
         fork.set("content-length", length)

@@ -257,7 +257,7 @@ class InDialog:
 def _remember_rows(context: ResponseContext, request: Request, fork: Request) -> None:
     """Keep From and To as the sender wrote them, when they go on otherwise, for the responses."""
     if fork.from_ is not request.from_:
-        context.original_from = request.rows[request.names.index("from")]
+        context.original_from = request.first["from"]
     if fork.to is not request.to:
         address = request.to
         rest = {name: value for name, value in address.parameters.items() if name != "tag"}

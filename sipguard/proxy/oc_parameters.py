@@ -59,7 +59,7 @@ def rewrite(message: Request | Response, parameters: str = "") -> None:
 
     Raises MalformedValue when that Via cannot be read.
     """
-    row = message.rows[message.names.index("via")]
+    row = message.first["via"]
     values = split_list(row_value(row))
     via = parse_via(values[0])
     kept = {name: value for name, value in via.parameters.items() if name not in _NAMES}

@@ -109,7 +109,7 @@ def unfold_rows(message: Message) -> None:
             name in _READ_BY_ALL and row[colon - 1] in " \t"
         ):
             value = unfold(row[colon + 1 :]).strip(" \t")
-            message.rows[index] = f"{display_name(name)}: {value}"
+            message.put_row(index, f"{display_name(name)}: {value}")
 
 
 def _is_token(name: str, value: str | None) -> bool:

@@ -154,7 +154,7 @@ def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
 
 def strip_untrusted(message: Message) -> None:
     """Drop every header that is believed only inside the trust domain; P-Asserted-Identity is the caller's business."""
-    if not TRUSTED_ONLY.isdisjoint(message.names):
+    if not TRUSTED_ONLY.isdisjoint(message.first):
         for name in TRUSTED_ONLY:
             message.remove(name)
 

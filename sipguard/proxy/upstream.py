@@ -67,11 +67,11 @@ class Upstream:
         if not upstream.has("via"):
             return None
         if context.original_from is not None:
-            upstream.rows[upstream.names.index("from")] = context.original_from
+            upstream.set_row("from", context.original_from)
         if context.original_to is not None:
             tag = upstream.to.tag
             row = context.original_to if tag is None else f"{context.original_to};tag={tag}"
-            upstream.rows[upstream.names.index("to")] = row
+            upstream.set_row("to", row)
         if context.server.flow.reliable:
             forwarding.frame(upstream)
         if context.resubmission is not None:

@@ -24,16 +24,18 @@ _LINE_BREAKING = re.compile(r"[\r\n]|(?<!\\)\0")  # a NUL may stand in a quoted 
 class Message:
     """What requests and responses share: a start line, header rows, a body.
 
-    ``names`` holds the canonical lower-case name of each row, ``rows`` the rows as received without the closing CRLF.
+    ``names`` holds the canonical lower-case name of each row, ``rows`` the rows as received without the closing CRLF,
+    ``first`` the first row of each name. They agree, so only this class changes them.
     ``unusual`` is whether a row may be folded or have white space before its colon.
     """
 
-    __slots__ = ("_call_id", "_cseq", "_from", "_to", "_via", "body", "names", "rows", "start_line", "unusual")
+    __slots__ = ("_call_id", "_cseq", "_from", "_to", "_via", "body", "first", "names", "rows", "start_line", "unusual")
 
     def __init__(self, start_line: str, names: list[str], rows: list[str], body: bytes) -> None:
         self.start_line = start_line
         self.names = names
         self.rows = rows
+        self.first = dict(zip(reversed(names), reversed(rows), strict=True))
         self.body = body
         self.unusual = False
         self._via: Via | None = None
@@ -55,8 +57,13 @@ class Message:
         elif name == "call-id":
             self._call_id = None
 
-    def _remember(self, original: "Message") -> None:
-        """Take over what is already known of the message this one is a copy of."""
+    def _copy(self, original: "Message") -> None:
+        """Be what another message is, with rows of one's own; instead of ``__init__``."""
+        self.start_line = original.start_line
+        self.names = original.names.copy()
+        self.rows = original.rows.copy()
+        self.first = original.first.copy()
+        self.body = original.body
         self.unusual = original.unusual
         self._via = original._via
         self._from = original._from
@@ -68,16 +75,12 @@ class Message:
 
     def value(self, name: str) -> str | None:
         """The value of the first row called ``name`` (canonical, lower case), or None."""
-        names = self.names
-        if name not in names:
-            return None
-        row = self.rows[names.index(name)]
-        value = row[row.index(":") + 1 :]  # row_value, written out: this is the most called function of all
-        return (unfold(value) if "\n" in value else value).strip(" \t")
+        row = self.first.get(name)
+        return None if row is None else row_value(row)
 
     def values(self, name: str) -> list[str]:
         """The value of each row called ``name``, in order; never split at commas."""
-        if name not in self.names:
+        if name not in self.first:
             return []
         return [row_value(row) for row_name, row in zip(self.names, self.rows, strict=True) if row_name == name]
 
@@ -86,7 +89,7 @@ class Message:
 
         Raises MalformedValue when a quote or an angle bracket is left open, or there are too many.
         """
-        if name not in self.names:
+        if name not in self.first:
             return []
         items = [item for value in self.values(name) for item in split_list(value)]
         if len(items) > MAX_ITEMS:
@@ -95,16 +98,14 @@ class Message:
 
     def has(self, name: str) -> bool:
         """Whether any row is called ``name``."""
-        return name in self.names
+        return name in self.first
 
     def required(self, name: str) -> str:
         """The value of the first row called ``name``. Raises MalformedValue when there is none."""
-        names = self.names
-        if name not in names:
+        row = self.first.get(name)
+        if row is None:
             raise MalformedValue(f"missing {display_name(name)}")
-        row = self.rows[names.index(name)]
-        value = row[row.index(":") + 1 :]
-        return (unfold(value) if "\n" in value else value).strip(" \t")
+        return row_value(row)
 
     @property
     def via(self) -> Via:
@@ -152,54 +153,76 @@ class Message:
         Raises MalformedValue, as every edit does, when ``value`` holds a line end or a bare NUL.
         """
         row = _new_row(name, value)
-        self._forget(name)
-        if name not in self.names:
-            self.names.append(name)
-            self.rows.append(row)
+        if name not in self.first:
+            self._append(name, row)
             return
-        first = self.names.index(name)
-        self.rows[first] = row
-        for index in range(len(self.names) - 1, first, -1):
-            if self.names[index] == name:
-                del self.names[index], self.rows[index]
+        self.set_row(name, row)
+        names = self.names
+        if names.count(name) > 1:
+            for index in range(len(names) - 1, names.index(name), -1):
+                if names[index] == name:
+                    del names[index], self.rows[index]
+
+    def set_row(self, name: str, row: str) -> None:
+        """Put ``row``, as it stands, in the place of the first row called ``name``, which there is."""
+        self._forget(name)
+        self.rows[self.names.index(name)] = self.first[name] = row
+
+    def put_row(self, index: int, row: str) -> None:
+        """Put ``row``, as it stands, in the place of another of the same name."""
+        name = self.names[index]
+        if self.names.index(name) == index:
+            self.set_row(name, row)
+        else:
+            self.rows[index] = row
 
     def append(self, name: str, value: str) -> None:
         """Add a row at the end."""
-        self.rows.append(_new_row(name, value))
+        self._append(name, _new_row(name, value))
+
+    def _append(self, name: str, row: str) -> None:
+        self.rows.append(row)
         self.names.append(name)
+        self.first.setdefault(name, row)
 
     def prepend(self, name: str, value: str) -> None:
         """Add a row before the first of its name, or before everything."""
         row = _new_row(name, value)
         self._forget(name)
-        index = self.names.index(name) if name in self.names else 0
+        index = self.names.index(name) if name in self.first else 0
         self.names.insert(index, name)
         self.rows.insert(index, row)
+        self.first[name] = row
 
     def remove(self, name: str) -> None:
         """Drop every row called ``name``."""
-        if name not in self.names:
-            return
-        self._forget(name)
-        while name in self.names:
-            index = self.names.index(name)
-            del self.names[index], self.rows[index]
+        while name in self.first:
+            self.remove_row(self.names.index(name))
 
     def remove_first(self, name: str) -> None:
         """Drop the first comma-separated value called ``name`` (the top Via, the top Route), if there is one.
 
         Raises MalformedValue when a quote or an angle bracket is left open.
         """
-        if name not in self.names:
+        row = self.first.get(name)
+        if row is None:
             return
-        index = self.names.index(name)
-        row = self.rows[index]
         rest = split_list(row_value(row))[1:] if "," in row else None
-        self._forget(name)
         if rest:
-            self.rows[index] = _new_row(name, ", ".join(rest))
+            self.set_row(name, _new_row(name, ", ".join(rest)))
         else:
-            del self.names[index], self.rows[index]
+            self.remove_row(self.names.index(name))
+
+    def remove_row(self, index: int) -> None:
+        """Drop one row."""
+        names = self.names
+        name = names[index]
+        self._forget(name)
+        del names[index], self.rows[index]
+        if name in names:
+            self.first[name] = self.rows[names.index(name)]
+        else:
+            del self.first[name]
 
     def replace_top_via(self, via: Via, row: str | None = None) -> None:
         """Put ``via`` in the place of the topmost Via value; the values after it stay.
@@ -207,14 +230,13 @@ class Message:
         ``row`` is the first Via row as it then reads, for a caller that spliced it. Raises MalformedValue when there
         is no Via, or one with a quote left open.
         """
-        if "via" not in self.names:
+        if "via" not in self.first:
             raise MalformedValue("missing Via")
-        index = self.names.index("via")
         if row is None:
-            old = self.rows[index]
+            old = self.first["via"]
             rest = split_list(row_value(old))[1:] if "," in old else []
             row = _new_row("via", ", ".join([str(via), *rest]))
-        self.rows[index] = row
+        self.set_row("via", row)
         self._via = via
 
     # --- writing
@@ -235,14 +257,16 @@ class Request(Message):
     __slots__ = ("method", "uri")
 
     def __init__(self, start_line: str, names: list[str], rows: list[str], body: bytes, method: str, uri: str) -> None:
-        super().__init__(start_line, names, rows, body)
+        Message.__init__(self, start_line, names, rows, body)
         self.method = method
         self.uri = uri
 
     def fork(self) -> "Request":
         """A copy whose rows may be edited."""
-        copy = Request(self.start_line, self.names.copy(), self.rows.copy(), self.body, self.method, self.uri)
-        copy._remember(self)
+        copy = Request.__new__(Request)
+        copy._copy(self)
+        copy.method = self.method
+        copy.uri = self.uri
         return copy
 
     def set_uri(self, uri: str) -> None:
@@ -259,14 +283,16 @@ class Response(Message):
     __slots__ = ("code", "reason")
 
     def __init__(self, start_line: str, names: list[str], rows: list[str], body: bytes, code: int, reason: str) -> None:
-        super().__init__(start_line, names, rows, body)
+        Message.__init__(self, start_line, names, rows, body)
         self.code = code
         self.reason = reason
 
     def fork(self) -> "Response":
         """A copy whose rows may be edited."""
-        copy = Response(self.start_line, self.names.copy(), self.rows.copy(), self.body, self.code, self.reason)
-        copy._remember(self)
+        copy = Response.__new__(Response)
+        copy._copy(self)
+        copy.code = self.code
+        copy.reason = self.reason
         return copy
 
 

@@ -38,34 +38,41 @@ def parse(data: bytes) -> Request | Response:
         raise MalformedMessage(513, "Message Too Large")
     head = octets.decode("latin-1")
     rows = head.split("\r\n")
-    line_ends = len(rows) - 1
-    # Every CR and LF must belong to a line end; a bare one would let two readers see two different messages.
-    stray = head.count("\n") != line_ends or head.count("\r") != line_ends
+    text = "".join(rows)
     start_line = rows.pop(0)
-    if line_ends > MAX_ROWS:
-        raise MalformedMessage(513, "Message Too Large", _start(start_line, *_named(rows[:MAX_ROWS]), b""))
-    folded = "\r\n " in head or "\r\n\t" in head
-    if folded:
-        rows = _join_folds(rows)
-    message = _start(start_line, *_named(rows), body)
-    message.unusual = folded or " :" in head or "\t:" in head
-    names = message.names
+    if len(rows) > MAX_ROWS:
+        rows = rows[:MAX_ROWS]
+        raise MalformedMessage(513, "Message Too Large", _start(start_line, _named(rows), rows, b""))
+    names = [_KNOWN.get(row[: row.find(":") + 1], "") for row in rows]
+    known = "" not in names  # so no row is folded, and none has a space before its colon
+    message = _start(start_line, names, rows, body) if known else _slowly(head, start_line, rows, body)
     if not separator:
         raise MalformedMessage(400, "Header Section Not Terminated", message)
-    if stray or ("\0" in head and _BARE_NUL.search(head)):
+    # Every CR and LF must belong to a line end; a bare one would let two readers see two different messages.
+    if "\n" in text or "\r" in text or ("\0" in text and _BARE_NUL.search(head)):
         raise MalformedMessage(400, "Stray Control Character", message)
-    if "" in names:
+    if not known and message.has(""):
         raise MalformedMessage(400, "Header Field Without Name", message)
     return message
 
 
-def _named(rows: list[str]) -> tuple[list[str], list[str]]:
-    """The canonical names of rows, and the rows."""
-    return [_KNOWN.get(row[: row.find(":") + 1]) or _name(row) for row in rows], rows
+def _slowly(head: str, start_line: str, rows: list[str], body: bytes) -> Request | Response:
+    """A message with rows that cannot be named at sight: folds, and what is seldom heard of."""
+    folded = "\r\n " in head or "\r\n\t" in head
+    if folded:
+        rows = _join_folds(rows)
+    message = _start(start_line, _named(rows), rows, body)
+    message.unusual = folded or " :" in head or "\t:" in head
+    return message
+
+
+def _named(rows: list[str]) -> list[str]:
+    """The canonical names of rows."""
+    return [_KNOWN.get(row[: row.find(":") + 1]) or _name(row) for row in rows]
 
 
 def _name(row: str) -> str:
-    """The canonical name of a row with an unusual one; "" when it has no name that is a token."""
+    """The canonical name of a row; "" when it has no name that is a token."""
     spelling, colon, _ = row.partition(":")
     name = canonical_name(spelling)
     return name if colon and _TOKEN.fullmatch(name) else ""

@@ -43,11 +43,10 @@ def build_response(
             names.append(name)
             rows.append(row)
     for name in (*_COPIED_ONCE, "timestamp") if code == 100 else _COPIED_ONCE:
-        if name in request.names:
-            row = request.rows[request.names.index(name)]
-            if _safe(row):
-                names.append(name)
-                rows.append(f"{row};tag={to_tag}" if name == "to" and to_tag and not _has_tag(request, row) else row)
+        first = request.first.get(name)
+        if first is not None and _safe(first):
+            names.append(name)
+            rows.append(f"{first};tag={to_tag}" if name == "to" and to_tag and not _has_tag(request, first) else first)
     for spelling, value in headers:
         name = canonical_name(spelling)
         names.append(name)
@@ -94,7 +93,7 @@ def stamp_received(request: Request, flow: Flow) -> None:
 
 def _stamped_row(request: Request, parameters: Mapping[str, str | None], flow: Flow) -> str | None:
     """The usual case, spliced: one value in the row, rport empty, no received, nothing quoted. None otherwise."""
-    row = request.rows[request.names.index("via")]
+    row = request.first["via"]
     if parameters.get("rport", "") is not None or "received" in parameters or not _PLAIN_VIA.fullmatch(row):
         return None
     return _EMPTY_RPORT.sub(f";rport={flow.port};received={flow.host}", row, count=1)

@@ -29,11 +29,12 @@ def check(message: Request | Response, *, datagram: bool) -> None:
     A datagram's octets beyond Content-Length are cut off ``message.body`` (RFC 3261 §18.3). Raises MalformedMessage
     with the status to answer a request with; a response that raises is to be dropped.
     """
-    present = set(message.names)
+    present = message.first.keys()
     if not present >= _MANDATORY:
         missing = ", ".join(sorted(display_name(name) for name in _MANDATORY - present))
         raise MalformedMessage(400, f"Missing {missing}", message)
-    if len(present) != len(message.names):
+    repeated = len(message.names) - len(present)
+    if repeated and repeated != message.names.count("via") - 1:
         _refuse_repeated(message)
     try:
         _check_fields(message)

@@ -40,9 +40,9 @@ def _rows(request: Request, method: str, to_from: Message) -> tuple[list[str], l
             rows.append(row)
     names += ("from", "to", "call-id", "cseq", "content-length")
     rows += (
-        _row(request, "from"),
-        _row(to_from, "to"),
-        _row(request, "call-id"),
+        request.first["from"],
+        to_from.first["to"],
+        request.first["call-id"],
         f"CSeq: {request.cseq.number} {method}",
         "Content-Length: 0",
     )
@@ -51,10 +51,5 @@ def _rows(request: Request, method: str, to_from: Message) -> tuple[list[str], l
 
 def _top_via(request: Request) -> str:
     """The first Via value as a row of its own."""
-    row = _row(request, "via")
+    row = request.first["via"]
     return f"Via: {split_list(row_value(row))[0]}" if "," in row else row
-
-
-def _row(message: Message, name: str) -> str:
-    """The first row called ``name``, as it stands."""
-    return message.rows[message.names.index(name)]

@@ -126,7 +126,7 @@ class ServerTransaction:
     def _send(self, response: Response, _now: float) -> None:
         self.last_response = response
         mark = self._layer.mark
-        if mark is not None and (self.offered or ";oc" in response.rows[response.names.index("via")]):
+        if mark is not None and (self.offered or ";oc" in response.first["via"]):
             mark(self, response)
         self._octets = response.encode()
         self._layer.send(self.reply_flow, self._octets)
