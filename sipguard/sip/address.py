@@ -22,6 +22,7 @@ _NAME_ADDRESS = re.compile(
     re.DOTALL,
 )
 _BARE_URI = re.compile(r'(?P<uri>[^<>",;? \t\r\n]++)[ \t]*+(?P<parameters>(?:;.*+)?)', re.DOTALL)
+_TAG = re.compile(r"[^\x00-\x20\"(),;<>@\x7f]*+")  # a token, and what careless peers put in besides
 _NO_PARAMETERS: Mapping[str, str | None] = MappingProxyType({})
 
 
@@ -43,6 +44,11 @@ def parse_address(text: str) -> Address:
     return _cached(text) if len(text) <= _CACHED_LENGTH else _parse(text)
 
 
+def parse_party(text: str) -> Address:
+    """Read From or To: the tag, too, must be one. Raises MalformedValue."""
+    return _cached_party(text) if len(text) <= _CACHED_LENGTH else _parse_party(text)
+
+
 def _parse(text: str) -> Address:
     text = text.strip(" \t")
     match = _NAME_ADDRESS.fullmatch(text)
@@ -56,8 +62,15 @@ def _parse(text: str) -> Address:
     return Address(display, uri, _parameters(parameters))
 
 
-# A call's From and To come back in each of its messages, letter by letter.
+def _parse_party(text: str) -> Address:
+    address = _parse(text)
+    if not _TAG.fullmatch(address.tag or ""):
+        raise MalformedValue("malformed tag")
+    return address
+
+
 _cached = lru_cache(maxsize=4096)(_parse)
+_cached_party = lru_cache(maxsize=4096)(_parse_party)  # they come back in each message of a call, letter by letter
 
 
 def _parameters(text: str) -> Mapping[str, str | None]:

@@ -12,7 +12,7 @@ writes can't hold a line end, so no value of ours or of a peer becomes a header 
 import re
 
 from sipguard.errors import MalformedValue
-from sipguard.sip.address import Address, parse_address
+from sipguard.sip.address import Address, parse_party
 from sipguard.sip.cseq import CSeq, parse_cseq
 from sipguard.sip.header import MAX_ITEMS, split_list, unfold
 from sipguard.sip.names import display_name
@@ -121,14 +121,14 @@ class Message:
     def from_(self) -> Address:
         """The From field. Raises MalformedValue."""
         if self._from is None:
-            self._from = parse_address(self.required("from"))
+            self._from = parse_party(self.required("from"))
         return self._from
 
     @property
     def to(self) -> Address:
         """The To field. Raises MalformedValue."""
         if self._to is None:
-            self._to = parse_address(self.required("to"))
+            self._to = parse_party(self.required("to"))
         return self._to
 
     @property

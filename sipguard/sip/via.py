@@ -7,16 +7,17 @@ White space is allowed around every separator. ``received`` is accepted with IPv
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
 from sipguard.sip.header import format_parameters, parse_parameters
 from sipguard.sip.uri import HOST
 
-_VIA = re.compile(
+_CACHED_LENGTH = 128
+_SENT_BY = re.compile(
     r"[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++"
-    rf"({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}))?[ \t]*+((?:;.*+)?)",
-    re.DOTALL,
+    rf"({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}))?[ \t]*+"
 )
 
 
@@ -60,11 +61,21 @@ class Via(NamedTuple):
 
 def parse_via(text: str) -> Via:
     """Read one Via value. Raises MalformedValue."""
-    match = _VIA.fullmatch(text)
+    sender, semicolon, rest = text.partition(";")
+    transport, host, port = _cached(sender) if len(sender) <= _CACHED_LENGTH else _sent_by(sender)
+    return Via(transport, host, port, parse_parameters(semicolon + rest))
+
+
+def _sent_by(text: str) -> tuple[str, str, int | None]:
+    """Transport, host and port: what stands before the parameters."""
+    match = _SENT_BY.fullmatch(text)
     if match is None:
         raise MalformedValue("malformed Via")
-    transport, host, digits, parameters = match.groups()
+    transport, host, digits = match.groups()
     port = None if digits is None else int(digits)
     if port is not None and not 0 < port < 65_536:
         raise MalformedValue("port out of range in Via")
-    return Via(transport.upper(), host, port, parse_parameters(parameters))
+    return transport.upper(), host, port
+
+
+_cached = lru_cache(maxsize=4096)(_sent_by)  # neighbours are few
