@@ -4,17 +4,20 @@ The chain is measured on an origination with an asserted number, its signer repl
 best of five runs counts: the rest of the machine can only add.
 """
 
+import itertools
 import timeit
 from collections.abc import Callable
 from dataclasses import replace
 
+from sipguard.config.callers import CallersSection
 from sipguard.policy import chain
 from sipguard.policy.call import Call
 from sipguard.policy.emergency_numbers import emergency_number
+from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.sip.uri import parse_uri
 from sipguard.stir.authentication import Signer
 from sipguard.stir.generations import Generations
-from sipguard.stir.telephone_number import DialPlan
+from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 from sipguard.testing.sample import ACME_PBX, OWNED, WALL, Sample, flow_from, invite
 from sipguard.traffic.book import TrafficBook
@@ -70,6 +73,10 @@ def main() -> None:
     """Measure and print."""
     plan, called = DialPlan(), parse_uri("sip:+14155550150@proxy.example")
     measure("chain, origination", one_call(Sample()))
+    callers = CallersSection().numbers(PremiumNumbers(), {})
+    others = (TN(str(14_155_550_000 + number)) for number in itertools.count())
+    measure("caller number, new", lambda: callers.fault(next(others), plan))
+    measure("caller number, known", lambda: callers.fault(OWNED, plan))
     measure("emergency_number", lambda: emergency_number(called, plan, {}))
     measure("traffic, per event", one_life(TrafficBook(Profile())), events=3)
 

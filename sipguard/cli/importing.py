@@ -37,8 +37,14 @@ def import_file(registry: Registry, form: Format[_Entry], path: Path, *, validat
 def _tell(path: Path, report: ImportReport, *, validate_only: bool, as_json: bool) -> None:
     if as_json:
         problems = [{"line": problem.line, "message": problem.message} for problem in report.problems]
-        print(json.dumps({"rows": report.rows, "stored": report.stored, "problems": problems}, ensure_ascii=False))
+        warnings = [{"line": warning.line, "message": warning.message} for warning in report.warnings]
+        told = {"rows": report.rows, "stored": report.stored, "problems": problems, "warnings": warnings}
+        print(json.dumps(told, ensure_ascii=False))
         return
+    for warning in report.warnings:
+        print(f"{path}:{warning.line}: warning: {warning.message}", file=sys.stderr)
+    if report.omitted:
+        print(f"{path}: {report.omitted} more warnings", file=sys.stderr)
     for problem in report.problems:
         print(f"{path}:{problem.line}: {problem.message}", file=sys.stderr)
     if report.problems:

@@ -21,9 +21,21 @@ from sipguard.cli.commands import (
 from sipguard.cli.exporting import export_file
 from sipguard.cli.importing import import_file
 from sipguard.cli.output import done, say, show
+from sipguard.config import load
+from sipguard.config.dial_plan import dial_plan
 from sipguard.registry.formats import NumbersFormat
 from sipguard.registry.numbers import KINDS, NumberEntry
-from sipguard.registry.values import canonical_right, choice, expiry, leading_digits, shown_number, shown_time
+from sipguard.registry.values import (
+    canonical_right,
+    choice,
+    expiry,
+    leading_digits,
+    presentable_right,
+    right_warning,
+    shown_number,
+    shown_time,
+)
+from sipguard.runtime.composition import policy_settings
 
 app = noun(
     "number",
@@ -46,9 +58,13 @@ def add(
 ) -> None:
     """Give an account the right to present a number, or change that right."""
     with checked():
-        tn = canonical_right(number, country)
+        plan, callers = dial_plan(country), policy_settings(load(config)).caller_numbers
+        tn = presentable_right(number, plan, callers)
         entry = NumberEntry(tn, account, choice("kind", kind, tuple(KINDS)), expiry(expires), end_user, trunk)
     open_registry(config).numbers.add(entry)
+    warning = right_warning(tn, plan, callers)
+    if warning:
+        say(f"warning: {warning}")
     done(f"{shown_number(tn)} is {kind} by account {account}", _record(entry), as_json)
 
 
@@ -117,7 +133,7 @@ def import_csv(
 ) -> None:
     """Import rights: columns number, account, kind, and optionally expires, end_user, trunk."""
     with checked():
-        form = NumbersFormat(country)
+        form = NumbersFormat(country, policy_settings(load(config)).caller_numbers)
     import_file(open_registry(config), form, file, validate_only=validate_only, as_json=as_json)
 
 

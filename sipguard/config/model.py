@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from sipguard.config.address import SocketAddress, parse_socket_address
 from sipguard.config.call_limits import CallLimitsSection
+from sipguard.config.callers import CallersSection
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.digest import DigestSection
 from sipguard.config.notify import NotifySection
@@ -274,6 +275,7 @@ class PolicySection(Section):
     suspended_calls: Literal["continue", "end"] = "continue"
     emergency: EmergencySection = EmergencySection()
     destinations: DestinationsSection = DestinationsSection()
+    callers: CallersSection = CallersSection()
     redress: RedressSection = RedressSection()
 
     @field_validator("precedence")

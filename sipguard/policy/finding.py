@@ -101,6 +101,14 @@ class CallerIdentity:
         """The rule that matched and did not refuse the call."""
         return self.mismatch
 
+    @property
+    def shown(self) -> tuple[TN, ...]:
+        """Every number the next hop may read, none twice; after a replacement only that one leaves."""
+        if self.replaced is not None or (self.from_tn == self.effective and not self.asserted):
+            return (self.effective,)
+        presented = self.asserted if self.from_tn is None else (self.from_tn, *self.asserted)
+        return tuple(dict.fromkeys((self.effective, *presented)))
+
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
         words: TrailEntry = ("pass", self.right.name.lower() if self.right else "no-right")
@@ -182,10 +190,12 @@ class Verified:
     """What verification found; enforcement is another stage's business.
 
     ``caller`` is the number the call was verified for: the PASSporT's where it is good, else the first presented.
+    ``presented`` are the numbers it was compared with.
     """
 
     verdict: Verdict
     caller: TN | None = None
+    presented: tuple[TN, ...] = ()
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sipguard.policy.caller_numbers import CallerNumbers
 from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.protected_names import ProtectedNames
 from sipguard.policy.rules import RULES, Mode
@@ -101,6 +102,7 @@ class PolicySettings:
     registry_on_stale: str = "continue"  # continue | refuse
     countries: tuple[str, ...] = ()  # that accounts may call which name none; none: their trunk's own
     premium: PremiumNumbers = field(default_factory=PremiumNumbers)
+    caller_numbers: CallerNumbers = field(default_factory=CallerNumbers)
     emergency_unprovisioned: Unprovisioned = Unprovisioned.REJECT
     emergency_unprovisioned_by_country: Mapping[str, Unprovisioned] = field(default_factory=dict)
     emergency_callback_window: float = 1800.0  # seconds in which a number that called help may be called back; 0: none

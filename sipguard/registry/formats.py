@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.suggestion import suggestion
 from sipguard.policy.call_lists import DoNotCall
+from sipguard.policy.caller_numbers import CallerNumbers
 from sipguard.policy.directory import AccountState
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.account_states import transition_problem
@@ -24,11 +25,12 @@ from sipguard.registry.values import (
     caller_name,
     canonical_number,
     canonical_pattern,
-    canonical_right,
     choice,
     country_list,
     expiry,
     list_source,
+    presentable_right,
+    right_warning,
     shown_number,
 )
 
@@ -93,13 +95,15 @@ class NumbersFormat(Format[NumberEntry]):
     noun = "number"
     columns = Columns(("number", "account", "kind"), ("expires", "end_user", "trunk"))
 
-    def __init__(self, country: str = "US") -> None:
-        self._country = dial_plan(country).country
+    def __init__(self, country: str = "US", callers: CallerNumbers | None = None) -> None:
+        """``callers`` judges the numbers; without it any that could be one is taken."""
+        self._plan = dial_plan(country)
+        self._callers = callers
 
     def entry(self, values: dict[str, str]) -> NumberEntry:
         """The right of one row. Raises ValueError."""
         return NumberEntry(
-            canonical_right(values["number"], self._country),
+            presentable_right(values["number"], self._plan, self._callers),
             values["account"],
             choice("kind", values["kind"].lower(), tuple(KINDS)),
             expiry(values["expires"]),
@@ -120,6 +124,14 @@ class NumbersFormat(Format[NumberEntry]):
         rights = [(line, (entry.tn, entry.account)) for line, entry in entries]
         yield from repeated(rights, lambda _: "the same number and account")
         yield from _taken(session, entries)
+
+    def warnings(self, entries: Sequence[Numbered[NumberEntry]]) -> Iterator[RowProblem]:
+        """Numbers that may be called, and not called from."""
+        if self._callers is not None:
+            for line, entry in entries:
+                warning = right_warning(entry.tn, self._plan, self._callers)
+                if warning:
+                    yield RowProblem(line, warning)
 
     def in_order(self, entries: list[NumberEntry]) -> list[NumberEntry]:
         """Owners last: a number has one at most, and the file may end the ownership of another account."""

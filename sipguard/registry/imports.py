@@ -16,6 +16,7 @@ from sipguard.registry.csv_file import Columns, Row, RowProblem, read_rows
 from sipguard.registry.registry import Registry
 
 _Entry = TypeVar("_Entry")
+_MOST_WARNINGS = 1000
 _BATCH = 1000  # rows per progress report and per statement
 Progress = Callable[[int], None]
 Numbered = tuple[int, _Entry]  # a line and the entry it holds
@@ -33,6 +34,10 @@ class Format(Protocol[_Entry]):
     def problems(self, session: Session, entries: Sequence[Numbered[_Entry]]) -> Iterator[RowProblem]:
         """What the rows together, or against the registry, do wrong."""
 
+    def warnings(self, entries: Sequence[Numbered[_Entry]]) -> Iterator[RowProblem]:
+        """What an operator should know of rows that are stored all the same: nothing."""
+        return iter(())
+
     def in_order(self, entries: list[_Entry]) -> list[_Entry]:
         """The entries in the order they are to be stored: as they stand in the file."""
         return entries
@@ -46,11 +51,16 @@ class Format(Protocol[_Entry]):
 
 
 class ImportReport(NamedTuple):
-    """How an import ended: how many rows were read, what is wrong, whether they are stored."""
+    """How an import ended: how many rows were read, what is wrong, whether they are stored.
+
+    ``warnings`` are about rows that are good, ``omitted`` is how many more of them there would be.
+    """
 
     rows: int
     problems: tuple[RowProblem, ...]
     stored: bool
+    warnings: tuple[RowProblem, ...] = ()
+    omitted: int = 0
 
 
 class Import(Generic[_Entry]):
@@ -71,7 +81,9 @@ class Import(Generic[_Entry]):
                 self._store(session, [entry for _, entry in entries])
                 after = {"rows": len(entries), "sha256": _digest(path)}
                 self._registry.database.audit(session, f"{self._form.noun}.import", path.name, None, after)
-        return ImportReport(len(entries), tuple(sorted(problems)), stored)
+        warnings = self._form.warnings(entries)
+        told = tuple(islice(warnings, _MOST_WARNINGS))
+        return ImportReport(len(entries), tuple(sorted(problems)), stored, told, sum(1 for _ in warnings))
 
     def _read(self, path: Path) -> tuple[list[Numbered[_Entry]], list[RowProblem]]:
         entries: list[Numbered[_Entry]] = []

@@ -13,8 +13,11 @@ from functools import lru_cache
 import phonenumbers
 
 from sipguard.config.dial_plan import dial_plan
+from sipguard.config.numbering import VERSION
 from sipguard.config.suggestion import suggestion
+from sipguard.policy.caller_numbers import FAULTS, PREMIUM, UNALLOCATED, CallerNumbers
 from sipguard.policy.countries import ANYWHERE
+from sipguard.policy.pattern import split_block
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 
@@ -74,6 +77,31 @@ def canonical_right(text: str, country: str = "US") -> TN:
         raise ValueError(f'"{text}" is too large a block; write at least {_SHORTEST_PREFIX} digits')
     canonical_number("+" + prefix + "0" * (len(pattern) - len(prefix)), country)
     return TN(pattern)
+
+
+def presentable_right(text: str, plan: DialPlan, callers: CallerNumbers | None) -> TN:
+    """The same, of a number that calls may come from as far as numbering plans know. Raises ValueError.
+
+    Premium numbers are taken: an account may have one to be called at. Whoever calls *from* it is refused.
+    """
+    tn = canonical_right(text, plan.country)
+    fault = "" if callers is None else _fault(tn, plan, callers)
+    if fault and fault != PREMIUM:
+        hint = f" (phonenumbers {VERSION}); a new range is named in policy.callers.allocated"
+        raise ValueError(f'"{text}" {FAULTS[fault]}{hint if fault == UNALLOCATED else ""}')
+    return tn
+
+
+def right_warning(tn: TN, plan: DialPlan, callers: CallerNumbers) -> str:
+    """What to know of a right that is good; empty: nothing."""
+    if _fault(tn, plan, callers) != PREMIUM:
+        return ""
+    return f"{shown_number(tn)} {FAULTS[PREMIUM]}: calls from it are refused (caller-id.premium)"
+
+
+def _fault(tn: TN, plan: DialPlan, callers: CallerNumbers) -> str:
+    block = split_block(tn)
+    return callers.fault(tn, plan) if block is None else callers.block_fault(*block, plan)
 
 
 def canonical_pattern(text: str, plan: DialPlan) -> str:

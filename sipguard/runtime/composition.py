@@ -264,6 +264,7 @@ def listeners(configuration: Configuration) -> tuple[Listener, ...]:
 def policy_settings(configuration: Configuration) -> PolicySettings:
     """The operator's policy as the stages read it."""
     policy, verify = configuration.policy, configuration.stir.verify
+    premium = PremiumNumbers(prefix.removeprefix("+") for prefix in policy.destinations.premium)
     return PolicySettings(
         revision=policy.revision,
         modes={name: rule.mode for name, rule in policy.rules.items() if rule.mode is not None},
@@ -275,7 +276,8 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         registry_on_stale=configuration.registry.on_stale,
         emergency_unprovisioned=policy.emergency.unprovisioned,
         countries=policy.destinations.countries,
-        premium=PremiumNumbers(prefix.removeprefix("+") for prefix in policy.destinations.premium),
+        premium=premium,
+        caller_numbers=policy.callers.numbers(premium, policy.emergency.numbers),
         emergency_unprovisioned_by_country=dict(policy.emergency.unprovisioned_by_country),
         emergency_callback_window=policy.emergency.callback_window,
         emergency_location_url=policy.emergency.location_url,

@@ -57,6 +57,27 @@ def test_number_import(shell: Shell, tmp_path: Path) -> None:
     assert f'{file}:3: +14155550111 is owned by account "acme" in line 2 already\n' in outcome.err
 
 
+def test_numbers_nobody_can_call_from(shell: Shell, tmp_path: Path) -> None:
+    """An unallocated number is refused until the operator names its range; a premium one is warned of."""
+    refused = shell.run("number", "add", "+13335550100", "--account", "acme")
+    assert refused.code == 2
+    assert "assigned to nobody" in " ".join(refused.err.replace("│", " ").split())
+    warned = shell.run("number", "add", "+19005550100", "--account", "acme")
+    assert warned.code == 0
+    assert warned.err.startswith("warning: +19005550100 is a premium number")
+    file = tmp_path / "numbers.csv"
+    file.write_text("number,account,kind\n3335550111,acme,owned\n")
+    outcome = shell.run("number", "import", str(file))
+    assert outcome.code == 1
+    assert f'{file}:2: "3335550111" is in a range' in outcome.err
+    file.write_text("number,account,kind\n9005550111,acme,owned\n")
+    assert shell.data("number", "import", str(file))["warnings"][0]["line"] == 2
+    assert f"{file}:2: warning: +19005550111 is a premium number" in shell.run("number", "import", str(file)).err
+    with shell.config.open("a") as configuration:
+        configuration.write('[policy.callers]\nallocated = ["+1333"]\n')
+    assert shell.run("number", "add", "+13335550100", "--account", "acme").code == 0
+
+
 def test_trunks(shell: Shell) -> None:
     """Trunks of the file and of the registry are listed together; only the latter are changed here."""
     shell.run("trunk", "add", "branch", "--side", "customer", "--account", "acme", "--source", "203.0.113.9",

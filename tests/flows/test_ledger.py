@@ -51,7 +51,7 @@ def test_the_records_of_a_call() -> None:
     assert end["duration"] == pytest.approx(9.49, abs=0.02)
     names = " ".join(entry[0] for entry in decision["trail"])
     assert names == (
-        "emergency account rate caller-id diversion display-name do-not-originate destination do-not-call"
+        "emergency account rate caller-id diversion caller-number display-name do-not-originate destination do-not-call"
         " concurrency robodial attest sign route egress privacy"
     )
 

@@ -60,11 +60,12 @@ def modes(**changes):
 def test_the_stages_are_in_the_documented_order():
     """Emergency comes first, the route and what leaves by it last; verification is measured before it is enforced."""
     assert [stage.name for stage in ORIGINATION] == [
-        "emergency", "account", "rate", "caller-id", "diversion", "display-name", "do-not-originate", "destination",
+        "emergency", "account", "rate", "caller-id", "diversion", "caller-number", "display-name", "do-not-originate",
+        "destination",
         "do-not-call", "concurrency", "robodial", "attest", "sign", "route", "egress", "privacy",
     ]  # fmt: skip
     assert [stage.name for stage in TERMINATION] == [
-        "callback", "rate", "verify", "enforce", "concurrency", "route", "egress", "privacy",
+        "callback", "rate", "verify", "enforce", "network-caller", "concurrency", "route", "egress", "privacy",
     ]  # fmt: skip
 
 
@@ -309,7 +310,7 @@ def test_a_parked_call_resumes_at_the_stage_that_asked():
     call.answers[need] = Answer(True)
     assert run(call, view) is FORWARD
     assert [entry[0] for entry in call.trail] == [
-        "callback", "rate", "verify", "enforce", "concurrency", "route", "egress", "privacy",
+        "callback", "rate", "verify", "enforce", "network-caller", "concurrency", "route", "egress", "privacy",
     ]  # fmt: skip
 
 

@@ -27,9 +27,18 @@ def test_every_rule_has_a_row():
         assert table.count(f"| `{name}` |") == 1
 
 
+# Facts whose source may be wrong: numbering plans are older than the newest range, carriers show short codes.
+DOUBTFUL = (
+    "network-caller.emergency",
+    "network-caller.premium",
+    "network-caller.invalid",
+    "network-caller.unallocated",
+)
+
+
 @pytest.mark.clause("BLK-01")
 def test_only_analytics_answer_603():
-    """603 is the analytics family's answer and nobody else's, and statistics ship in report."""
+    """603 is the analytics family's answer and nobody else's; statistics ship in report, and doubtful facts do."""
     for rule in TABLE:
         assert (rule.code == 603) == (rule.family is Family.ANALYTICS)
-        assert (rule.mode is Mode.REPORT) == (rule.family is Family.ANALYTICS)
+        assert (rule.mode is Mode.REPORT) == (rule.family is Family.ANALYTICS or rule.name in DOUBTFUL)

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from sipguard.config.callers import CallersSection
 from sipguard.errors import RegistryError
+from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.registry import Registry
 from sipguard.registry.formats import AccountsFormat, DoNotOriginateFormat, EmergencyFormat, NumbersFormat
 from sipguard.registry.imports import Import, ImportReport
@@ -37,7 +39,7 @@ def test_accounts(tmp_path: Path) -> None:
     registry = empty(tmp_path)
     text = "kind,name,parent,state\nend_user,acme/sales,acme,\naccount,acme,r,suspended\nreseller,r,,\n"
     for _ in range(2):
-        assert load(registry, AccountsFormat(), text, tmp_path) == (3, (), True)
+        assert load(registry, AccountsFormat(), text, tmp_path)[:3] == (3, (), True)
     assert [(entry.name, entry.kind, entry.state) for entry in registry.accounts.list()] == [
         ("acme", AccountKind.ACCOUNT, "suspended"),
         ("acme/sales", AccountKind.END_USER, "active"),
@@ -189,7 +191,7 @@ def test_validate_only(tmp_path: Path) -> None:
     report = load(
         registry, NumbersFormat(), "number,account,kind\n4155550111,acme,owned\n", tmp_path, validate_only=True
     )
-    assert report == (1, (), False)
+    assert report[:3] == (1, (), False)
     assert len(registry.numbers.list()) == 1
     assert registry.audit() == before
 
@@ -280,3 +282,35 @@ def test_a_source_that_is_too_long(tmp_path: Path) -> None:
     text = f"pattern,source\n+1999XXXXXXX,{'x' * 64}\n+1998XXXXXXX,{'x' * 65}\n"
     report = load(empty(tmp_path), DoNotOriginateFormat(), text, tmp_path)
     assert lines(report) == {3: "a source has 64 characters at most, this one 65"}
+
+
+CALLERS = CallersSection(allocated=("+1222",)).numbers(PremiumNumbers(), {})
+
+
+@pytest.mark.clause("policy: caller identity")
+def test_numbers_nobody_can_call_from(tmp_path: Path) -> None:
+    """A number no plan has, or that is assigned to nobody, is refused with its line; a new range is named by prefix."""
+    text = (
+        "number,account,kind\n"
+        "+14155550111,acme,owned\n"
+        "+13335550111,acme,owned\n"
+        "+12225550111,acme,owned\n"
+        "+1333XXXXXXX,acme,owned\n"
+        "+1415XXXXXXX,acme,delegated\n"
+        "+21012345678,acme,owned\n"
+    )
+    report = load(acme(tmp_path), NumbersFormat("US", CALLERS), text, tmp_path)
+    assert not report.stored
+    found = lines(report)
+    assert found.keys() == {3, 5, 7}
+    assert found[3].startswith('"+13335550111" is in a range that is assigned to nobody (phonenumbers ')
+    assert found[3].endswith("a new range is named in policy.callers.allocated")
+    assert "+1333XXXXXXX" in found[5]
+
+
+def test_premium_numbers_are_stored_with_a_warning(tmp_path: Path) -> None:
+    """An account may have one to be called at; the operator hears that nobody calls from it."""
+    rows = "".join(f"+1900555{number:04d},acme,owned\n" for number in range(1002))
+    report = load(acme(tmp_path), NumbersFormat("US", CALLERS), "number,account,kind\n" + rows, tmp_path)
+    assert (report.stored, report.problems, len(report.warnings), report.omitted) == (True, (), 1000, 2)
+    assert report.warnings[0] == (2, "+19005550000 is a premium number: calls from it are refused (caller-id.premium)")

@@ -13,12 +13,7 @@ def examine(call: Call, view: View) -> Refusal | None:
     identity = call.identity
     if identity is None:
         return None
-    presented = [identity.effective]
-    if identity.replaced is None:
-        presented += identity.asserted
-        if identity.from_tn is not None:
-            presented.append(identity.from_tn)
-    for tn in presented:
+    for tn in identity.shown:
         entry = view.directory.do_not_originate(tn, call.received_at)
         if entry is not None:
             return Refusal("caller-id.do-not-originate", f"+{tn} is on a do-not-originate list ({entry.pattern})")

@@ -28,7 +28,9 @@ def examine(call: Call, view: View) -> Verified | CertificateNeed | None:
         return None
     signalling = _signalling(call)
     verdict = judge(view.verification, identities, signalling, call, view)
-    return verdict if isinstance(verdict, CertificateNeed) else Verified(verdict, _caller(verdict, signalling))
+    if isinstance(verdict, CertificateNeed):
+        return verdict
+    return Verified(verdict, _caller(verdict, signalling), signalling.orig)
 
 
 def _caller(verdict: Verdict, signalling: Signalling) -> TN | None:
