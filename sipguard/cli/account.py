@@ -1,5 +1,6 @@
 """``sipguard account``: the tree of customers and their states."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,10 +16,12 @@ from sipguard.cli.commands import (
     checked,
     noun,
     open_registry,
+    require_certificate,
 )
 from sipguard.cli.exporting import export_file
 from sipguard.cli.importing import import_file
 from sipguard.cli.output import done, show
+from sipguard.config import load
 from sipguard.policy.call_lists import DoNotCall
 from sipguard.policy.directory import AccountState
 from sipguard.policy.unprovisioned import Unprovisioned
@@ -81,7 +84,7 @@ def add(
     with checked():
         entry = AccountEntry(
             account_name(name), kind, parent, attest_cap=_cap(attest_cap),
-            emergency_unprovisioned=_emergency(emergency_unprovisioned), certificate=_certificate(certificate),
+            emergency_unprovisioned=_emergency(emergency_unprovisioned), certificate=_certificate(certificate, config),
             caller_name=_caller_name(caller_name), countries=_countries(countries),
             do_not_call=_do_not_call(do_not_call),
         )  # fmt: skip
@@ -115,7 +118,7 @@ def change(
         if emergency_unprovisioned is not None:
             values["emergency_unprovisioned"] = _emergency(emergency_unprovisioned)
         if certificate is not None:
-            values["certificate"] = _certificate(certificate)
+            values["certificate"] = _certificate(certificate, config)
         if caller_name is not None:
             values["caller_name"] = _caller_name(caller_name)
         if countries is not None:
@@ -208,7 +211,8 @@ def import_csv(
     Column name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned, certificate, caller_name,
     countries, do_not_call.
     """
-    import_file(open_registry(config), AccountsFormat(), file, validate_only=validate_only, as_json=as_json)
+    form = AccountsFormat(load(config).stir.sign.certificates)
+    import_file(open_registry(config), form, file, validate_only=validate_only, as_json=as_json)
 
 
 def _cap(text: str | None) -> str | None:
@@ -219,8 +223,11 @@ def _emergency(text: str | None) -> str | None:
     return None if text is None else _none(choice("emergency-unprovisioned", text, (*Unprovisioned, "none")))
 
 
-def _certificate(text: str | None) -> str | None:
-    return None if text is None else _none(text)
+def _certificate(text: str | None, config: Path) -> str | None:
+    if text is None or text == "none":
+        return None
+    require_certificate(config, text)
+    return text
 
 
 def _countries(text: str | None) -> str | None:

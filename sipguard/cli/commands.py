@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from sipguard.config import load
+from sipguard.config.checks import certificate_problem
 from sipguard.errors import ConfigurationError, SipguardError, StartupError
 from sipguard.registry import Registry
 
@@ -58,6 +59,12 @@ def noun(name: str, help_text: str, example: str) -> typer.Typer:
 def open_registry(config: Path) -> Registry:
     """The registry that a configuration file names; changes are audited under the user's name."""
     return Registry(load(config).registry_url, actor=_user())
+
+
+def require_certificate(config: Path, name: str) -> None:
+    """A signing certificate that the registry is to name must be in the configuration. Raises ValueError."""
+    for problem in certificate_problem("", name, load(config).stir.sign.certificates):
+        raise ValueError(problem.message)
 
 
 @contextmanager

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from sipguard.cli import credential
-from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, JsonOption, noun, open_registry
+from sipguard.cli.commands import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    checked,
+    noun,
+    open_registry,
+    require_certificate,
+)
 from sipguard.cli.output import done, show
 from sipguard.config import TrunkSection, load
 from sipguard.config.section import SYSTEM_AUTHORITIES
@@ -103,6 +111,9 @@ def add(
         "limit": _limit(max_rate, max_calls), "egress_limit": _limit(egress_max_rate, egress_max_calls),
     }  # fmt: skip
     trunk = trunk_of({key: value for key, value in values.items() if value is not None})
+    if side is Side.CUSTOMER:
+        with checked():
+            require_certificate(config, certificate)
     open_registry(config).trunks.add(trunk)
     done(f"trunk {name} added", trunk.model_dump(mode="json"), as_json)
 

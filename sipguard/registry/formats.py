@@ -1,9 +1,10 @@
 """The kinds of CSV file: accounts, numbers, emergency registrations, do-not-originate lists."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy.orm import Session
 
+from sipguard.config.checks import certificate_problem
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.suggestion import suggestion
 from sipguard.policy.call_lists import DoNotCall
@@ -50,6 +51,10 @@ class AccountsFormat(Format[AccountEntry]):
         ),
     )  # fmt: skip
 
+    def __init__(self, certificates: Collection[str] | None = None) -> None:
+        """``certificates`` are the names that the configuration has; without them a name is not looked up."""
+        self._certificates = certificates
+
     def entry(self, values: dict[str, str]) -> AccountEntry:
         """The account of one row. Raises ValueError."""
         return AccountEntry(
@@ -59,11 +64,17 @@ class AccountsFormat(Format[AccountEntry]):
             AccountState(choice("state", values["state"] or "active", tuple(AccountState))),
             choice("attest_cap", values["attest_cap"], ("", "B", "C")) or None,
             choice("emergency_unprovisioned", values["emergency_unprovisioned"], ("", *Unprovisioned)) or None,
-            values["certificate"] or None,
+            self._certificate(values["certificate"]),
             caller_name(values["caller_name"]) if values["caller_name"] else None,
             country_list(values["countries"]) if values["countries"] else None,
             choice("do_not_call", values["do_not_call"], ("", *DoNotCall)) or None,
         )
+
+    def _certificate(self, name: str) -> str | None:
+        if name and self._certificates is not None:
+            for problem in certificate_problem("", name, self._certificates):
+                raise ValueError(problem.message)
+        return name or None
 
     def problems(self, session: Session, entries: Sequence[Numbered[AccountEntry]]) -> Iterator[RowProblem]:
         """Names that repeat, states that cannot follow, and places in the tree that cannot be."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.kit import Shell
+from tests.cli.kit import CONFIGURATION, Shell
 
 
 def test_life_of_an_account(tmp_path: Path) -> None:
@@ -145,3 +145,42 @@ def test_a_reason_is_one_line(tmp_path: Path, reason: str) -> None:
     shell.run("account", "add", "acme")
     assert shell.run("account", "suspend", "acme", "--reason", reason).code == 2
     assert shell.data("account", "list")[0]["state"] == "active"
+
+
+SIGNING = """[stir.sign.certificates.default]
+certificate = "leaf.pem"
+key = "leaf.key"
+url = "https://certificates.example.com/leaf.pem"
+[stir.sign.certificates.resellers]
+certificate = "leaf.pem"
+key = "leaf.key"
+url = "https://certificates.example.com/leaf.pem"
+"""
+
+
+@pytest.mark.clause("issue 5")
+def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
+    """A name that the configuration does not have is refused where it is typed, with the one that was meant."""
+    for name in ("leaf.pem", "leaf.key"):
+        (tmp_path / name).touch()
+    shell = Shell(tmp_path, CONFIGURATION + SIGNING)
+    (tmp_path / "accounts.csv").write_text("name,certificate\nacme,resellers\nother,reseler\n")
+    why = 'there is no [stir.sign.certificates.reseler] (did you mean "resellers"?)'
+    assert shell.run("account", "add", "acme", "--certificate", "resellers").code == 0
+    trunk = ("trunk", "add", "pbx", "--side", "customer", "--account", "acme", "--source", "203.0.113.7")
+    for arguments in (
+        ("account", "add", "other", "--certificate", "reseler"),
+        ("account", "set", "acme", "--certificate", "reseler"),
+        (*trunk, "--certificate", "reseler"),
+    ):
+        outcome = shell.run(*arguments)
+        assert outcome.code == 2
+        assert why in " ".join(outcome.err.replace("│", " ").split())
+    outcome = shell.run("account", "import", str(tmp_path / "accounts.csv"))
+    assert (outcome.code, outcome.err.splitlines()[0]) == (1, f"{tmp_path / 'accounts.csv'}:3: {why}")
+    assert [account["name"] for account in shell.data("account", "list")] == ["acme"]
+    assert shell.run("account", "set", "acme", "--certificate", "none").code == 0
+    assert shell.run(*trunk).code == 0
+    carrier = ("trunk", "add", "c", "--side", "network", "--target", "sip:192.0.2.9", "--certificate", "reseler")
+    assert shell.run(*carrier).code == 0
+    assert Shell(tmp_path).run("account", "set", "acme", "--certificate", "default").code == 0
