@@ -1,7 +1,6 @@
 """``sipguard run``: the proxy itself, until it is told to end."""
 
 import sys
-from functools import partial
 
 import typer
 
@@ -27,7 +26,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     try:
         configuration = load(config)
-        serve(configuration, build(configuration), partial(load, config), AdminServer)
+        serve(configuration, build(configuration), load, config, AdminServer)
     except ConfigurationError:
         raise
     except SipguardError as error:

@@ -24,10 +24,14 @@ _BY_NUMBER = ("number", "emergency", "list", "call-list")
 
 
 class Touched(NamedTuple):
-    """What was changed, by noun of the audit entry; ``wholesale`` is whether an import changed numbers."""
+    """What was changed, by noun of the audit entry; ``wholesale`` is whether an import changed numbers.
+
+    ``latest`` is the revision at which that was so, where it was asked for.
+    """
 
     subjects: Mapping[str, frozenset[str]]
     wholesale: bool
+    latest: int = 0
 
     def of(self, noun: str) -> frozenset[str]:
         """The things of one kind."""

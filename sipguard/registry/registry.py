@@ -66,16 +66,17 @@ class Registry:
     def changes(self, previous: Directory) -> Touched:
         """What was touched since this directory was read."""
         with self.database.reading() as connection:
-            touched = touched_since(connection, previous.revision)
-            return touched if self._same(connection, previous) else touched._replace(wholesale=True)
+            latest = latest_revision(connection)
+            touched = touched_since(connection, previous.revision)._replace(latest=latest)
+            return touched if self._same(connection, previous, latest) else touched._replace(wholesale=True)
 
     @staticmethod
-    def _same(connection: Connection, previous: Directory) -> bool:
+    def _same(connection: Connection, previous: Directory, latest: int) -> bool:
         """Whether this is the database the directory was read from, not another or an older copy put in its place."""
         base = previous.numbers.base
         if base is not None and base.fingerprint != fingerprint(connection, base.revision):
             return False
-        return latest_revision(connection) >= previous.revision
+        return latest >= previous.revision
 
     def in_step(self, compiled: Path) -> bool:
         """Whether the compiled file can be mapped as it is, and need not be made anew."""

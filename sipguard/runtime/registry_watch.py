@@ -3,7 +3,8 @@
 Every ``registry.poll_interval``, and whenever a shared registry announces a change, the audit trail is asked, off the
 loop, what was touched since the directory in force was read. Single things are read and laid over what is known, and
 the new directory is swapped in between two messages. An import, and changes of trunks, end in a reload: numbers are
-compiled anew by another process. Accounts do not wait for it: it fails while, say, the configuration is being edited.
+compiled anew by another process. Accounts do not wait for it: it fails while, say, the configuration is being edited;
+then it is tried again later and later (``reload_pace``), or as soon as the registry or one of ``files`` is another.
 
 When the database cannot be read, calls go on with what was read last, and an alarm says so. Once that is older than
 ``registry.stale_after`` the directory is marked as stale; ``registry.on_stale`` says what follows for customers' calls.
@@ -13,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from sipguard.config import Configuration
@@ -22,7 +24,9 @@ from sipguard.registry import Registry
 from sipguard.registry.changes import MOST_CHANGES
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.faults import Faults
+from sipguard.runtime.file_stamp import Stamp, stamp
 from sipguard.runtime.registry_listener import RegistryListener, listener_for
+from sipguard.runtime.reload_pace import ReloadPace
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +34,7 @@ logger = logging.getLogger(__name__)
 class RegistryWatch:
     """Keeps one node's directory in step with its registry; ``swap`` puts another directory in force.
 
-    ``reload`` is what begins a reload of everything. ``age`` is how many seconds ago the registry was last read;
+    ``reload`` is what begins a reload of everything, ``files`` are those it reads, ``pace`` is to be told how it went. ``age`` is how many seconds ago the registry was last read;
     ``failure`` says why that fails now, or is empty.
     """
 
@@ -40,6 +44,8 @@ class RegistryWatch:
     ) -> None:  # fmt: skip
         """``directory`` gives the one in force."""
         self.reload: Callable[[], None] = lambda: None
+        self.files: frozenset[Path] = frozenset()
+        self.pace = ReloadPace(clock)
         self.failure = ""
         self._directory = directory
         self._swap = swap
@@ -48,6 +54,7 @@ class RegistryWatch:
         self._read_at = clock.monotonic()
         self._wake = asyncio.Event()
         self._heard: RegistryListener | None = None
+        self._followed = ("", -1)  # the registry and its revision whose accounts were last laid over the directory
         self._hearing: asyncio.Task[None] | None = None
         self.use(configuration)
 
@@ -111,16 +118,21 @@ class RegistryWatch:
             if found.accounts is not None:
                 self._swap(found.accounts)
                 logger.info("registry.followed", extra={"fields": {"revision": found.accounts.revision}})
-            self.reload()
+            if self.pace.is_due(found.cause):
+                self.reload()
 
     def _after(self, previous: Directory) -> "Directory | _Anew | None":
         """In a thread: the directory as it is now, None when nothing changed."""
         registry = self._registry = self._registry or Registry(self._url)
         touched = registry.changes(previous)
         if touched.wholesale or touched.of("trunk") or len(previous.numbers.changes) > MOST_CHANGES:
+            cause = touched.latest, stamp(sorted(self.files))
+            if self._followed == (self._url, touched.latest):  # the reload fails, or is not done yet
+                return _Anew(None, cause)
             now = registry.follow_accounts(previous)
+            self._followed = self._url, touched.latest
             same = now.accounts == previous.accounts and set(now.credentials) == set(previous.credentials)
-            return _Anew(None if same else now)
+            return _Anew(None if same else now, cause)
         return registry.follow(previous, touched) if touched.subjects or previous.stale else None
 
     def _unreadable(self, why: str, previous: Directory) -> None:
@@ -142,3 +154,4 @@ class _Anew(NamedTuple):
     """Everything has to be read again. Until then this is the directory with today's accounts, if those changed."""
 
     accounts: Directory | None
+    cause: tuple[int, Stamp]

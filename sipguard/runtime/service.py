@@ -11,10 +11,13 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from sipguard import __version__
 from sipguard.config import Configuration
+from sipguard.config.named_files import named_files
 from sipguard.errors import ConfigurationError, SipguardError, StartupError
 from sipguard.runtime import last_resort, logs
 from sipguard.runtime.binding import bind
@@ -47,8 +50,10 @@ class AdminServer(Protocol):
 AdminBuilder = Callable[[Callable[[], Vitals]], AdminServer]
 
 
-def serve(configuration: Configuration, node: Node, load: Callable[[], Configuration], admin: AdminBuilder) -> None:
-    """Run a node until it is told to end. ``load`` reads the configuration again for a reload.
+def serve(
+    configuration: Configuration, node: Node, load: Callable[[Path], Configuration], path: Path, admin: AdminBuilder
+) -> None:
+    """Run a node until it is told to end. ``load`` reads the configuration from its ``path`` again for a reload.
 
     Raises StartupError or LedgerError when it cannot start.
     """
@@ -58,7 +63,7 @@ def serve(configuration: Configuration, node: Node, load: Callable[[], Configura
     _raise_descriptor_limit()
     logs.set_up(configuration.log.level, configuration.log.mask_numbers)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_Service(configuration, node, load, admin, clock, faults).run())
+        runner.run(_Service(configuration, node, partial(load, path), path, admin, clock, faults).run())
 
 
 def _raise_descriptor_limit() -> None:
@@ -80,12 +85,14 @@ class _Service:
     """One run."""
 
     def __init__(
-        self, configuration: Configuration, node: Node, load: Callable[[], Configuration], admin: AdminBuilder,
-        clock: Clock, faults: Faults,
+        self, configuration: Configuration, node: Node, load: Callable[[], Configuration], path: Path,
+        admin: AdminBuilder, clock: Clock, faults: Faults,
     ) -> None:  # fmt: skip
         self._configuration = configuration
         self._node = node
         self._load = load
+        self._path = path
+        self._files = frozenset((path,)) | named_files(configuration)
         self._admin_builder = admin
         self._clock = clock
         self._faults = faults
@@ -93,6 +100,7 @@ class _Service:
         self._hurry = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._reload_again = False
+        self._told: list[dict[str, str]] = []  # what was wrong with the last reload
         self._watch: SigningWatch | None = None
         self._tags = tags_file(configuration.node.state)
 
@@ -102,6 +110,7 @@ class _Service:
         last_resort.watch(loop, self._faults)
         running = RunningNode(self._configuration, self._node, self._clock, self._faults)
         running.registry.reload = lambda: self._reload(running)
+        running.registry.files = self._files
         admin = self._admin_builder(running.vitals)
         admin_address = self._configuration.admin.address
         try:
@@ -113,7 +122,7 @@ class _Service:
         await running.start()
         loop.add_signal_handler(signal.SIGTERM, self._end)
         loop.add_signal_handler(signal.SIGINT, self._end)
-        loop.add_signal_handler(signal.SIGHUP, self._reload, running)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_by_hand, running)
         keeper = loop.create_task(self._keep_tags())
         watch = self._watch = self._make_watch(running)
         watcher = loop.create_task(watch.keep())
@@ -172,15 +181,23 @@ class _Service:
 
     # --- reload
 
+    def _reload_by_hand(self, running: RunningNode) -> None:
+        self._told = []  # who asked for it is told whatever is wrong
+        self._reload(running)
+
     def _reload(self, running: RunningNode) -> None:
         if self._reloading is not None:
             self._reload_again = True  # what changed since must be read too
             return
         self._reloading = asyncio.get_running_loop().create_task(self._rebuild(running))
-        self._reloading.add_done_callback(lambda _: self._reloaded(running))
+        self._reloading.add_done_callback(lambda task: self._reloaded(running, task))
 
-    def _reloaded(self, running: RunningNode) -> None:
+    def _reloaded(self, running: RunningNode, task: asyncio.Task[None]) -> None:
         self._reloading = None
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._faults.bug("reload", error)
+        running.registry.pace.ended(well=error is None and not running.reload_failure)
         if self._reload_again and not self._stop.is_set():
             self._reload_again = False
             self._reload(running)
@@ -190,14 +207,14 @@ class _Service:
             configuration, node = await asyncio.to_thread(self._build, running.node)
             running.reconfigure(configuration, node)
         except ConfigurationError as error:
-            for problem in error.problems:
-                logger.error("reload.problem", extra={"fields": {"key": problem.key, "detail": problem.message}})
-            running.reload_failure = f"{len(error.problems)} problems"
+            problems = [{"key": problem.key, "detail": problem.message} for problem in error.problems]
+            self._refused(running, f"{len(problems)} problems", problems)
             return
         except SipguardError as error:
-            logger.error("reload.problem", extra={"fields": {"detail": str(error)}})
-            running.reload_failure = str(error)
+            self._refused(running, str(error), [{"detail": str(error)}])
             return
+        finally:
+            running.registry.files = self._files
         for key in _only_by_restart(self._configuration, configuration):
             logger.warning("reload.restart-needed", extra={"fields": {"key": key}})
         logs.set_up(configuration.log.level, configuration.log.mask_numbers)
@@ -206,11 +223,23 @@ class _Service:
         if self._watch is not None:
             self._watch.follow(configuration.stir.sign)
         running.reload_failure = ""
+        self._told = []
         logger.info("reloaded", extra={"fields": {"revision": configuration.policy.revision}})
+
+    def _refused(self, running: RunningNode, why: str, problems: list[dict[str, str]]) -> None:
+        """Say what is wrong: every problem once, however often the reload is tried, and one alarm."""
+        if problems != self._told:
+            for problem in problems:
+                logger.error("reload.problem", extra={"fields": problem})
+        if not running.reload_failure:
+            self._faults.alarm("reload", detail=why)
+        self._told = problems
+        running.reload_failure = why
 
     def _build(self, previous: Node) -> tuple[Configuration, Node]:
         """In a thread: read and build, beside the traffic."""
         configuration = self._load()
+        self._files = frozenset((self._path,)) | named_files(configuration)
         return configuration, build(configuration, previous)
 
     # --- tags

@@ -102,6 +102,29 @@ def test_a_suspension_does_not_wait_for_a_reload_that_fails(tmp_path: Path) -> N
         node.carrier.receive(CALLED)
 
 
+def test_a_reload_that_keeps_failing_says_so_once(tmp_path: Path) -> None:
+    """One line for each problem and one alarm, whatever changes meanwhile; a file that was repaired is read at once."""
+    with live_node(tmp_path) as node:
+        good = node.config.read_text()
+        beside = tmp_path / "beside.toml"
+        beside.write_text(good)
+        node.config.write_text("half an edit [")
+        node.config, broken = beside, node.config
+        sipguard(node, "trunk", "add", "b", "--side", "network", "--source", "127.0.0.9", "--target", "sip:127.0.0.9")
+        node.wait_for("reload.problem")
+        for number, verb in enumerate(("suspend", "activate", "suspend", "activate"), 1):
+            sipguard(node, "account", verb, "acme")
+            node.wait_for("registry.followed", number)
+        assert "the last reload failed" in node.health().text
+        broken.write_text(good + "\n[robodial]\nprofile = 7\n")
+        node.wait_for("reload.problem", 2)
+        broken.write_text(good)
+        node.wait_for("reloaded")
+        assert node.health().json()["status"] == "ok"
+        said = [line["event"] for line in node.lines]
+        assert (said.count("reload.problem"), said.count("alarm.reload")) == (2, 1)
+
+
 def test_an_older_database_put_back_is_in_force(tmp_path: Path) -> None:
     """A copy that is put in the place of the database counts, though its changes have numbers that were seen before."""
     with live_node(tmp_path) as node:
