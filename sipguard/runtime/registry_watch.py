@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 class RegistryWatch:
     """Keeps one node's directory in step with its registry; ``swap`` puts another directory in force.
 
-    ``reload`` is what begins a reload of everything, ``files`` are those it reads, ``pace`` is to be told how it went. ``age`` is how many seconds ago the registry was last read;
-    ``failure`` says why that fails now, or is empty.
+    ``reload`` is what begins a reload of everything, ``files`` are those it reads, ``pace`` is to be told how it went.
+    ``age`` is how many seconds ago the registry was last read; ``failure`` says why that fails now, or is empty.
     """
 
     def __init__(

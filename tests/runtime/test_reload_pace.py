@@ -1,5 +1,6 @@
 """When a reload that failed is tried again."""
 
+import itertools
 from pathlib import Path
 
 from sipguard.config.load import parse
@@ -24,7 +25,7 @@ class Tries:
                 made.append(self.now)
                 self.pace.ended(well=False)
             self.now += 0.5
-        return [later - earlier for earlier, later in zip(made, made[1:], strict=False)]
+        return [later - earlier for earlier, later in itertools.pairwise(made)]
 
 
 def test_a_reload_that_fails_is_tried_later_and_later() -> None:
@@ -33,7 +34,7 @@ def test_a_reload_that_fails_is_tried_later_and_later() -> None:
 
 
 def test_what_changed_is_tried_at_once() -> None:
-    """Another cause, a file or a row that was repaired, does not wait, and begins anew; nor does one after a success."""
+    """Another cause, a file or a row that was repaired, does not wait, and begins anew; nor after a success."""
     tries = Tries()
     tries.failures("broken", 100)
     assert not tries.pace.is_due("broken")
