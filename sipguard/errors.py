@@ -6,6 +6,7 @@
     ├── ConfigurationError    the operator's configuration is wrong; carries every problem at once
     ├── CertificateError      a key, certificate or chain cannot be used
     ├── RegistryError         the registry refuses a change or cannot be read
+    │   └── DamagedFile       the numbers compiled from it are not what was written
     ├── LedgerError           the attestation log cannot be written or read
     └── StartupError          the proxy cannot start (a taken port, an unreadable file)
 
@@ -62,6 +63,10 @@ class CertificateError(SipguardError):
 
 class RegistryError(SipguardError):
     """The registry refuses a change, or cannot be opened."""
+
+
+class DamagedFile(RegistryError):
+    """A compiled directory holds other octets than were written: nothing in it can be relied on."""
 
 
 class LedgerError(SipguardError):

@@ -64,7 +64,7 @@ def summarise(configuration: Configuration, node: Node) -> dict[str, object]:
 
 def remark(configuration: Configuration, node: Node) -> list[str]:
     """What is allowed, but probably not meant."""
-    view, remarks = node.view, []
+    view, remarks = node.view, [f"{node.damage}: it was made anew from the registry"] if node.damage else []
     if not view.signers:
         remarks.append("no signing certificate: calls leave unsigned, or are refused, as stir.sign.outage says")
     if not configuration.stir.verify.anchors:

@@ -11,11 +11,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sipguard.errors import RegistryError
+from sipguard.errors import DamagedFile, RegistryError
 from sipguard.policy.compiled import Compiled
 from sipguard.policy.number_book import NumberBook
 from sipguard.registry.changes import read_changes, touched_since
@@ -23,27 +24,36 @@ from sipguard.registry.compilation import compile_registry, fingerprint
 from sipguard.registry.database import Database
 
 
-def open_book(connection: Connection, path: Path | None) -> NumberBook:
+Damaged = Callable[[str], None]
+
+
+def open_book(connection: Connection, path: Path | None, damaged: Damaged) -> NumberBook:
     """What the registry says of numbers: the compiled file and what changed since. Raises RegistryError.
 
     A file that is not there, is of another registry or is too old is made anew; without a path a block in memory is.
+    One whose octets are not those that were written is, too; ``damaged`` is told.
     """
     if path is None:
         return NumberBook(Compiled(b"".join(compile_registry(connection))))
-    kept = kept_book(connection, path)
+    kept = kept_book(connection, path, damaged)
     if kept is not None:
         return kept
     write_compiled(connection, path)
     return NumberBook(map_compiled(path))
 
 
-def kept_book(connection: Connection, path: Path) -> NumberBook | None:
+def kept_book(connection: Connection, path: Path, damaged: Damaged) -> NumberBook | None:
     """The compiled file as it is and what changed since; None when it has to be made anew."""
-    with contextlib.suppress(RegistryError):
+    try:
         compiled = map_compiled(path)
-        touched = touched_since(connection, compiled.revision)
-        if not touched.wholesale and compiled.fingerprint == fingerprint(connection, compiled.revision):
-            return NumberBook(compiled, read_changes(connection, touched))
+    except DamagedFile as error:
+        damaged(str(error))
+        return None
+    except RegistryError:  # not there, or of another version
+        return None
+    touched = touched_since(connection, compiled.revision)
+    if not touched.wholesale and compiled.fingerprint == fingerprint(connection, compiled.revision):
+        return NumberBook(compiled, read_changes(connection, touched))
     return None
 
 
@@ -79,14 +89,16 @@ def map_compiled(path: Path) -> Compiled:
     try:
         with path.open("rb") as file:
             block = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:  # ValueError: an empty file
+    except OSError as error:
         raise RegistryError(f"{path} cannot be read: {error}") from None
+    except ValueError:
+        raise DamagedFile(f"{path} is empty") from None
     try:
         return Compiled(memoryview(block))
     except RegistryError as error:
-        raise RegistryError(f"{path} {error}") from None
-    except (TypeError, ValueError):  # a place or a name in the header that cannot be
-        raise RegistryError(f"{path} is a damaged directory") from None
+        raise type(error)(f"{path} {error}") from None
+    except (TypeError, ValueError, KeyError):  # a place or a name in the header that cannot be
+        raise DamagedFile(f"{path} is a damaged directory") from None
 
 
 def main() -> int:

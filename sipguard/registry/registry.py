@@ -11,7 +11,7 @@ from sipguard.registry.accounts import Accounts
 from sipguard.registry.call_lists import CallLists
 from sipguard.registry.changes import Touched, touched_since
 from sipguard.registry.compilation import fingerprint, latest_revision
-from sipguard.registry.compiled_file import kept_book, open_book
+from sipguard.registry.compiled_file import Damaged, kept_book, open_book
 from sipguard.registry.credentials import Credentials
 from sipguard.registry.database import Database
 from sipguard.registry.emergency import EmergencyRegistrations
@@ -49,14 +49,16 @@ class Registry:
         self.lists = DoNotOriginate(self.database)
         self.call_lists = CallLists(self.database)
 
-    def directory(self, config_trunks: Iterable[Trunk] = (), compiled: Path | None = None) -> Directory:
+    def directory(
+        self, config_trunks: Iterable[Trunk] = (), compiled: Path | None = None, damaged: Damaged = lambda _: None
+    ) -> Directory:
         """Everything as the hot path sees it, with the trunks of the configuration file.
 
         ``compiled`` is the file that numbers are compiled into and mapped from; without one they are compiled into
-        this process's memory.
+        this process's memory. ``damaged`` is told of one whose octets are not what was written: it is made anew.
         """
         with self.database.reading() as connection:
-            return read_directory(connection, config_trunks, open_book(connection, compiled))
+            return read_directory(connection, config_trunks, open_book(connection, compiled, damaged))
 
     def effective_accounts(self) -> dict[str, Account]:
         """Every account with what those above it impose, by name."""
@@ -78,10 +80,10 @@ class Registry:
             return False
         return latest >= previous.revision
 
-    def in_step(self, compiled: Path) -> bool:
+    def in_step(self, compiled: Path, damaged: Damaged = lambda _: None) -> bool:
         """Whether the compiled file can be mapped as it is, and need not be made anew."""
         with self.database.reading() as connection:
-            return kept_book(connection, compiled) is not None
+            return kept_book(connection, compiled, damaged) is not None
 
     def follow(self, previous: Directory, touched: Touched) -> Directory:
         """The directory after these changes, if none of them is wholesale or to a trunk."""

@@ -50,7 +50,8 @@ _ANSWER_MARGIN = 0.5  # seconds: a fetch that times out says why before the engi
 @dataclass(frozen=True, slots=True)
 class Node:
     """Everything an engine is made of. ``trust_digest`` tells whether whom it trusts changed,
-    ``trust_sequence`` which edition of the policy administrator's list it trusts."""
+    ``trust_sequence`` which edition of the policy administrator's list it trusts, ``damage`` what was wrong with the
+    compiled numbers, which were made anew."""
 
     listeners: tuple[Listener, ...]
     settings: ProxySettings
@@ -58,6 +59,7 @@ class Node:
     trust_digest: bytes
     trust_sequence: int
     tls: TlsContexts = field(default_factory=TlsContexts)
+    damage: str = ""
 
 
 def build(configuration: Configuration, previous: Node | None = None) -> Node:
@@ -80,6 +82,7 @@ class _Composition:
         self.previous = previous
         self.now = now
         self.problems: list[Problem] = []
+        self.damage: list[str] = []
 
     def node(self) -> Node:
         """The node. Raises ConfigurationError."""
@@ -108,7 +111,7 @@ class _Composition:
             passwords=passwords,
         )
         settings = proxy_settings(configuration, secrets.record_route)
-        return Node(listeners(configuration), settings, view, trust.digest, trust.sequence, tls)
+        return Node(listeners(configuration), settings, view, trust.digest, trust.sequence, tls, "; ".join(self.damage))
 
     def part(self, key: str, make: Callable[[], _T]) -> _T | None:
         """One part, or None and a problem under this key."""
@@ -122,9 +125,11 @@ class _Composition:
         """The registry's snapshot, with the trunks of the configuration; what they disagree on becomes problems."""
         registry = Registry(self.configuration.registry_url)
         compiled = compiled_file(self.configuration)
-        if self.previous is not None and not registry.in_step(compiled):
+        if self.previous is not None and not registry.in_step(compiled, self.damage.append):
             compile_apart(registry.url, compiled)  # this process carries calls
-        directory = registry.directory([section.trunk() for section in self.configuration.trunk], compiled)
+        directory = registry.directory(
+            [section.trunk() for section in self.configuration.trunk], compiled, self.damage.append
+        )
         self.problems += shadowed_trunks(self.configuration, registry.trunks.list())
         self.problems += directory_problems(self.configuration, directory, registry.numbers.trunks())
         return directory

@@ -131,6 +131,7 @@ class _Service:
         collector.start()
         sweeper = loop.create_task(collector.keep())
         self._say_ready()
+        self._say_damage(self._node)
         await self._stop.wait()
         await self._drain(running)
         keeper.cancel()
@@ -154,6 +155,10 @@ class _Service:
             "admin": str(self._configuration.admin.address),
         }
         logger.info("ready", extra={"fields": fields})
+
+    def _say_damage(self, node: Node) -> None:
+        if node.damage:
+            self._faults.alarm("numbers-damaged", detail=f"{node.damage}; it was made anew from the registry")
 
     def _end(self) -> None:
         if self._stop.is_set():
@@ -222,6 +227,7 @@ class _Service:
         running.registry.use(configuration)
         if self._watch is not None:
             self._watch.follow(configuration.stir.sign)
+        self._say_damage(node)
         running.reload_failure = ""
         self._told = []
         logger.info("reloaded", extra={"fields": {"revision": configuration.policy.revision}})

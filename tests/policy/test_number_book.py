@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipguard.errors import RegistryError
+from sipguard.errors import DamagedFile, RegistryError
 from sipguard.policy.compiled import MAGIC, Compiled, Contents, compile_block
 from sipguard.policy.directory import Account, Directory
 from sipguard.policy.number_book import NumberBook, NumberChanges
@@ -94,3 +94,23 @@ def test_a_damaged_block_is_refused(cut: int) -> None:
         Compiled(block()[:cut])
     with pytest.raises(RegistryError):
         Compiled(b"x" + block())
+
+
+@pytest.mark.clause("issue 5")
+def test_any_flipped_bit_is_noticed() -> None:
+    """Wherever it is, in a number, a right, a place or the sum itself: never a wrong answer."""
+    good = bytearray(block())
+    for at in range(len(MAGIC), len(good)):
+        good[at] ^= 1 << at % 8
+        with pytest.raises(DamagedFile):
+            Compiled(bytes(good))
+        good[at] ^= 1 << at % 8
+    assert Compiled(bytes(good)).revision == 7
+
+
+def test_a_block_of_another_version_is_not_damaged() -> None:
+    """After an upgrade the file is made anew, and nobody looks at the disk."""
+    other = block().replace(b"directory 3", b"directory 2", 1)
+    with pytest.raises(RegistryError, match="of this version") as caught:
+        Compiled(other)
+    assert not isinstance(caught.value, DamagedFile)

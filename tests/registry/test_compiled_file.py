@@ -60,12 +60,46 @@ def test_an_import_makes_the_file_anew(tmp_path: Path) -> None:
     assert made(file) != first
 
 
-@pytest.mark.parametrize("content", [b"", b"sipguard directory 1\n\0\0\0", b"\0" * 4096])
+@pytest.mark.parametrize("content", [b"", b"sipguard directory 3\n\0\0\0", b"\0" * 4096])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, content: bytes) -> None:
-    """A file that is no compiled block costs its making, not the start."""
+    """A file that is no compiled block costs its making, not the start; that it was damaged is told."""
     registry, file = acme(tmp_path), tmp_path / "compiled"
     file.write_bytes(content)
-    assert registry.directory(compiled=file).right(NUMBER, "acme", NOW)
+    told: list[str] = []
+    assert registry.directory(compiled=file, damaged=told.append).right(NUMBER, "acme", NOW)
+    assert len(told) == 1
+    assert str(file) in told[0]
+    assert registry.directory(compiled=file, damaged=told.append).right(NUMBER, "acme", NOW)
+    assert len(told) == 1
+
+
+@pytest.mark.clause("issue 5")
+def test_a_flipped_bit_is_made_anew(tmp_path: Path) -> None:
+    """Another octet in the body, where who has which number stands: the registry is asked, never the file believed."""
+    registry, file = acme(tmp_path), tmp_path / "compiled"
+    registry.directory(compiled=file)
+    content = file.read_bytes()
+    at = content.index(b'"acme/sales"')
+    file.write_bytes(content[:at] + b'"acme/saler"' + content[at + 12 :])
+    told: list[str] = []
+    assert not registry.in_step(file, told.append)
+    directory = registry.directory(compiled=file, damaged=told.append)
+    right = directory.right(NUMBER, "acme", NOW)
+    assert right is not None
+    assert right.end_user == "acme/sales"
+    assert told == [f"{file} is a damaged directory"] * 2
+    assert registry.in_step(file)
+
+
+@pytest.mark.parametrize("content", [None, b"sipguard directory 2\n\0\0\0"])
+def test_a_file_that_is_not_there_or_of_another_version_is_no_damage(tmp_path: Path, content: bytes | None) -> None:
+    """A first start and an upgrade make the file and raise no alarm."""
+    registry, file = acme(tmp_path), tmp_path / "compiled"
+    if content is not None:
+        file.write_bytes(content)
+    told: list[str] = []
+    assert registry.directory(compiled=file, damaged=told.append).right(NUMBER, "acme", NOW)
+    assert told == []
 
 
 def test_a_file_of_another_registry_is_made_anew(tmp_path: Path) -> None:

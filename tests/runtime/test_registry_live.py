@@ -1,5 +1,6 @@
 """Changes of the registry in a running node: followed, recompiled, survived."""
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -140,6 +141,23 @@ def test_an_older_database_put_back_is_in_force(tmp_path: Path) -> None:
         node.wait_for("reloaded")
         node.invite("after", OTHER)
         node.customer.receive("SIP/2.0 403")
+
+
+def test_damaged_numbers_are_made_anew_with_an_alarm(tmp_path: Path) -> None:
+    """A flipped bit in the compiled numbers costs no call: they are compiled again, and somebody hears of it."""
+    with live_node(tmp_path) as node:
+        node.signal(signal.SIGTERM)
+        node.end()
+        compiled = tmp_path / "var" / "numbers.compiled"
+        content = bytearray(compiled.read_bytes())
+        content[-20] ^= 4
+        compiled.write_bytes(content)
+        node.lines.clear()
+        node.start()
+        node.wait_for("ready")
+        assert "numbers.compiled is a damaged directory" in node.wait_for("alarm.numbers-damaged")["detail"]
+        node.invite("after")
+        node.carrier.receive(CALLED)
 
 
 def test_calls_go_on_without_the_database(tmp_path: Path) -> None:
