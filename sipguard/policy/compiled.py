@@ -7,8 +7,8 @@ compiled lies over it in ``number_book``.
 
 Layout: ``MAGIC``, the length of the header and the CRC-32 of it and of all that follows (eight octets each,
 little-endian), the header (JSON: what is where), then the sections, each starting at a multiple of eight. Integers are
-in the byte order of the machine that compiled and maps it. The sum is checked when a block is opened, a tenth of a second for ten
-million numbers: one flipped bit would give a number to another account, and nobody would notice.
+in the byte order of the machine that compiled and maps it. The sum is checked when a block is opened, a twentieth of a
+second for ten million numbers: one flipped bit would give a number to another account, and nobody would notice.
 """
 
 import zlib

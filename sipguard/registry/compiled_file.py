@@ -23,7 +23,6 @@ from sipguard.registry.changes import read_changes, touched_since
 from sipguard.registry.compilation import compile_registry, fingerprint
 from sipguard.registry.database import Database
 
-
 Damaged = Callable[[str], None]
 
 
