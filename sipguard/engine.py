@@ -157,7 +157,7 @@ class Engine:
     def _read(self, data: bytes, flow: Flow, now: float) -> None:
         if self._banned and flow.host in self._banned and self._scanners.bans.drops(data, flow, now):
             return
-        if not data.strip(b"\r\n"):
+        if data[:1] in b"\r\n" and not data.strip(b"\r\n"):
             self._keep_alive(data, flow)
             return
         gate = self._gate

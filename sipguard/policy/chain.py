@@ -7,7 +7,7 @@ nowhere for it to go.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sipguard.policy.call import Call
 from sipguard.policy.decision import FORWARD, Decision
@@ -21,6 +21,7 @@ from sipguard.policy.finding import (
     Refusal,
     Routed,
     Signed,
+    TrailEntry,
     Unsigned,
     Verified,
 )
@@ -57,10 +58,15 @@ from sipguard.policy.weighing import mode_for
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: its name in the trail and the function that looks at the call."""
+    """One stage: its name in the trail and the function that looks at the call; ``passed`` is the usual entry."""
 
     name: str
     examine: Callable[[Call, View], Finding | Need | None]
+    passed: TrailEntry = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what the trail shows of most calls."""
+        object.__setattr__(self, "passed", (self.name, "pass"))
 
 
 ORIGINATION = (
@@ -115,15 +121,17 @@ _LENIENT = (CallerIdentity, Classified)  # findings that may say which rule matc
 def run(call: Call, view: View) -> Decision | Need:
     """Take the call through its direction's stages, from where it stands, to a decision or a need."""
     stages = ORIGINATION if call.outbound else TERMINATION
-    while call.position < len(stages):
-        stage = stages[call.position]
+    trail = call.trail
+    for position in range(call.position, len(stages)):
+        call.position = position
+        stage = stages[position]
         finding = stage.examine(call, view)
         if finding is None:
-            call.trail.append((stage.name, "pass"))
+            trail.append(stage.passed)
         elif isinstance(finding, _NEEDS):
             return finding
         else:
-            call.trail.append((stage.name, *finding.trail()))
+            trail.append((stage.name, *finding.trail()))
             if isinstance(finding, Refusal):
                 decision = _weigh(finding, call, view)
                 if decision is not None:
@@ -134,7 +142,6 @@ def run(call: Call, view: View) -> Decision | Need:
                     decision = _accept(finding.matched, call, view)
                     if decision is not None:
                         return decision
-        call.position += 1
     if call.throttled:
         spend(call, view)
     return FORWARD

@@ -125,7 +125,7 @@ class ActiveCalls:
         """``secret`` keys the tokens. Raises ValueError when it is empty: anybody could write such tokens."""
         if not secret:
             raise ValueError("the secret for Record-Route tokens is empty")
-        self._secret = secret
+        self._keyed = hashlib.blake2b(key=secret, digest_size=8)
         self._by_tag: dict[tuple[str, str], ActiveCall] = {}
         self._by_record: dict[str, ActiveCall] = {}
 
@@ -191,5 +191,6 @@ class ActiveCalls:
         return hmac.compare_digest(digest.encode("latin-1"), self._digest(identifier, call_id).encode("ascii"))
 
     def _digest(self, identifier: str, call_id: str) -> str:
-        text = f"{identifier}\n{call_id}".encode("latin-1")
-        return hashlib.blake2b(text, key=self._secret, digest_size=8).hexdigest()
+        digest = self._keyed.copy()
+        digest.update(f"{identifier}\n{call_id}".encode("latin-1"))
+        return digest.hexdigest()

@@ -177,7 +177,7 @@ class Gate:
 
     def _answer(self, request: Request, flow: Flow, trunk: Trunk) -> None:
         """The same answer to every repetition: all that varies but ``oc`` is made of the request."""
-        reply = reply_flow(request, flow)
+        reply = reply_flow(request.via, flow)
         listens = offers_loss(request.via.parameters)
         response = refusal(request, flow, self._mark, 0 if listens else self._settings.retry_after)
         if listens:

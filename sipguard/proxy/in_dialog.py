@@ -192,7 +192,8 @@ class InDialog:
             return None  # nobody can be dialled there
         if station.loops_to_us(fork, hop.host, hop.port):
             return _NO_DIALOG
-        presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop))
+        if presentation.is_concerned(fork):
+            presentation.cross(fork, station.is_trusted(flow), station.is_trusted_at(hop))
         passage.hop = only_over_tls(hop) if is_sips(fork.uri) else hop
         return self._not_over_tls() if passage.hop is None else None
 

@@ -40,6 +40,7 @@ TRUSTED_ONLY = frozenset((
     "p-access-network-info",
     "p-visited-network-id",
 ))  # fmt: skip
+_AT_THE_BOUNDARY = TRUSTED_ONLY | unverified.CONCERNED | privacy_service.PAST | {ASSERTED}
 _ATTESTATION = ("attestation-info", "origination-id")
 _LEVEL, _ORIGID = re.compile("[ABC]"), re.compile("[0-9A-Fa-f-]{36}")
 _VERSTAT = re.compile(r";verstat(?:=[^;@>?]*+)?(?=[;@>?]|$)", re.IGNORECASE)
@@ -135,6 +136,11 @@ def terminate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
             privacy_service.serve(fork)
         else:
             privacy_service.conceal_past(fork, levels(fork))
+
+
+def is_concerned(message: Message) -> bool:
+    """Whether ``cross`` could have anything to do: seldom, so that who trusts whom need not be asked."""
+    return message.unusual or not _AT_THE_BOUNDARY.isdisjoint(message.first)
 
 
 def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:

@@ -14,7 +14,7 @@ from sipguard.sip.message import Message, Request
 from sipguard.sip.uri import unescape
 
 _HISTORY, _DIVERSION = "history-info", "diversion"
-_PAST = frozenset((_HISTORY, _DIVERSION))
+PAST = frozenset((_HISTORY, _DIVERSION))
 _OF_THE_USER = ("subject", "call-info", "organization", "user-agent", "reply-to", "in-reply-to")  # RFC 3323 §5.3
 _WHOLE_HISTORY = frozenset(("history", "header", "session"))  # RFC 7044 §10.1.2
 
@@ -35,7 +35,7 @@ def serve(fork: Request) -> None:
 
 def conceal_past(message: Message, wanted: list[str]) -> None:
     """Make the entries of History-Info and Diversion anonymous that ask for it; without an end they go altogether."""
-    if _PAST.isdisjoint(message.first):
+    if PAST.isdisjoint(message.first):
         return
     whole = "none" not in wanted and not _WHOLE_HISTORY.isdisjoint(wanted)
     for field in (_HISTORY, _DIVERSION):

@@ -77,9 +77,9 @@ class Upstream:
         if context.resubmission is not None:
             context.resubmission.restore(upstream)
         station = self._station
-        upstream_trusted = station.is_trusted(context.server.flow)
-        presentation.cross(upstream, station.is_trusted(flow), upstream_trusted)
-        if not upstream_trusted:
+        if presentation.is_concerned(upstream):
+            presentation.cross(upstream, station.is_trusted(flow), station.is_trusted(context.server.flow))
+        if upstream.has("reason") and not station.is_trusted(context.server.flow):
             for cause in stir_reasons.consume(upstream):
                 station.count("disputed", cause)
         return upstream

@@ -32,9 +32,10 @@ def validate(request: Request, identity: ProxyIdentity) -> Complaint | None:
         return Complaint(483, "Too Many Hops")
     if _is_narrow(request):
         return Complaint(440, "Max-Breadth Exceeded")
-    unsupported = [tag for tag in request.listed("proxy-require") if tag.lower() != _PRIVACY]
-    if unsupported:
-        return Complaint(420, "Bad Extension", (("unsupported", ", ".join(unsupported)),))
+    if request.has("proxy-require"):
+        unsupported = [tag for tag in request.listed("proxy-require") if tag.lower() != _PRIVACY]
+        if unsupported:
+            return Complaint(420, "Bad Extension", (("unsupported", ", ".join(unsupported)),))
     if _looped(request, identity):
         return Complaint(482, "Loop Detected")
     return None

@@ -19,6 +19,7 @@ from sipguard.sip.names import display_name
 from sipguard.sip.via import Via, parse_via
 
 _LINE_BREAKING = re.compile(r"[\r\n]|(?<!\\)\0")  # a NUL may stand in a quoted pair (RFC 3261 §25.1)
+_READ = {"via": "_via", "from": "_from", "to": "_to", "cseq": "_cseq", "call-id": "_call_id"}
 
 
 class Message:
@@ -46,16 +47,9 @@ class Message:
 
     def _forget(self, name: str) -> None:
         """The field ``name`` changes: what was parsed of it is void."""
-        if name == "via":
-            self._via = None
-        elif name == "from":
-            self._from = None
-        elif name == "to":
-            self._to = None
-        elif name == "cseq":
-            self._cseq = None
-        elif name == "call-id":
-            self._call_id = None
+        slot = _READ.get(name)
+        if slot is not None:
+            setattr(self, slot, None)
 
     def _copy(self, original: "Message") -> None:
         """Be what another message is, with rows of one's own; instead of ``__init__``."""
@@ -78,11 +72,18 @@ class Message:
         row = self.first.get(name)
         return None if row is None else row_value(row)
 
+    def rows_of(self, name: str) -> list[str]:
+        """Each row called ``name``, in order, as it stands."""
+        first = self.first.get(name)
+        if first is None:
+            return []
+        if self.names.count(name) == 1:
+            return [first]
+        return [row for row_name, row in zip(self.names, self.rows, strict=True) if row_name == name]
+
     def values(self, name: str) -> list[str]:
         """The value of each row called ``name``, in order; never split at commas."""
-        if name not in self.first:
-            return []
-        return [row_value(row) for row_name, row in zip(self.names, self.rows, strict=True) if row_name == name]
+        return [row_value(row) for row in self.rows_of(name)]
 
     def listed(self, name: str) -> list[str]:
         """The comma-separated values of all rows called ``name``, in order (RFC 3261 §7.3.1).
@@ -304,7 +305,5 @@ def _new_row(name: str, value: str) -> str:
 
 def row_value(row: str) -> str:
     """The value of one header row: after the colon, unfolded, trimmed of SP and HT (and nothing else)."""
-    value = row[row.index(":") + 1 :]
-    if "\n" in value:
-        value = unfold(value)
-    return value.strip(" \t")
+    value = row.partition(":")[2]
+    return (unfold(value) if "\n" in value else value).strip(" \t")

@@ -38,9 +38,9 @@ def build_response(
     phrase = _clean(reason_phrase(code) if phrase is None else phrase)
     names: list[str] = []
     rows: list[str] = []
-    for name, row in zip(request.names, request.rows, strict=True):
-        if name == "via" and _safe(row):
-            names.append(name)
+    for row in request.rows_of("via"):
+        if _safe(row):
+            names.append("via")
             rows.append(row)
     for name in (*_COPIED_ONCE, "timestamp") if code == 100 else _COPIED_ONCE:
         first = request.first.get(name)

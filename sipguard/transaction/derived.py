@@ -34,10 +34,9 @@ def _rows(request: Request, method: str, to_from: Message) -> tuple[list[str], l
     """Names and rows of the derived request, To taken from ``to_from``."""
     names = ["via", "max-forwards"]
     rows = [_top_via(request), "Max-Forwards: 70"]
-    for name, row in zip(request.names, request.rows, strict=True):
-        if name == "route":
-            names.append(name)
-            rows.append(row)
+    routes = request.rows_of("route")
+    names += ["route"] * len(routes)
+    rows += routes
     names += ("from", "to", "call-id", "cseq", "content-length")
     rows += (
         request.first["from"],

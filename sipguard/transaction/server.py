@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sipguard.sip.message import Message, Request, Response
+    from sipguard.sip.via import Via
     from sipguard.transaction.key import ServerKey
     from sipguard.transaction.layer import TransactionLayer
     from sipguard.transaction.timers import Timer
@@ -77,8 +78,9 @@ class ServerTransaction:
         invite = request.method == "INVITE"
         self._machine = INVITE if invite else NON_INVITE
         self.state = _PROCEEDING if invite else _TRYING
-        self.offered = "oc" in request.via.parameters
-        self.reply_flow = reply_flow(request, flow)
+        via = request.via
+        self.offered = "oc" in via.parameters
+        self.reply_flow = reply_flow(via, flow)
         self._ways: Sequence[Flow] | None = None  # what is left of where the sender may be; None: nobody asked yet
         self._octets = b""
         self._interval = 0.0
@@ -199,9 +201,9 @@ class ServerTransaction:
         self._layer.user.gone(self, now)
 
 
-def reply_flow(request: Request, flow: Flow) -> Flow:
-    """Where a response to a request leaves that came on a flow (RFC 3261 §18.2.2, RFC 3581 §4)."""
-    return flow if flow.reliable or request.via.has_rport else via_flow(flow, request.via.port)
+def reply_flow(via: Via, flow: Flow) -> Flow:
+    """Where a response to a request with this top Via leaves that came on a flow (RFC 3261 §18.2.2, RFC 3581 §4)."""
+    return flow if via.has_rport or flow.reliable else via_flow(flow, via.port)
 
 
 def via_flow(flow: Flow, port: int | None) -> Flow:
