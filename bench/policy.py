@@ -10,16 +10,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sipguard.config.callers import CallersSection
+from sipguard.config.destinations import DestinationsSection
 from sipguard.policy import chain
 from sipguard.policy.call import Call
 from sipguard.policy.emergency_numbers import emergency_number
+from sipguard.policy.heading import Heading
 from sipguard.policy.premium_numbers import PremiumNumbers
+from sipguard.policy.settings import PolicySettings
+from sipguard.policy.stages import velocity, wangiri
+from sipguard.policy.velocity import note_attempt
 from sipguard.sip.uri import parse_uri
 from sipguard.stir.authentication import Signer
 from sipguard.stir.generations import Generations
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
-from sipguard.testing.sample import ACME_PBX, OWNED, WALL, Sample, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CALLED, OWNED, WALL, Sample, flow_from, invite
 from sipguard.traffic.book import TrafficBook
 from sipguard.traffic.profile import Profile
 
@@ -69,6 +74,32 @@ def one_life(book: TrafficBook) -> Callable[[], None]:
     return life
 
 
+def one_heading(sample: Sample, called: str) -> Callable[[], object]:
+    """Where one more call to a number goes, whether it may, and that it counts."""
+    trunk, account = sample.directory.trunks["acme-pbx"], sample.directory.account("acme")
+    request, flow, clock = invite(called=called), flow_from(ACME_PBX), iter(range(10**9))
+    call, view = Call("1", request, flow, UnixTime(int(WALL)), trunk, account), sample.view
+
+    def heading() -> None:
+        call.arrived = next(clock) * 400.0  # slow enough for every figure
+        call.heading = None
+        found = velocity.examine(call, view)
+        call.heading = found if isinstance(found, Heading) else None
+        wangiri.examine(call, view)
+        note_attempt(call, view, call.arrived)
+
+    return heading
+
+
+def destinations() -> None:
+    """What it costs to watch where calls go: off, and with the published figures."""
+    off = Sample(policy=PolicySettings(countries=("*",)))
+    on = Sample(policy=replace(off.policy, destinations=DestinationsSection().settings()))
+    for name, called in (("home", CALLED), ("abroad", "447700900123"), ("high-risk", "224712345678")):
+        for word, sample in (("off", off), ("on", on)):
+            measure(f"destination {name}, {word}", one_heading(sample, called))
+
+
 def main() -> None:
     """Measure and print."""
     plan, called = DialPlan(), parse_uri("sip:+14155550150@proxy.example")
@@ -79,6 +110,7 @@ def main() -> None:
     measure("caller number, known", lambda: callers.fault(OWNED, plan))
     measure("emergency_number", lambda: emergency_number(called, plan, {}))
     measure("traffic, per event", one_life(TrafficBook(Profile())), events=3)
+    destinations()
 
 
 if __name__ == "__main__":

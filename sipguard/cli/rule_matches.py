@@ -11,6 +11,7 @@ from typing import Any
 _REPORTED = "report"  # robo-dial tags in mode report begin with it
 _ADMITTED, _REFUSED = "admitted", "refused"  # as a throttle says in the trail
 _ROBODIAL = "robodial.tag"
+_DECISION, _FOLLOW_UP = "decision", "reported"  # events
 _MOST_CALLERS = 10_000  # different callers counted for one row
 
 
@@ -66,22 +67,25 @@ def matches_of(
     found: dict[tuple[str, str], Matches] = {}
     made: Counter[str] = Counter()
     for record in records:
-        if record.get("event") != "decision" or str(record.get("at", "")) < start:
+        event = record.get("event")
+        if event not in (_DECISION, _FOLLOW_UP) or str(record.get("at", "")) < start:
             continue
         name = str(record.get("account") or f"trunk {record.get('trunk')}")
-        made[name] += 1
+        made[name] += event == _DECISION
         if account is not None and name != account:
             continue
         for matched, outcome in _matched(record).items():
             if rule is None or matched == rule:
                 found.setdefault((matched, name), Matches(matched, name)).note(record, outcome)
     for matches in found.values():
-        matches.of = made[matches.account]
+        matches.of = max(made[matches.account], matches.calls)  # a call that lasts may have begun earlier
     return sorted(found.values(), key=lambda matches: (-matches.calls, matches.rule, matches.account))
 
 
 def _matched(record: Mapping[str, Any]) -> dict[str, str]:
-    """The rules that only reported or throttled, and what became of the call."""
+    """The rules that only reported or throttled, and what became of the call; a follow-up has one."""
+    if record.get("event") == _FOLLOW_UP:
+        return {str(record.get("rule")): _REPORTED}
     rules = dict.fromkeys(map(str, record.get("reported", ())), _REPORTED)
     if _REPORTED in record.get("tags", ()):
         rules[_ROBODIAL] = _REPORTED

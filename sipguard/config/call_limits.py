@@ -5,7 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from sipguard.config.destination import Destination
 from sipguard.config.section import Section
+from sipguard.policy.destination_settings import DestinationLimit
+from sipguard.policy.destination_table import DestinationTable
 from sipguard.policy.settings import CallLimits
 from sipguard.traffic.limit import CallLimit
 
@@ -55,8 +58,17 @@ class CommonThrottleSection(CapSection, ThrottleSection):
     """The throttle of rules that have none of their own."""
 
 
+class DestinationLimitSection(LimitSection):
+    """The limit of each account on calls to one place; ``together`` is that of all accounts."""
+
+    together: LimitSection = LimitSection()
+
+
 class CallLimitsSection(Section):
-    """The limits of everybody; ``accounts`` are those of some, and a trunk may have its own."""
+    """The limits of everybody; ``accounts`` are those of some, and a trunk may have its own.
+
+    ``destinations`` are by prefix or country.
+    """
 
     source: RateSection = RateSection()
     trunk: LimitSection = LimitSection()
@@ -65,6 +77,7 @@ class CallLimitsSection(Section):
     egress: LimitSection = LimitSection()
     throttle: CommonThrottleSection = CommonThrottleSection()
     accounts: Mapping[str, LimitSection] = Field(default_factory=dict)
+    destinations: Mapping[Destination, DestinationLimitSection] = Field(default_factory=dict)
     remembered: int = Field(default=100_000, ge=1000, le=10_000_000)
 
     def limits(self) -> CallLimits:
@@ -77,4 +90,10 @@ class CallLimitsSection(Section):
             egress=self.egress.limit(),
             throttle=self.throttle.limit(),
             accounts={name: section.limit() for name, section in self.accounts.items()},
+            destinations=DestinationTable(
+                {
+                    place: DestinationLimit(section.limit(), section.together.limit())
+                    for place, section in self.destinations.items()
+                }
+            ),
         )

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from sipguard.config.address import SocketAddress, parse_socket_address
 from sipguard.config.call_limits import CallLimitsSection
 from sipguard.config.callers import CallersSection
-from sipguard.config.dial_plan import dial_plan
+from sipguard.config.destinations import DestinationsSection
 from sipguard.config.digest import DigestSection
 from sipguard.config.notify import NotifySection
 from sipguard.config.pkcs11_uri import KeyPlace
@@ -23,7 +23,6 @@ from sipguard.config.scanners import ScannersSection
 from sipguard.config.section import Authorities, ConfiguredPath, Section, resolve
 from sipguard.config.suggestion import suggestion
 from sipguard.config.trunk import Consequence, Country, Name, TrunkSection
-from sipguard.policy.countries import ANYWHERE
 from sipguard.policy.protected_names import appearance
 from sipguard.policy.rules import RULES
 from sipguard.policy.unprovisioned import Unprovisioned
@@ -66,10 +65,6 @@ def _name_to_protect(name: str) -> str:
     if len(appearance(name)) < _SHORTEST_NAME:
         raise ValueError(f'"{name}" is too short a name to look for; write at least {_SHORTEST_NAME} letters')
     return name
-
-
-def _destination(text: str) -> str:
-    return text if text == ANYWHERE else dial_plan(text).country
 
 
 RuleName = Annotated[str, AfterValidator(_rule)]
@@ -244,13 +239,6 @@ class EmergencySection(Section):
     location_when: Literal["missing", "always"] = "missing"
     callback_numbers: int = Field(default=10_000, ge=1, le=1_000_000)
     numbers: Mapping[Country, tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...]] = Field(default_factory=dict)
-
-
-class DestinationsSection(Section):
-    """``[policy.destinations]``: what customers may call. Accounts may name countries of their own."""
-
-    countries: tuple[Annotated[str, AfterValidator(_destination)], ...] = ()
-    premium: tuple[Annotated[str, Field(pattern=r"^\+[0-9]{1,14}$")], ...] = ()
 
 
 class RedressSection(Section):

@@ -20,6 +20,7 @@ from sipguard.policy.finding import (
     Unsigned,
     Verified,
 )
+from sipguard.policy.heading import Heading
 from sipguard.policy.need import Answer, Need
 from sipguard.policy.presented import from_number
 from sipguard.sip.flow import Flow
@@ -59,6 +60,7 @@ class Call:
         "diverted",
         "emergency",
         "flow",
+        "heading",
         "hold",
         "identifier",
         "identity",
@@ -105,6 +107,7 @@ class Call:
         self.emergency: Emergency | None = None
         self.callback: Callback | None = None
         self.identity: CallerIdentity | None = None
+        self.heading: Heading | None = None
         self.classified: Classified | None = None
         self.attested: Attested | None = None
         self.signed: Signed | None = None

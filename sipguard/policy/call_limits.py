@@ -9,11 +9,13 @@ from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.policy.finding import Refusal
+from sipguard.policy.settings import CallLimits
 from sipguard.policy.view import View
 from sipguard.traffic.gcra import Key
 from sipguard.traffic.limit import CallLimit
 
 RATE, CONCURRENT = "limit.rate", "limit.concurrent"
+_DESTINATION = "destination"
 Charge = tuple[Key, CallLimit]
 
 
@@ -53,10 +55,30 @@ def is_exempt(call: Call, view: View) -> bool:
 
 def said(key: Key) -> str:
     """A key for the customer to read. A carrier's name is none of its business."""
+    if key[0] == _DESTINATION:
+        return key[1]
     return "the route" if key[0] == "egress" else f"{key[0]} {key[1]}"
 
 
-def places(call: Call) -> list[Key]:
+def towards(call: Call, limits: CallLimits) -> list[Charge]:
+    """What a customer's call takes of the limits on the place it goes to: of its account's, and of everybody's."""
+    if not (limits.destinations and call.outbound):
+        return []
+    try:
+        tn = call.request_tn
+    except MalformedValue:
+        return []
+    found = None if tn is None else limits.destinations.find(tn)
+    if found is None:
+        return []
+    place, limit = found
+    charges: list[Charge] = [((_DESTINATION, f"all accounts to {place}"), limit.together)]
+    if call.account is not None:
+        charges.append(((_DESTINATION, f"account {call.account.name} to {place}"), limit.account))
+    return charges
+
+
+def places(call: Call, limits: CallLimits) -> list[Key]:
     """What a call that goes on counts for while it is up."""
     keys: list[Key] = [("trunk", call.trunk.name)]
     if call.account is not None:
@@ -65,4 +87,4 @@ def places(call: Call) -> list[Key]:
         keys.append(("number", call.identity.effective))
     if call.routed is not None and call.routed.trunks:
         keys.append(("egress", call.routed.trunks[0].name))
-    return keys
+    return [*keys, *(key for key, _ in towards(call, limits))] if limits.destinations else keys

@@ -25,6 +25,7 @@ from sipguard.policy.finding import (
     Unsigned,
     Verified,
 )
+from sipguard.policy.heading import Heading
 from sipguard.policy.need import CertificateNeed, CommitNeed, Need, TargetNeed
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.stages import (
@@ -49,7 +50,9 @@ from sipguard.policy.stages import (
     route_inbound,
     route_outbound,
     sign,
+    velocity,
     verify,
+    wangiri,
 )
 from sipguard.policy.throttling import spend, throttle
 from sipguard.policy.view import View
@@ -80,6 +83,8 @@ ORIGINATION = (
     Stage("do-not-originate", do_not_originate.examine),
     Stage("destination", destination.examine),
     Stage("do-not-call", do_not_call.examine),
+    Stage("velocity", velocity.examine),
+    Stage("wangiri", wangiri.examine),
     Stage("concurrency", concurrency.examine),
     Stage("robodial", classify.examine),
     Stage("attest", attest.examine),
@@ -105,6 +110,7 @@ _SLOTS = {
     Emergency: "emergency",
     Callback: "callback",
     CallerIdentity: "identity",
+    Heading: "heading",
     Classified: "classified",
     Attested: "attested",
     Signed: "signed",

@@ -38,6 +38,7 @@ _BY_AREA = {
     for area in areas.split(",")
 }
 _KAZAKHSTAN = ("76", "77")
+COUNTRIES = frozenset(("KZ", *_BY_CODE.values(), *_BY_AREA.values()))  # those that numbers count as
 ANYWHERE = "*"
 _NORTH_AMERICA = ("US", "CA", "PR", "VI", "GU", "MP", "AS")  # one domestic rate: the United States, theirs, and Canada
 

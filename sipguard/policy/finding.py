@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sipguard.policy.directory import TrafficClass, Trunk
 from sipguard.policy.emergency_numbers import TESTS
+from sipguard.policy.heading import Heading
 from sipguard.policy.right import EmergencyRegistration, RightKind
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.stir.attestation import Attestation
@@ -234,5 +235,15 @@ class Refusal:
 
 
 Finding = (
-    Emergency | Callback | CallerIdentity | Classified | Attested | Signed | Unsigned | Verified | Routed | Refusal
+    Emergency
+    | Callback
+    | CallerIdentity
+    | Heading
+    | Classified
+    | Attested
+    | Signed
+    | Unsigned
+    | Verified
+    | Routed
+    | Refusal
 )

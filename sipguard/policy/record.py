@@ -95,7 +95,8 @@ class DecisionRecord(msgspec.Struct, omit_defaults=True):
 class FollowUpRecord(msgspec.Struct, omit_defaults=True):
     """What became of a call: ``answer`` (a 2xx passed) or ``end`` (code, seconds, who released it).
 
-    ``refused`` says that a request inside the call went no further, by which rule.
+    ``refused`` says that a request inside the call went no further, by which rule; ``reported`` that a rule in mode
+    report would have ended the call of this account.
     """
 
     v: int
@@ -113,6 +114,7 @@ class FollowUpRecord(msgspec.Struct, omit_defaults=True):
     rule: str | None = None
     detail: str | None = None
     raw_from: str | None = None
+    account: str | None = None
 
 
 class ShedRecord(msgspec.Struct):
@@ -217,8 +219,12 @@ class Recorder:
         answered: bool,
         released_by: str,
         duration: float | None = None,
+        rule: str | None = None,
     ) -> bytes:
-        """The follow-up that closes a record; ``duration`` in seconds, None where there is none or nobody knows it."""
+        """The follow-up that closes a record; ``duration`` in seconds, None where there is none or nobody knows it.
+
+        ``rule`` is the one that ended the call.
+        """
         return self._encoder.encode(
             FollowUpRecord(
                 VERSION,
@@ -231,6 +237,22 @@ class Recorder:
                 answered=answered,
                 duration=None if duration is None else round(duration, 3),
                 released_by=released_by,
+                rule=rule,
+            )
+        )
+
+    def reported(self, identifier: str, account: str | None, rule: str, detail: str, wall: float) -> bytes:
+        """The follow-up for a call that a rule would have ended."""
+        return self._encoder.encode(
+            FollowUpRecord(
+                VERSION,
+                identifier,
+                self.timestamp(wall),
+                "reported",
+                self.node,
+                rule=rule,
+                detail=readable(detail),
+                account=account,
             )
         )
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sipguard.policy.caller_numbers import CallerNumbers
+from sipguard.policy.destination_settings import DestinationLimit, DestinationSettings
+from sipguard.policy.destination_table import DestinationTable
 from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.protected_names import ProtectedNames
 from sipguard.policy.rules import RULES, Mode
@@ -67,6 +69,7 @@ class CallLimits:
 
     ``accounts`` are the limits of single accounts, in place of ``account``; trunks have theirs in the directory.
     ``throttle`` is for the calls of one account that one rule in mode throttle matched.
+    ``destinations`` are those of customers' calls to one place.
     """
 
     source: CallLimit = UNLIMITED
@@ -76,6 +79,7 @@ class CallLimits:
     egress: CallLimit = UNLIMITED
     throttle: CallLimit = MODEST
     accounts: Mapping[str, CallLimit] = field(default_factory=dict)
+    destinations: DestinationTable[DestinationLimit] = field(default_factory=DestinationTable)
 
     def of_account(self, name: str) -> CallLimit:
         """The limit of one account."""
@@ -103,6 +107,7 @@ class PolicySettings:
     countries: tuple[str, ...] = ()  # that accounts may call which name none; none: their trunk's own
     premium: PremiumNumbers = field(default_factory=PremiumNumbers)
     caller_numbers: CallerNumbers = field(default_factory=CallerNumbers)
+    destinations: DestinationSettings = field(default_factory=DestinationSettings)
     emergency_unprovisioned: Unprovisioned = Unprovisioned.REJECT
     emergency_unprovisioned_by_country: Mapping[str, Unprovisioned] = field(default_factory=dict)
     emergency_callback_window: float = 1800.0  # seconds in which a number that called help may be called back; 0: none
@@ -122,6 +127,11 @@ class PolicySettings:
     digest: DigestSettings = field(default_factory=DigestSettings)
     limits: CallLimits = field(default_factory=CallLimits)
     scanners: ScannerSettings = field(default_factory=ScannerSettings)
+
+    @property
+    def ends_calls(self) -> bool:
+        """Whether calls that are up may be ended."""
+        return self.end_suspended or bool(self.destinations.max_duration)
 
     def mode(self, rule: str) -> Mode:
         """The mode in force for a rule, exceptions aside."""

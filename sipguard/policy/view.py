@@ -11,6 +11,7 @@ from sipguard.stir.certificate_cache import CertificateCache
 from sipguard.stir.generations import Generations
 from sipguard.stir.verification import VerificationService
 from sipguard.traffic.book import TrafficBook
+from sipguard.traffic.destinations import DestinationTraffic
 from sipguard.traffic.usage import Usage
 
 
@@ -18,7 +19,8 @@ from sipguard.traffic.usage import Usage
 class View:
     """What a stage may look at. ``signers`` holds the signing certificates by name.
 
-    ``usage`` is what calls take of their limits, ``passwords`` are those we have at carriers, by trunk.
+    ``usage`` is what calls take of their limits, ``destinations`` where they went. ``passwords`` are those we have at
+    carriers, by trunk.
     """
 
     directory: Directory
@@ -30,4 +32,5 @@ class View:
     traffic: TrafficBook
     callbacks: CallbackWindows = field(default_factory=CallbackWindows)
     usage: Usage = field(default_factory=Usage)
+    destinations: DestinationTraffic = field(default_factory=DestinationTraffic)
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -4,6 +4,8 @@ An attempt is an INVITE we let through, answered is a 2xx, the duration runs fro
 last dialog of the call, abandoned is a CANCEL, or a BYE before the answer, by the caller.
 """
 
+from sipguard.policy.rules import RULES
+from sipguard.policy.velocity import called_number
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.output import WARNING
 from sipguard.proxy.response_context import ResponseContext
@@ -55,8 +57,20 @@ class CallLog:
             traffic = self._station.view.traffic
             if abandoned:
                 traffic.abandoned(active.account, now)
+                self._gave_up(context, active.account, now)
             else:
                 traffic.failed(active.account, code, now)
+
+    def _gave_up(self, context: ResponseContext, account: str, now: float) -> None:
+        """The caller hung up while it rang, perhaps at once."""
+        view, call = self._station.view, context.call
+        thresholds = view.policy.destinations.wangiri
+        if context.rang_at is None or call is None or not thresholds.calls:
+            return
+        callee = called_number(call)
+        if callee is not None:
+            rang = (now if context.gave_up_at is None else context.gave_up_at) - context.rang_at
+            view.destinations.missed.gave_up(account, callee, rang, thresholds, now)
 
     def withdrawn(self, context: ResponseContext) -> None:
         """The caller gave up before the recorded call went anywhere."""
@@ -96,9 +110,10 @@ class CallLog:
         self._end(active, 200, "No BYE seen", "timeout", answered=True, duration=_duration(active, now))
         self._count_ended(active, now)
 
-    def ended_by_policy(self, active: ActiveCall, reason: str, now: float) -> None:
+    def ended_by_policy(self, active: ActiveCall, rule: str, now: float) -> None:
         """We said BYE to both."""
-        self._end(active, 200, reason, "policy", answered=True, duration=_duration(active, now))
+        phrase = RULES[rule].phrase
+        self._end(active, 200, phrase, "policy", answered=True, duration=_duration(active, now), rule=rule)
         self._count_ended(active, now)
 
     def released_before_our_time(self, identifier: str) -> None:
@@ -122,8 +137,9 @@ class CallLog:
             self._station.view.traffic.ended(active.account, duration, now)
 
     def _end(
-        self, active: ActiveCall, code: int, reason: str, released_by: str, *, answered: bool, duration: float | None
-    ) -> None:
+        self, active: ActiveCall, code: int, reason: str, released_by: str, *, answered: bool, duration: float | None,
+        rule: str | None = None,
+    ) -> None:  # fmt: skip
         station = self._station
         station.calls.remove(active)
         if active.callback is not None:
@@ -138,6 +154,7 @@ class CallLog:
                 answered=answered,
                 released_by=released_by,
                 duration=duration,
+                rule=rule,
             )
         )
 

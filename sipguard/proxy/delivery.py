@@ -58,7 +58,7 @@ class Delivery:
             context.active.hold, call.hold = call.hold, None
             if call.emergency is not None and call.emergency.expects_callback:
                 context.active.callback = call.emergency.callback
-            if account is not None and self._station.view.policy.end_suspended:
+            if account is not None and self._station.view.policy.ends_calls:
                 context.active.kept = KeptDialogs(call.request)
             self._station.calls.add(context.active)
             self._call_log.attempted(context, now)
@@ -252,6 +252,7 @@ class Delivery:
         if context.done:
             return
         context.cancelled = True
+        context.gave_up_at = now
         self._stop_trying(context)
         if not context.pending:
             self._upstream.terminated(context, now)

@@ -78,7 +78,7 @@ class Ending:
         for call in batch:
             rule = self._rule(call)
             if rule is not None and call.up and self._station.calls.named(call.identifier) is call:
-                self._end(call, rule, now)
+                self.end(call, rule, now)
 
     def _rule(self, call: ActiveCall) -> str | None:
         """The rule by which a call may not go on."""
@@ -87,11 +87,12 @@ class Ending:
             return None
         account = view.directory.account(call.account)
         rule = None if account is None else _RULES.get(account.state)
-        if account is None or rule is None or self._mode(rule, call, account) is not Mode.BLOCK:
+        if account is None or rule is None or self.mode(rule, call, account) is not Mode.BLOCK:
             return None
         return rule
 
-    def _mode(self, rule: str, call: ActiveCall, account: Account) -> Mode:
+    def mode(self, rule: str, call: ActiveCall, account: Account) -> Mode:
+        """The mode of a rule for a call that is up."""
         if call.caller is None:
             return Mode.OFF
         trunk = call.caller.trunk
@@ -101,7 +102,8 @@ class Ending:
             number = None
         return mode_at(rule, number, trunk, account, self._station.view.policy)
 
-    def _end(self, call: ActiveCall, rule: str, now: float) -> None:
+    def end(self, call: ActiveCall, rule: str, now: float) -> None:
+        """BYE to both sides of a call, by this rule."""
         station, kept = self._station, call.kept
         phrase = RULES[rule].phrase
         if kept is not None:
@@ -110,7 +112,7 @@ class Ending:
                     self._say_bye(call, pair.caller, kept.numbers.get(call.caller_tag, 0), None, now)
                     self._say_bye(call, pair.called, kept.numbers.get(tag, 0), phrase, now)
         station.log(INFO, "call.ended", record=call.identifier, account=call.account, rule=rule)
-        self._call_log.ended_by_policy(call, phrase, now)
+        self._call_log.ended_by_policy(call, rule, now)
 
     def _say_bye(self, call: ActiveCall, leg: Leg, last: int, phrase: str | None, now: float) -> None:
         """As the party of this leg would; the customer hears why."""

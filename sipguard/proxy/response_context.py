@@ -33,6 +33,7 @@ class ResponseContext:
     ``leave_by`` the number of the listener it leaves from if that can reach the target. ``pending`` are the branches
     whose final answer is waited for: the one being tried, and those given up that may still say 2xx. ``cancelled`` is
     whether the caller gave up, ``over`` whether no further target may be tried, for that or another reason.
+    ``rang_at`` is when it first rang, ``gave_up_at`` when the caller cancelled (monotonic seconds).
     ``held_back`` is whether a server was passed over because it asked for less.
     ``breadth`` is how much of the request's Max-Breadth no branch has (RFC 5393), ``challenges`` are the 401 and 407
     responses so far. ``original_from`` and ``original_to`` are the rows as received when we sent others on: responses
@@ -50,6 +51,7 @@ class ResponseContext:
         "challenges",
         "decision",
         "done",
+        "gave_up_at",
         "held_back",
         "keeper",
         "leave_by",
@@ -59,6 +61,7 @@ class ResponseContext:
         "over",
         "parked",
         "pending",
+        "rang_at",
         "resubmission",
         "route",
         "server",
@@ -85,6 +88,8 @@ class ResponseContext:
         self.parked: Parked | None = None
         self.resubmission: Resubmission | None = None
         self.cancelled = False
+        self.rang_at: float | None = None
+        self.gave_up_at: float | None = None
         self.over = False
         self.done = False
 

@@ -8,6 +8,7 @@ import re
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.disposition import refuses_recursion
+from sipguard.proxy.duration_limits import DurationLimits
 from sipguard.proxy.ending import Ending
 from sipguard.proxy.redirection import redirection
 from sipguard.proxy.resubmission import CHALLENGED, Verdict, take
@@ -28,6 +29,7 @@ class Responses:
         self._upstream = upstream
         self._delivery = delivery
         self._ending = ending
+        self._duration_limits = DurationLimits(station, ending)
 
     def response(self, client: ClientTransaction, response: Response, now: float) -> None:
         """A response from a target (RFC 3261 §16.7)."""
@@ -46,8 +48,11 @@ class Responses:
         if code < 200:
             self._provisional(branch, upstream, now)
         elif code < 300:
-            if self._station.view.policy.end_suspended:
+            policy = self._station.view.policy
+            if policy.ends_calls:
                 self._ending.note(context, client.flow, upstream, now)
+                if policy.destinations.max_duration:
+                    self._duration_limits.answered(context, now)
             self._success(branch, upstream, now)
         elif not context.done:
             self._failed(branch, upstream, now)

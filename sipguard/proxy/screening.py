@@ -11,6 +11,7 @@ from sipguard.policy.decision import Decision
 from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
+from sipguard.policy.velocity import note_attempt
 from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.emergency_notice import RULE, notice_of
@@ -121,17 +122,19 @@ class Screening:
             decision = chain.refuse(Refusal("node.draining", "the node is shutting down"))
         line = station.recorder.decision(call, decision, station.view.policy.revision, station.wall)
         context.decision = decision
-        self._take_places(call, decision)
+        self._take_places(call, decision, now)
         self._park(context, CommitNeed(call.identifier, line), now)
 
-    def _take_places(self, call: Call, decision: Decision) -> None:
+    def _take_places(self, call: Call, decision: Decision, now: float) -> None:
         """A call that goes on is one of those that are up; one that is refused gives back what it had."""
         if not decision.forward:
             if call.hold is not None:
                 call.hold.release()
         elif call.request.method == "INVITE" and call.emergency is None:
-            usage = self._station.view.usage
-            call.hold = usage.hold(places(call)) if call.hold is None else call.hold.extended(places(call))
+            view = self._station.view
+            taken = places(call, view.policy.limits)
+            call.hold = view.usage.hold(taken) if call.hold is None else call.hold.extended(taken)
+            note_attempt(call, view, now)
 
     def _committed(self, context: ResponseContext, call: Call, answer: Answer | TargetAnswer, now: float) -> None:
         """The record is durable, or it is not and the configuration says what follows."""

@@ -20,6 +20,8 @@ from sipguard.sip.status import reason_phrase
 from sipguard.transaction.derived import SPENT
 from sipguard.transaction.server import ServerTransaction
 
+_RINGING = frozenset((180, 181, 182, 183))
+
 
 class Upstream:
     """Answers the requests that are under way."""
@@ -88,6 +90,8 @@ class Upstream:
         """A 101 to 199 passes at once."""
         if context.active is not None:
             self._learn(context.active, response)
+            if context.rang_at is None and response.code in _RINGING:
+                context.rang_at = now
         stir_reasons.report(response, context.call)
         self._station.layer.respond(context.server, response, now)
 

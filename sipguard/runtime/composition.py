@@ -40,6 +40,7 @@ from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verification import VerificationService, VerificationSettings
 from sipguard.stir.x5u import X5uRules
 from sipguard.traffic.book import TrafficBook
+from sipguard.traffic.destinations import DestinationTraffic
 from sipguard.traffic.usage import Usage
 from sipguard.transaction.settings import TimerSettings
 
@@ -108,6 +109,7 @@ class _Composition:
             traffic=self.traffic(),
             callbacks=self.callbacks(),
             usage=self.usage(),
+            destinations=self.destinations(),
             passwords=passwords,
         )
         settings = proxy_settings(configuration, secrets.record_route)
@@ -224,6 +226,14 @@ class _Composition:
         self.previous.view.usage.rates.capacity = remembered
         return self.previous.view.usage
 
+    def destinations(self) -> DestinationTraffic:
+        """Where calls went in the last hour; a reload keeps it."""
+        remembered = self.configuration.policy.destinations.remembered
+        if self.previous is None:
+            return DestinationTraffic(remembered)
+        self.previous.view.destinations.resize(remembered)
+        return self.previous.view.destinations
+
 
 def _see_authorities(path: Path | None) -> None:
     """See that the extra authorities for HTTPS are certificates; whoever needs them reads them again."""
@@ -283,6 +293,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         countries=policy.destinations.countries,
         premium=premium,
         caller_numbers=policy.callers.numbers(premium, policy.emergency.numbers),
+        destinations=policy.destinations.settings(),
         emergency_unprovisioned_by_country=dict(policy.emergency.unprovisioned_by_country),
         emergency_callback_window=policy.emergency.callback_window,
         emergency_location_url=policy.emergency.location_url,

@@ -44,10 +44,7 @@ def directory_problems(
                 yield Problem(f"{key}.targets", f'no {target.transport} listener can send to "{target.uri}"')
             if target.transport == "tls" and trunk.tls_ca is None and configuration.tls.ca is None:
                 yield Problem(f"{key}.tls_ca", "or tls.ca is required by a TLS target: whose certificates are believed")
-    for name in configuration.limits.calls.accounts:
-        if directory.account(name) is None:
-            near = suggestion(name, directory.accounts)
-            yield Problem(f"limits.calls.accounts.{name}", f'the registry has no account "{name}"{near}')
+    yield from _unknown_accounts(configuration, directory)
     yield from _other_realms(configuration, directory)
     yield from _unprovisioned(configuration, directory)
     for account in directory.accounts.values():
@@ -76,6 +73,17 @@ def _unprovisioned(configuration: Configuration, directory: Directory) -> Iterat
         traffic_class = _CLASS_OF.get(choice)
         if traffic_class is not None and not directory.egress(traffic_class):
             yield Problem(key, f"{choice} needs a network trunk with targets and class {traffic_class}")
+
+
+def _unknown_accounts(configuration: Configuration, directory: Directory) -> Iterator[Problem]:
+    for key, accounts in (
+        ("limits.calls.accounts", configuration.limits.calls.accounts),
+        ("policy.destinations.velocity.accounts", configuration.policy.destinations.velocity.accounts),
+    ):
+        for name in accounts:
+            if directory.account(name) is None:
+                near = suggestion(name, directory.accounts)
+                yield Problem(f"{key}.{name}", f'the registry has no account "{name}"{near}')
 
 
 def _other_realms(configuration: Configuration, directory: Directory) -> Iterator[Problem]:

@@ -52,6 +52,22 @@ def test_what_a_throttle_let_on_and_what_it_refused(shell: Shell) -> None:
     assert rows["caller-id.not-owned", "globex"] == (0, 0)
 
 
+@pytest.mark.clause("policy: destinations")
+def test_a_call_that_would_have_been_ended_is_counted(tmp_path: Path) -> None:
+    """By the follow-up that says so; it is no further call, and one that began before the time asked about is one."""
+    followed = {"at": RECENT, "rule": "destination.duration", "detail": "longer than 600 s to GN"}
+    with AttestationLog.open(tmp_path / "var" / "attestation", "edge-1") as log:
+        log.append([record(1, at=RECENT, decision="forward", account="acme")])
+        log.append([record(1, "reported", account="acme", **followed)])
+        log.append([record(2, at=OLD, decision="forward", account="globex")])
+        log.append([record(2, "reported", account="globex", **followed)])
+    rows = Shell(tmp_path).data("policy", "report")
+    assert [(row["rule"], row["account"], row["calls"], row["of"]) for row in rows] == [
+        ("destination.duration", "acme", 1, 1),
+        ("destination.duration", "globex", 1, 1),
+    ]
+
+
 def test_throttles_are_shown(tmp_path: Path) -> None:
     """The table in force has the throttle of each rule that throttles somebody."""
     shell = Shell(

@@ -158,6 +158,27 @@ def test_limits_and_scanners(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.clause("policy: destinations")
+def test_where_calls_went(tmp_path: Path) -> None:
+    """The figures arrive; a reload keeps windows and missed calls, under the new bound; unknown accounts are named."""
+    files(tmp_path)
+    node = build(configured(tmp_path))
+    assert node.view.policy.destinations.velocity.counts
+    node.view.destinations.hour.add(("acme", "GN"), 1.0)
+    text = (
+        TEXT
+        + "[policy.destinations]\nremembered = 2000\nmax_duration.GN = 600\nvelocity.accounts.acme.home.number = 9\n"
+    )
+    after = build(configured(tmp_path, text), node)
+    counts = after.view.destinations
+    assert counts.hour.count(("acme", "GN"), 1.0) == 1
+    assert {part.capacity for part in (counts.numbers, counts.five_minutes, counts.hour, counts.missed)} == {2000}
+    assert after.view.policy.ends_calls
+    assert problems(tmp_path, text.replace("accounts.acme", "accounts.acmee")) == {
+        "policy.destinations.velocity.accounts.acmee": 'the registry has no account "acmee" (did you mean "acme"?)'
+    }
+
+
 def test_reload_with_other_anchors(tmp_path: Path) -> None:
     """Certificates that other trust anchors vouched for are forgotten with those anchors."""
     files(tmp_path)

@@ -1,0 +1,66 @@
+"""How many calls an account makes to a number and to a place, held against what it may.
+
+A call counts when it is let through, before it leaves, so that many which are read at once are not all the first. What
+enters no statistic: emergency calls, service codes, and what is no INVITE.
+"""
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.call import Call
+from sipguard.policy.destination_settings import Ceiling
+from sipguard.policy.directory import Account
+from sipguard.policy.heading import Heading
+from sipguard.policy.view import View
+from sipguard.stir.telephone_number import TN
+
+_SHORTEST_GLOBAL = 7  # digits; what is shorter is a service code
+
+
+def called_number(call: Call) -> TN | None:
+    """The number called, where it is one that has a country."""
+    try:
+        tn = call.request_tn
+    except MalformedValue:
+        return None
+    return None if tn is None or len(tn) < _SHORTEST_GLOBAL else tn
+
+
+def ceiling_of(account: Account, where: Heading, view: View) -> Ceiling:
+    """What the account may do there."""
+    return view.policy.destinations.velocity.ceiling(where.risk, account.path or (account.name,))
+
+
+def excess(account: Account, tn: TN, where: Heading, view: View, now: float) -> str:
+    """Which limit one more call would exceed, in words; empty when none."""
+    ceiling, counts = ceiling_of(account, where, view), view.destinations
+    if 0 < ceiling.number <= counts.numbers.count((account.name, tn), now):
+        return f"more than {ceiling.number} calls to the number in 15 minutes"
+    key = (account.name, where.place)
+    if 0 < ceiling.five_minutes <= counts.five_minutes.count(key, now):
+        return f"more than {ceiling.five_minutes} calls to {where.place} in 5 minutes"
+    if 0 < ceiling.hour <= counts.hour.count(key, now):
+        return f"more than {ceiling.hour} calls to {where.place} in an hour"
+    return ""
+
+
+def note_attempt(call: Call, view: View, now: float) -> None:
+    """A call was let through, and is no emergency call: it counts from now on."""
+    settings, account = view.policy.destinations, call.account
+    if account is None or not call.outbound:
+        return
+    if settings.wangiri.calls:
+        view.destinations.missed.attempted(account.name, now)
+    if settings.velocity.counts:
+        tn = called_number(call)
+        if tn is not None:
+            _count(account, tn, call.heading or settings.headings.of(tn, call.trunk.dial_plan.country), view, now)
+
+
+def _count(account: Account, tn: TN, where: Heading, view: View, now: float) -> None:
+    ceiling, counts = ceiling_of(account, where, view), view.destinations
+    if ceiling.number:
+        counts.numbers.add((account.name, tn), now)
+    key = (account.name, where.place)
+    if ceiling.five_minutes:
+        counts.five_minutes.add(key, now)
+    if ceiling.hour:
+        counts.hour.add(key, now)
