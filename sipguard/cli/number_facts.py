@@ -33,7 +33,8 @@ _MOST_ACCOUNTS = 20  # whose calls from the number are tried
 _MOST_RIGHTS = 1000
 _FEW = 5
 _LEFT_OUT = (
-    "destination.country", "destination.premium", "destination.do-not-call", "limit.rate", "limit.concurrent",
+    "destination.country", "destination.premium", "destination.do-not-call", "destination.hours",
+    "destination.repeated", "limit.rate", "limit.concurrent",
 )  # fmt: skip
 _INVITE = (
     "INVITE sip:+{tn}@192.0.2.0 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.0;branch=z9hG4bKexplain\r\nMax-Forwards: 70\r\n"

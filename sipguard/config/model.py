@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from sipguard.config.address import SocketAddress, parse_socket_address
 from sipguard.config.call_limits import CallLimitsSection
 from sipguard.config.callers import CallersSection
+from sipguard.config.consent import HoursSection, RepeatedSection
 from sipguard.config.destinations import DestinationsSection
 from sipguard.config.digest import DigestSection
 from sipguard.config.notify import NotifySection
@@ -264,6 +265,8 @@ class PolicySection(Section):
     emergency: EmergencySection = EmergencySection()
     destinations: DestinationsSection = DestinationsSection()
     callers: CallersSection = CallersSection()
+    hours: HoursSection = HoursSection()
+    repeated: RepeatedSection = RepeatedSection()
     redress: RedressSection = RedressSection()
 
     @field_validator("precedence")

@@ -28,6 +28,7 @@ from sipguard.sip.message import Request
 from sipguard.sip.uri import Uri, parse_uri
 from sipguard.stir.telephone_number import TN, tn_of_uri
 from sipguard.stir.unix_time import UnixTime
+from sipguard.traffic.repeats import Pair
 from sipguard.traffic.usage import Hold
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Call:
     ``received_at`` is wall-clock seconds; ``identifier`` names the attestation record. Findings are None until their
     stage has run. ``position`` is the stage to resume at after a need was answered. ``authenticated`` is the user name
     that the caller proved to be by digest; empty for a caller known otherwise. ``arrived`` is monotonic seconds.
-    ``hold`` is the place among the calls that are up, from the decision until the call has left.
+    ``hold`` is the place among the calls that are up, and ``repeat`` what the call counts for among calls to the same
+    number, both from the decision until the call has left.
     """
 
     __slots__ = (
@@ -66,6 +68,7 @@ class Call:
         "identity",
         "position",
         "received_at",
+        "repeat",
         "reported",
         "request",
         "routed",
@@ -94,6 +97,7 @@ class Call:
         self.received_at = received_at
         self.arrived = arrived
         self.hold: Hold | None = None
+        self.repeat: Pair | None = None
         self.trunk = trunk
         self.account = account
         self.authenticated = ""

@@ -9,6 +9,7 @@ from sipguard.policy.call import Call
 from sipguard.policy.call_lists import DoNotCall
 from sipguard.stir.telephone_number import TN
 
+_NATIONAL = DoNotCall.NATIONAL  # looked up once: every call asks
 _SHORTEST = 7  # digits; what is shorter is a service code
 
 
@@ -25,4 +26,5 @@ def callee_of(call: Call) -> TN | None:
 
 def sells(call: Call) -> bool:
     """Whether the call is of an account that sells by telephone: one held against the national do-not-call list."""
-    return call.account is not None and call.account.do_not_call is DoNotCall.NATIONAL
+    account = call.account
+    return account is not None and account.do_not_call is _NATIONAL

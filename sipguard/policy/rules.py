@@ -93,6 +93,10 @@ TABLE = (
          "The account may not call that country."),
     Rule("destination.do-not-call", _D, 403, "Do Not Call", Mode.BLOCK,
          "The called number is on the do-not-call list of the account, or on the national one and the account sells."),
+    Rule("destination.hours", _D, 403, "Outside Calling Hours", Mode.REPORT,
+         "It is too early or too late where the called number is, and the account sells by telephone."),
+    Rule("destination.repeated", _D, 403, "Called Too Often", Mode.REPORT,
+         "The account, which sells by telephone, called the number often enough for a day."),
     Rule("destination.velocity", _D, 403, "Destination Limit Reached", Mode.REPORT,
          "More calls than the account may make to one number in 15 minutes, or to one country or high-risk prefix in 5 "
          "or 60."),

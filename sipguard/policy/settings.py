@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sipguard.policy.caller_numbers import CallerNumbers
+from sipguard.policy.calling_hours import CallingHours
 from sipguard.policy.destination_settings import DestinationLimit, DestinationSettings
 from sipguard.policy.destination_table import DestinationTable
 from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.protected_names import ProtectedNames
+from sipguard.policy.repeated_calls import RepeatedCalls
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.unprovisioned import Unprovisioned
@@ -108,6 +110,8 @@ class PolicySettings:
     premium: PremiumNumbers = field(default_factory=PremiumNumbers)
     caller_numbers: CallerNumbers = field(default_factory=CallerNumbers)
     destinations: DestinationSettings = field(default_factory=DestinationSettings)
+    hours: CallingHours = field(default_factory=CallingHours)
+    repeated: RepeatedCalls = field(default_factory=RepeatedCalls)
     emergency_unprovisioned: Unprovisioned = Unprovisioned.REJECT
     emergency_unprovisioned_by_country: Mapping[str, Unprovisioned] = field(default_factory=dict)
     emergency_callback_window: float = 1800.0  # seconds in which a number that called help may be called back; 0: none

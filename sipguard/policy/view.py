@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sipguard.policy.callbacks import CallbackWindows
+from sipguard.policy.calling_hours import Zones, nowhere
 from sipguard.policy.directory import Directory
 from sipguard.policy.settings import PolicySettings
 from sipguard.stir.attestation import OriginationIdentifiers
@@ -20,7 +21,7 @@ class View:
     """What a stage may look at. ``signers`` holds the signing certificates by name.
 
     ``usage`` is what calls take of their limits, ``destinations`` where they went. ``passwords`` are those we have at
-    carriers, by trunk.
+    carriers, by trunk. ``zones`` knows the time zones a number may be in.
     """
 
     directory: Directory
@@ -34,3 +35,4 @@ class View:
     usage: Usage = field(default_factory=Usage)
     destinations: DestinationTraffic = field(default_factory=DestinationTraffic)
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    zones: Zones = nowhere

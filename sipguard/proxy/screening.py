@@ -126,7 +126,7 @@ class Screening:
         self._park(context, CommitNeed(call.identifier, line), now)
 
     def _take_places(self, call: Call, decision: Decision, now: float) -> None:
-        """A call that goes on is one of those that are up; one that is refused gives back what it had."""
+        """A call that goes on is one of those that are up, and to its number; a refused one gives back what it had."""
         if not decision.forward:
             if call.hold is not None:
                 call.hold.release()
@@ -135,6 +135,10 @@ class Screening:
             taken = places(call, view.policy.limits)
             call.hold = view.usage.hold(taken) if call.hold is None else call.hold.extended(taken)
             note_attempt(call, view, now)
+            repeated = view.policy.repeated
+            call.repeat = repeated.pair_of(call)
+            if call.repeat is not None:
+                view.usage.repeats.count(call.repeat, repeated.calls, repeated.window, now)
 
     def _committed(self, context: ResponseContext, call: Call, answer: Answer | TargetAnswer, now: float) -> None:
         """The record is durable, or it is not and the configuration says what follows."""

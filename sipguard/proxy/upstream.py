@@ -56,6 +56,8 @@ class Upstream:
         call = context.call
         if call is not None and call.hold is not None:  # it went nowhere
             call.hold.release()
+            if call.repeat is not None:
+                self._station.view.usage.repeats.withdraw(call.repeat)
         context.call = context.decision = context.best = None
         context.challenges = ()
         context.attempts = []

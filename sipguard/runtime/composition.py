@@ -30,6 +30,7 @@ from sipguard.runtime.disk_cache import DiskCache
 from sipguard.runtime.revocations import MOST_SOURCES
 from sipguard.runtime.secret_files import persistent_secret, read_password, read_public_file
 from sipguard.runtime.signing import load_generations
+from sipguard.runtime.time_zones import zones_of
 from sipguard.runtime.tls import TlsContexts, make_contexts
 from sipguard.runtime.trust import Trust, make_trust, read_administrators, read_anchors
 from sipguard.sip.flow import Listener
@@ -111,6 +112,7 @@ class _Composition:
             usage=self.usage(),
             destinations=self.destinations(),
             passwords=passwords,
+            zones=zones_of,
         )
         settings = proxy_settings(configuration, secrets.record_route)
         return Node(listeners(configuration), settings, view, trust.digest, trust.sequence, tls, "; ".join(self.damage))
@@ -220,11 +222,10 @@ class _Composition:
 
     def usage(self) -> Usage:
         """What calls take of their limits; a reload keeps it."""
-        remembered = self.configuration.limits.calls.remembered
-        if self.previous is None:
-            return Usage(remembered)
-        self.previous.view.usage.rates.capacity = remembered
-        return self.previous.view.usage
+        usage = Usage() if self.previous is None else self.previous.view.usage
+        usage.rates.capacity = self.configuration.limits.calls.remembered
+        usage.repeats.capacity = self.configuration.policy.repeated.remembered
+        return usage
 
     def destinations(self) -> DestinationTraffic:
         """Where calls went in the last hour; a reload keeps it."""
@@ -294,6 +295,8 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         premium=premium,
         caller_numbers=policy.callers.numbers(premium, policy.emergency.numbers),
         destinations=policy.destinations.settings(),
+        hours=policy.hours.hours(),
+        repeated=policy.repeated.repeated(),
         emergency_unprovisioned_by_country=dict(policy.emergency.unprovisioned_by_country),
         emergency_callback_window=policy.emergency.callback_window,
         emergency_location_url=policy.emergency.location_url,

@@ -7,6 +7,7 @@ lost ends when it has lasted longer than any call may, so no place is lost for e
 
 from sipguard.traffic.gcra import Gcra, Key
 from sipguard.traffic.limit import CallLimit
+from sipguard.traffic.repeats import Repeats
 
 
 class Hold:
@@ -50,13 +51,14 @@ class Hold:
 
 
 class Usage:
-    """The rates, and the calls that are up by key. A reload keeps both."""
+    """The rates, the calls that are up by key, and who was called how often. A reload keeps all of it."""
 
-    __slots__ = ("_counts", "rates")
+    __slots__ = ("_counts", "rates", "repeats")
 
     def __init__(self, capacity: int = 100_000) -> None:
         """``capacity`` bounds the keys whose rate is remembered."""
         self.rates = Gcra(capacity)
+        self.repeats = Repeats()
         self._counts: dict[Key, int] = {}
 
     def hold(self, keys: list[Key]) -> Hold:

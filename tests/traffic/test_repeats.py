@@ -1,0 +1,70 @@
+"""Repeated calls: counted, forgotten, bounded, taken back."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipguard.traffic.repeats import Repeats
+
+DAY = 86_400.0
+PAIR, OTHER = ("acme", "14155550150"), ("acme", "14155550151")
+
+
+def test_calls_of_a_pair_are_counted_within_the_window():
+    """A call counts until the window has passed it, and for nobody else."""
+    repeats = Repeats()
+    assert repeats.within(PAIR, DAY, 0.0) == 0
+    for moment in (0.0, 10.0, 20.0):
+        repeats.count(PAIR, 3, DAY, moment)
+    assert repeats.within(PAIR, DAY, 20.0) == 3
+    assert repeats.within(OTHER, DAY, 20.0) == 0
+    assert repeats.within(PAIR, DAY, DAY - 0.1) == 3
+    assert repeats.within(PAIR, DAY, DAY) == 2
+    assert repeats.within(PAIR, DAY, DAY + 20.0) == 0
+
+
+def test_a_call_that_went_nowhere_is_taken_back():
+    """The latest goes; a pair with none left, or never there, is nothing."""
+    repeats = Repeats()
+    repeats.count(PAIR, 3, DAY, 0.0)
+    repeats.count(PAIR, 3, DAY, 1.0)
+    repeats.withdraw(PAIR)
+    assert repeats.within(PAIR, DAY, 1.0) == 1
+    repeats.withdraw(PAIR)
+    repeats.withdraw(PAIR)
+    assert len(repeats) == 0
+
+
+def test_the_table_is_bounded():
+    """At the bound the pair called longest ago goes, not the one seen first."""
+    repeats = Repeats(capacity=2)
+    for pair in (PAIR, OTHER, PAIR, ("acme", "14155550152")):
+        repeats.count(pair, 3, DAY, 0.0)
+    assert len(repeats) == 2
+    assert (repeats.within(PAIR, DAY, 0.0), repeats.within(OTHER, DAY, 0.0)) == (2, 0)
+    repeats.capacity = 1  # as a reload may say
+    repeats.count(OTHER, 3, DAY, 1.0)
+    assert len(repeats) == 1
+
+
+def test_what_is_over_makes_room_by_itself():
+    """Pairs that nobody called within the window are gone with the next call."""
+    repeats = Repeats()
+    for number in range(100):
+        repeats.count(("acme", str(number)), 3, DAY, 0.0)
+    repeats.count(PAIR, 3, DAY, DAY)
+    assert len(repeats) == 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([PAIR, OTHER]), st.floats(0.0, 40.0)), max_size=60),
+    st.integers(1, 5),
+)
+def test_it_says_what_a_plain_list_would_say(steps, kept):
+    """Up to as many as are kept, the count is that of all calls in the window."""
+    repeats, calls, now = Repeats(), [], 0.0
+    for pair, pause in steps:
+        now += pause
+        plain = sum(1 for called, moment in calls if called == pair and moment > now - 100.0)
+        assert repeats.within(pair, 100.0, now) == min(plain, kept)
+        repeats.count(pair, kept, 100.0, now)
+        calls.append((pair, now))
