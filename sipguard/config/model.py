@@ -16,6 +16,7 @@ from sipguard.config.callers import CallersSection
 from sipguard.config.consent import HoursSection, RepeatedSection
 from sipguard.config.destinations import DestinationsSection
 from sipguard.config.digest import DigestSection
+from sipguard.config.forwarding import ForwardingSection
 from sipguard.config.notify import NotifySection
 from sipguard.config.pkcs11_uri import KeyPlace
 from sipguard.config.robodial import RobodialSection
@@ -267,6 +268,7 @@ class PolicySection(Section):
     callers: CallersSection = CallersSection()
     hours: HoursSection = HoursSection()
     repeated: RepeatedSection = RepeatedSection()
+    forwarding: ForwardingSection = ForwardingSection()
     redress: RedressSection = RedressSection()
 
     @field_validator("precedence")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sipguard.policy.directory import TrafficClass, Trunk
 from sipguard.policy.emergency_numbers import TESTS
+from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.heading import Heading
 from sipguard.policy.right import EmergencyRegistration, RightKind
 from sipguard.policy.unprovisioned import Unprovisioned
@@ -63,13 +64,15 @@ class Forwarded:
     """What licenses a customer to present a caller that is not its own: the call was diverted from ``by``, a number of
     its account.
 
-    ``index`` is that of its History-Info entry. ``received`` is what the PASSporTs say that were verified for it; none
-    when the trunk is trusted without.
+    ``evidence`` is one of ``Forwarding``, ``index`` that of its History-Info entry. ``received`` is what the PASSporTs
+    say that were verified for it, if any were; ``restored`` those of them that the call no longer carries.
     """
 
     by: TN
+    evidence: Forwarding
     index: str | None = None
     received: tuple[Claims, ...] = ()
+    restored: tuple[str, ...] = ()
 
     @property
     def signed(self) -> bool:
@@ -114,7 +117,7 @@ class CallerIdentity:
         """What the trail shows after the stage name."""
         words: TrailEntry = ("pass", self.right.name.lower() if self.right else "no-right")
         if self.forwarded:
-            words += ("forwarded-by", self.forwarded.by, "passport" if self.forwarded.signed else "trust")
+            words += ("forwarded-by", self.forwarded.by, self.forwarded.evidence.value)
         if self.replaced:
             words += ("replaced",)
         if self.mismatch:

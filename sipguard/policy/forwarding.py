@@ -8,4 +8,5 @@ class Forwarding(StrEnum):
 
     REFUSE = "refuse"  # nothing: the trunk's on_mismatch decides
     PASSPORT = "passport"  # a good PASSporT of the caller's provider, to the number it was diverted from
-    TRUST = "trust"  # that it says so
+    DELIVERED = "delivered"  # or that this node delivered a call of that caller to that number lately
+    TRUST = "trust"  # or that it says so

@@ -3,17 +3,19 @@
 A PBX that forwards a call sends it back with the caller's number. It may where its trunk says so (``forwarding``), and
 Diversion or History-Info names a number of the account that the call was diverted from: one that calls arrive at, so
 owned or delegated; a right to *present* a number makes nobody its recipient. With ``passport`` the caller's provider
-must have said who called whom: the Identity header fields verify, as they were when the call came to that number (RFC
-8946 §4.2); a token leads one call away. With ``trust`` the header field is enough. Emergency calls have no licence: the
-rules about them come first.
+must have said who called whom: in the call that this node delivered lately, whether the PBX kept its Identity header
+fields or not; else they verify now, as they were when the call came to that number (RFC 8946 §4.2), and a token leads
+one call away. With ``delivered`` it is enough that this node delivered such a call, with ``trust`` that the header
+field says so. Emergency calls have no licence: the rules about them come first.
 """
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
+from sipguard.policy.delivered_calls import DeliveredCall
 from sipguard.policy.diverted_from import FIELDS, DivertedFrom, diverted_from
 from sipguard.policy.finding import Forwarded
 from sipguard.policy.forwarding import Forwarding
-from sipguard.policy.judging import judge
+from sipguard.policy.judging import judge, signalling_of
 from sipguard.policy.need import CertificateNeed
 from sipguard.policy.resource_priority import is_callback, resource_priorities
 from sipguard.policy.right import RightKind
@@ -55,6 +57,16 @@ def _evidence(
 ) -> Forwarded | CertificateNeed | str:
     """What shows that ``caller`` called ``by``."""
     identities = call.request.values("identity")
+    mode = call.trunk.forwarding
+    delivered = view.delivered.find((caller, by), call.arrived)
+    if delivered is not None and delivered.forwards < 1:
+        if mode is Forwarding.TRUST:
+            return Forwarded(by, mode, before.entry)
+        return f"not forwarded: its call to +{by} was forwarded as often as it may be"
+    if delivered is not None and _came_with(delivered, identities, call):
+        delivered.forwards -= 1
+        restored = () if identities else delivered.identities
+        return Forwarded(by, Forwarding.PASSPORT, before.entry, delivered.claims, restored)
     reason = "missing"
     if identities:
         service = view.verification.forwarded
@@ -63,11 +75,46 @@ def _evidence(
         if isinstance(verdict, CertificateNeed):
             return verdict
         if verdict.verstat is Verstat.PASSED:
-            return Forwarded(by, before.entry, _good(service.claims(identities, signalling), verdict))
+            received = _good(service.claims(identities, signalling), verdict)
+            return Forwarded(by, Forwarding.PASSPORT, before.entry, received)
         reason = verdict.reason.value if verdict.reason is not None else reason
-    if call.trunk.forwarding is Forwarding.TRUST:
-        return Forwarded(by, before.entry)
+    if delivered is not None and mode is not Forwarding.PASSPORT:
+        delivered.forwards -= 1
+        return Forwarded(by, Forwarding.DELIVERED, before.entry)
+    if mode is Forwarding.TRUST:
+        return Forwarded(by, mode, before.entry)
     return f"not forwarded: no Identity shows that it called +{by} ({reason})"
+
+
+def _came_with(delivered: DeliveredCall, identities: list[str], call: Call) -> bool:
+    """Whether the call is one that came signed, and carries what it came with, or nothing, with the media it had."""
+    if not delivered.claims or (identities and not set(delivered.identities) <= set(identities)):
+        return False
+    keys = frozenset(fingerprints(call.request.body))
+    return all(said.media_keys is None or said.media_keys == keys for said in delivered.claims)
+
+
+def remember(call: Call, view: View) -> None:
+    """Remember a call from the network, if it goes to a customer that may forward it."""
+    routed, verified = call.routed, call.verified
+    if routed is None or not routed.trunks or routed.trunks[0].forwarding is Forwarding.REFUSE:  # nearly always
+        return
+    called = call.request_tn
+    if verified is None or verified.caller is None or called is None or call.request.method != "INVITE":
+        return
+    verdict, service = verified.verdict, view.verification
+    identities: list[str] = []
+    said: list[Claims] = []
+    if verdict.verstat is Verstat.PASSED:
+        values = call.request.values("identity")
+        claims = service.claims(values, signalling_of(call))
+        for value, members, result in zip(values, claims, verdict.results, strict=False):
+            if members is not None and result.reason is None and (result.vouches or result.ppt == "div"):
+                identities.append(value)
+                said.append(members)
+    settings = view.policy.forwarding
+    found = DeliveredCall(call.arrived + settings.window, settings.forwards, tuple(identities), tuple(said))
+    view.delivered.add((verified.caller, called), found, call.arrived)
 
 
 def _as_it_came(caller: TN, by: TN, target: TN, call: Call) -> Signalling:

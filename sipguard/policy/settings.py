@@ -89,6 +89,18 @@ class CallLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardingSettings:
+    """What is remembered of calls that were delivered to customers that may forward.
+
+    For ``window`` seconds such a call licenses ``forwards`` forwarded ones; ``remembered`` bounds the table.
+    """
+
+    window: float = 180.0
+    forwards: int = 5
+    remembered: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySettings:
     """What policy stages are told.
 
@@ -131,6 +143,7 @@ class PolicySettings:
     digest: DigestSettings = field(default_factory=DigestSettings)
     limits: CallLimits = field(default_factory=CallLimits)
     scanners: ScannerSettings = field(default_factory=ScannerSettings)
+    forwarding: ForwardingSettings = field(default_factory=ForwardingSettings)
 
     @property
     def ends_calls(self) -> bool:

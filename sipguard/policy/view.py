@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sipguard.policy.callbacks import CallbackWindows
 from sipguard.policy.calling_hours import Zones, nowhere
+from sipguard.policy.delivered_calls import DeliveredCalls
 from sipguard.policy.directory import Directory
 from sipguard.policy.settings import PolicySettings
 from sipguard.stir.attestation import OriginationIdentifiers
@@ -32,6 +33,7 @@ class View:
     certificates: CertificateCache
     traffic: TrafficBook
     callbacks: CallbackWindows = field(default_factory=CallbackWindows)
+    delivered: DeliveredCalls = field(default_factory=DeliveredCalls)
     usage: Usage = field(default_factory=Usage)
     destinations: DestinationTraffic = field(default_factory=DestinationTraffic)
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)

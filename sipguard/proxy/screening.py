@@ -10,6 +10,7 @@ from sipguard.policy.call_limits import places
 from sipguard.policy.decision import Decision
 from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Emergency, Refusal
+from sipguard.policy.licence import remember
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.policy.velocity import note_attempt
 from sipguard.proxy.authentication import Authentication
@@ -150,6 +151,8 @@ class Screening:
         self._count(call, decision)
         self._report(call, decision)
         if decision.forward:
+            if not call.outbound:
+                remember(call, self._station.view)
             self._delivery.begin(context, now)
         else:
             self._refuse(context, call, decision, now)

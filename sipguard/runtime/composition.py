@@ -15,6 +15,7 @@ from cryptography import x509
 from sipguard.config import Configuration
 from sipguard.errors import CertificateError, ConfigurationError, Problem, SipguardError, StartupError
 from sipguard.policy.callbacks import CallbackWindows
+from sipguard.policy.delivered_calls import DeliveredCalls
 from sipguard.policy.directory import Directory
 from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.protected_names import ProtectedNames
@@ -109,6 +110,7 @@ class _Composition:
             certificates=self.certificates(trust),
             traffic=self.traffic(),
             callbacks=self.callbacks(),
+            delivered=self.delivered(),
             usage=self.usage(),
             destinations=self.destinations(),
             passwords=passwords,
@@ -211,6 +213,12 @@ class _Composition:
         windows = CallbackWindows() if self.previous is None else self.previous.view.callbacks
         windows.capacity = self.configuration.policy.emergency.callback_numbers
         return windows
+
+    def delivered(self) -> DeliveredCalls:
+        """The calls delivered lately that may be forwarded; a reload keeps them."""
+        calls = DeliveredCalls() if self.previous is None else self.previous.view.delivered
+        calls.capacity = self.configuration.policy.forwarding.remembered
+        return calls
 
     def traffic(self) -> TrafficBook:
         """The call statistics; a reload keeps counts and tags, and judges by the new thresholds."""
@@ -321,6 +329,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         ),
         limits=configuration.limits.calls.limits(),
         scanners=configuration.scanners.settings(),
+        forwarding=policy.forwarding.settings(),
     )
 
 

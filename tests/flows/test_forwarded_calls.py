@@ -13,18 +13,19 @@ from sipguard.policy.need import Answer, CertificateNeed
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
-from sipguard.policy.settings import PolicySettings
+from sipguard.policy.settings import ForwardingSettings, PolicySettings
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.sip.date import format_date
 from sipguard.sip.message import Request
 from sipguard.stir.authentication import Signer, load_signer
 from sipguard.stir.generations import Generations
+from sipguard.stir.media_key import fingerprints
 from sipguard.stir.passport_writer import sign_div, sign_rph
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.tn_auth_list import TnAuthList
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verification import VerificationService, VerificationSettings
-from sipguard.testing.sample import CERTIFICATE_URL, OWNED, PROXY, RESCUE, VERIFIED, WALL, changed, invite
+from sipguard.testing.sample import CARRIER_A, CERTIFICATE_URL, OWNED, PROXY, RESCUE, VERIFIED, WALL, changed, invite
 from sipguard.testing.sti_ca import Shape
 from tests.flows.stage import Stage
 
@@ -157,8 +158,11 @@ def test_another_node_follows_the_whole_chain() -> None:
 
 @pytest.mark.clause("VS-12", "RFC 8224 12.1")
 def test_the_token_was_seen_on_its_way_in() -> None:
-    """The node verified the same token when the call came; it may go out with it once, and not twice."""
-    play = Play()
+    """The node verified the same token when the call came; it may go out with it once, and not twice.
+
+    The call itself is forgotten by then.
+    """
+    play = Play(policy=PolicySettings(forwarding=ForwardingSettings(window=1.0)))
     row = play.shaken()
     play.stage.arrives(calling=CALLER, headers=(row,), call_id="in-1@carrier")
     assert "TN-Validation-Passed" in play.stage.pbx.requests[0].required("from")
@@ -455,6 +459,114 @@ def test_the_caller_counts_and_not_the_pbx() -> None:
     play.forward(play.shaken(), DIVERSION, f"P-Asserted-Identity: <sip:+{OWNED}@192.0.2.11>")
     assert play.record["calling"]["effective"] == CALLER
     assert play.sent.required("p-asserted-identity") == f"<sip:+{CALLER}@{PROXY[0]};user=phone>"
+
+
+@pytest.mark.clause("policy: caller identity")
+@pytest.mark.parametrize("forwarding", Forwarding)
+def test_a_call_that_this_node_delivered(forwarding: Forwarding) -> None:
+    """An unsigned call that came here may be forwarded from the number it came to, by its caller only, and in time."""
+    licensed = forwarding in (Forwarding.DELIVERED, Forwarding.TRUST)
+    play = Play(forwarding)
+    play.stage.arrives(calling=CALLER, call_id="in-1@carrier")
+    play.forward(DIVERSION)
+    assert (play.record["decision"] == "forward") is licensed
+    if forwarding is not Forwarding.DELIVERED:
+        return
+    assert play.found == ["pass", "no-right", "forwarded-by", OWNED, "delivered"]
+    assert [claims["attest"] for claims in ours(play)] == ["B"]
+    others = (
+        {"calling": STRANGER},
+        {"headers": (f"Diversion: <sip:+{VERIFIED}@x>",)},
+        {"headers": ("Diversion: <sip:+14155550199@x>",)},
+        {"headers": ()},
+    )
+    for number, changes in enumerate(others):
+        values = {"calling": CALLER, "called": TN(TARGET), "headers": (DIVERSION,), **changes}
+        play.stage.call(call_id=f"other-{number}@pbx", **values)
+        assert play.record["rule"] == NOT_OWNED
+    play.stage.network.run(180)
+    play.forward(DIVERSION, call_id="late@pbx")
+    assert play.record["rule"] == NOT_OWNED
+    play.stage.settle()
+
+
+@pytest.mark.clause("DIV-02", "DIV-03", "RFC 8946 4.1", "VS-12")
+@pytest.mark.parametrize("forwarding", [Forwarding.PASSPORT, Forwarding.DELIVERED, Forwarding.TRUST])
+def test_what_the_call_came_with_is_put_back(forwarding: Forwarding) -> None:
+    """A PBX that forgets Identity: the PASSporTs that were good when the call came are there again, under our div."""
+    play = Play(forwarding)
+    rows = (play.shaken(dest=FIRST), play.div(FIRST, OWNED), broken(play.shaken()))
+    uri = f"sip:+{OWNED}@{PROXY[0]};user=phone"
+    play.stage.arrives(calling=CALLER, called=FIRST, uri=uri, headers=rows, call_id="in-1@carrier")
+    play.forward(DIVERSION)
+    added, *restored = play.sent.values("identity")
+    assert [f"Identity: {value}" for value in restored] == list(rows[:2])
+    assert ours(play)[0]["div"] == {"tn": OWNED}
+    assert ["sign", "signed", "div", "restored"] in play.record["trail"]
+    assert (play.record["identity_sent"], play.record["identities_beside"]) == (added, restored)
+    assert play.found[-1] == "passport"
+
+
+@pytest.mark.clause("policy: caller identity", "VS-12")
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_pbx_that_hunts(kept: bool) -> None:
+    """A call that was delivered leads to a few others and no more, whether the PBX keeps Identity or not."""
+    play = Play(policy=PolicySettings(forwarding=ForwardingSettings(forwards=3)))
+    row = play.shaken()
+    play.stage.arrives(calling=CALLER, headers=(row,), call_id="in-1@carrier")
+    headers = (row, DIVERSION) if kept else (DIVERSION,)
+    for number in range(5):
+        play.stage.call(
+            calling=CALLER, called=TN(f"1646555014{number}"), call_id=f"forward-{number}@pbx", headers=headers
+        )
+    assert [request.to.uri[5:16] for request in play.stage.carrier.requests] == [
+        f"1646555014{number}" for number in range(3)
+    ]
+    assert "as often as it may be" in play.record["detail"]
+
+
+@pytest.mark.clause("AS-13", "PPT-06")
+def test_media_keys_that_are_others_now() -> None:
+    """A PBX that answers the media itself breaks what was signed over them: nothing is put back, no div leads on."""
+    sdp = b"v=0\r\nm=audio 4000 UDP/TLS/RTP/SAVP 0\r\na=fingerprint:sha-256 AB:CD:EF\r\n"
+    for forwarding, decision in ((Forwarding.PASSPORT, "refuse"), (Forwarding.DELIVERED, "forward")):
+        play = Play(forwarding)
+        keys = fingerprints(sdp)
+        value = play.carrier.sign_shaken(TN(CALLER), (OWNED,), "A", ORIGID, UnixTime(WALL), keys)
+        request = invite(
+            calling=CALLER, called=OWNED, source=CARRIER_A, call_id="in-1@carrier", headers=(f"Identity: {value}",)
+        )
+        request.body = sdp
+        request.set("content-length", str(len(sdp)))
+        play.stage.carrier.start(request)
+        play.stage.network.run(2)
+        assert play.stage.record("decision")["verstat"] == "TN-Validation-Passed"
+        play.forward(DIVERSION)
+        assert play.record["decision"] == decision
+        if decision == "forward":
+            assert [claims["attest"] for claims in ours(play)] == ["B"]
+
+
+@pytest.mark.clause("policy")
+def test_nothing_is_remembered_of_other_calls() -> None:
+    """Not of a customer that may not forward, of a caller without a number, of a refused call, nor of too many."""
+    play = Play(Forwarding.REFUSE)
+    play.stage.arrives(calling=CALLER, call_id="in-1@carrier")
+    assert len(play.stage.sample.view.delivered) == 0
+    play = Play(Forwarding.DELIVERED)
+    play.stage.arrives(from_value="<sip:anonymous@anonymous.invalid>", call_id="in-1@carrier")
+    play.stage.arrives(calling=CALLER, called="19005550100", call_id="in-2@carrier")
+    play.stage.arrives(calling=CALLER, method="OPTIONS", call_id="in-3@carrier")
+    delivered = play.stage.sample.view.delivered
+    assert len(delivered) == 0
+    delivered.capacity = 2
+    for number in range(4):
+        play.stage.arrives(calling=f"1312555010{number}", call_id=f"in-1{number}@carrier")
+    assert len(delivered) == 2
+    play.forward(DIVERSION, calling="13125550101")
+    assert play.record["rule"] == NOT_OWNED
+    play.forward(DIVERSION, calling="13125550103", call_id="forward-2@pbx")
+    assert play.record["decision"] == "forward"
 
 
 @pytest.mark.clause("EMG-04", "policy: emergency calls")

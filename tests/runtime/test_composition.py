@@ -145,14 +145,18 @@ def test_limits_and_scanners(tmp_path: Path) -> None:
     """Limits and thresholds arrive where stages read them; a reload keeps what was used, under the new bound."""
     files(tmp_path)
     text = TEXT.replace("t1 = 0.25", "t1 = 0.25\nmax_call_duration = 600")
-    text += "[scanners]\nusers = 7\n[limits.calls.accounts.acme]\nconcurrent = 30\n"
+    text += "[policy.forwarding]\nforwards = 2\n[scanners]\nusers = 7\n[limits.calls.accounts.acme]\nconcurrent = 30\n"
     node = build(configured(tmp_path, text))
     assert node.settings.max_call_duration == 600.0
     assert node.view.policy.scanners.users == 7
+    assert (node.view.policy.forwarding.forwards, node.view.policy.forwarding.window) == (2, 180.0)
     assert node.view.policy.limits.of_account("acme").concurrent == 30
-    after = build(configured(tmp_path, TEXT + "[limits.calls]\nremembered = 2000\n"), node)
+    bounds = "[limits.calls]\nremembered = 2000\n[policy.forwarding]\nremembered = 300\n"
+    after = build(configured(tmp_path, TEXT + bounds), node)
     assert after.view.usage is node.view.usage
     assert after.view.usage.rates.capacity == 2000
+    assert after.view.delivered is node.view.delivered
+    assert after.view.delivered.capacity == 300
     assert problems(tmp_path, text.replace("accounts.acme", "accounts.acmee")) == {
         "limits.calls.accounts.acmee": 'the registry has no account "acmee" (did you mean "acme"?)'
     }

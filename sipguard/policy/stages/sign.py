@@ -90,7 +90,10 @@ def _sign(
 
 
 def _divert(call: Call, view: View, forwarded: Forwarded) -> Signed | Unsigned | Refusal:
-    """The ``div`` PASSporTs of a call that came signed; the Identity header fields it has stay as they are."""
+    """The ``div`` PASSporTs of a call that came signed; the Identity header fields it has stay as they are.
+
+    Those it came with and lost on its way through the PBX are put back: a ``div`` without them leads from nowhere.
+    """
     issued = _issued(call, view)
     if not isinstance(issued, _Issued):
         return issued
@@ -112,7 +115,8 @@ def _divert(call: Call, view: View, forwarded: Forwarded) -> Signed | Unsigned |
         except Exception as failure:  # whatever a key store may raise must not cost the call
             why = _failed(generations, failure)
         else:
-            return Signed(headers[0], signer.url, signer.spc, issued.iat, issued.date, tuple(headers[1:]), "", ("div",))
+            beside, remarks = (*headers[1:], *forwarded.restored), ("div", "restored")[: 2 if forwarded.restored else 1]
+            return Signed(headers[0], signer.url, signer.spc, issued.iat, issued.date, beside, "", remarks)
     return _outage(view, why)
 
 
