@@ -6,6 +6,7 @@ import pytest
 
 from sipguard.policy.caller_numbers import CallerNumbers
 from sipguard.policy.finding import CallerIdentity, Emergency, Forwarded, Refusal
+from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.right import RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
@@ -89,9 +90,9 @@ def test_without_an_identity_from_is_judged():
 @pytest.mark.parametrize(
     ("number", "forwarded", "rule"),
     [
-        (UNALLOCATED, Forwarded(OWNED), "network-caller.unallocated"),
-        (UNALLOCATED, Forwarded(OWNED, received=("claims",)), None),
-        (PREMIUM, Forwarded(OWNED, received=("claims",)), "network-caller.premium"),
+        (UNALLOCATED, Forwarded(OWNED, Forwarding.TRUST), "network-caller.unallocated"),
+        (UNALLOCATED, Forwarded(OWNED, Forwarding.PASSPORT, received=("claims",)), None),
+        (PREMIUM, Forwarded(OWNED, Forwarding.PASSPORT, received=("claims",)), "network-caller.premium"),
     ],
 )
 def test_the_caller_of_a_forwarded_call_is_somebody_else(number, forwarded, rule):
