@@ -82,6 +82,11 @@ TABLE = (
          "A caller number is in no numbering plan: no such country, or too many or too few digits."),
     Rule("caller-id.unallocated", _D, 403, "Caller Identity Not Valid", Mode.BLOCK,
          "A caller number is in a range that is assigned to nobody, as far as the numbering plans know."),
+    Rule("dialog.sender", _D, 403, "Forbidden", Mode.BLOCK,
+         "A request inside a call comes from the other side than its tags say; emergency calls pass."),
+    Rule("dialog.target", _D, 403, "Forbidden", Mode.BLOCK,
+         "A request inside a call is for somebody else than the other party, or by another way than the call's; "
+         "emergency calls pass, the way of the call."),
     Rule("caller-id.impersonation", _D, 403, "Caller Name Not Authorized", Mode.BLOCK,
          "The caller shows a name that is protected for somebody else."),
     Rule("caller-id.do-not-originate", _D, 403, "Do Not Originate", Mode.BLOCK,

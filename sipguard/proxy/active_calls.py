@@ -1,27 +1,26 @@
 """Calls that are up: what in-dialog requests are matched against, and where durations come from.
 
-A dialog is known by its Call-ID and both parties' tags. A token in our Record-Route URI (keyed digest over record
-identifier and Call-ID) says which call, lets a dialog that outlived a restart through, and nothing that was invented
-(PRX-24). Where the numbers of the caller's requests are shifted (``carrier_leg``) the token says by how much, and its
-digest also covers the caller's tag, so it tells whose request it came with.
+A dialog is known by its Call-ID and both parties' tags. A token in our Record-Route URI says which call, since when,
+and how far the numbers of the caller's requests are ahead where they are shifted (``carrier_leg``); a keyed digest over
+that, Call-ID and the caller's tag keeps it from being invented (PRX-24). The caller is given another one than the
+callee, so that nobody can show the other's.
 """
 
 import hashlib
 import hmac
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from sipguard.policy.directory import Trunk
 from sipguard.proxy.carrier_leg import CarrierLeg
+from sipguard.proxy.dialog import Dialog, State
 from sipguard.sip.address import Address
 from sipguard.stir.telephone_number import TN
 from sipguard.traffic.usage import Hold
 from sipguard.transaction.timers import Timer
 
-if TYPE_CHECKING:
-    from sipguard.proxy.kept_dialogs import KeptDialogs
-
-_SHIFTED = "~"  # in a token, between the record's identifier and the shift
+_BETWEEN = "~"  # in a token, between the record's identifier, the time and the shift
+_CALLER, _CALLED = "1", "2"  # whom a token was given to
 
 
 class CallKeeper(Protocol):
@@ -32,14 +31,27 @@ class CallKeeper(Protocol):
 
 
 class Redeemed(NamedTuple):
-    """What a token says: the record, how far the caller's numbers are ahead, and whether it came from the caller.
+    """What a token says: the record, when it was issued, how far the caller's numbers are ahead, and of whom.
 
-    ``from_caller`` is None where nothing is shifted: then the token does not know.
+    ``issued`` is wall-clock seconds. ``from_caller`` is whether the request that brought it has the caller's tag in
+    From, ``callers_own`` whether it is the one the caller was given.
     """
 
     identifier: str
-    shift: int = 0
-    from_caller: bool | None = None
+    issued: int
+    shift: int
+    from_caller: bool
+    callers_own: bool
+
+
+class Tokens(NamedTuple):
+    """What our Record-Route says of a call to either side."""
+
+    called: str
+    caller: str
+
+
+NO_TOKENS = Tokens("", "")
 
 
 class Party(NamedTuple):
@@ -57,14 +69,15 @@ class ActiveCall:
     """One screened INVITE and its dialogs: a forked one may have several, early and up.
 
     Times are monotonic seconds; ``answered_at`` is None until the first 2xx. ``abandoned`` is whether the caller said
-    BYE before that. ``leg`` is there when its carrier asks for credentials, ``hold`` is its place among the calls up,
-    ``kept`` what it takes to end it, where policy may. ``callback`` is where an emergency centre calls back.
-    ``ended`` are the tags of those dialogs of an answered call that had their BYE.
+    BYE before that. ``reached`` is the Request-URI it left with, ``tokens`` what our Record-Route says to the callee
+    and to the caller. ``leg`` is there when its carrier asks for credentials, ``hold`` is its place among the calls up,
+    ``numbers`` the highest CSeq by tag, kept where policy may end it. ``callback`` is where an emergency centre calls
+    back. ``complaints`` counts the requests inside it that were refused and are on record.
     """
 
     __slots__ = (
-        "abandoned", "account", "answered_at", "call_id", "callback", "called", "caller", "caller_tag", "ended",
-        "hold", "identifier", "keeper", "kept", "leg", "tags", "timer", "up",
+        "abandoned", "account", "answered_at", "call_id", "callback", "called", "caller", "caller_tag", "complaints",
+        "dialogs", "hold", "identifier", "keeper", "leg", "numbers", "reached", "timer", "tokens",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -75,43 +88,47 @@ class ActiveCall:
         self.account = account
         self.caller: Party | None = None  # both are known once the call has left
         self.called: Party | None = None
-        self.tags = [caller_tag]
-        self.up: list[str] = []
-        self.ended: tuple[str, ...] = ()
+        self.reached = ""
+        self.tokens = NO_TOKENS
+        self.dialogs: list[Dialog] = []
         self.answered_at: float | None = None
         self.abandoned = False
+        self.complaints = 0
         self.timer: Timer | None = None
         self.leg: CarrierLeg | None = None
         self.hold: Hold | None = None
-        self.kept: KeptDialogs | None = None
+        self.numbers: dict[str, int] | None = None
         self.callback: TN | None = None
 
-    def is_between(self, own_tag: str, peer_tag: str) -> bool:
-        """Whether these are the tags of two parties of the call, one of them the caller: a dialog has both ends."""
-        if own_tag not in self.tags or peer_tag not in self.tags:
-            return False
-        return (own_tag == self.caller_tag) is not (peer_tag == self.caller_tag)
+    @property
+    def is_up(self) -> bool:
+        """Whether any of its dialogs is."""
+        return any(dialog.state is State.UP for dialog in self.dialogs)
 
-    def answered_by(self, tag: str) -> None:
-        """A 2xx from the callee with this tag: another dialog is up (RFC 3261 §13.2.2.4), unless its BYE was faster."""
-        if tag not in self.up and tag not in self.ended:
-            self.up.append(tag)
+    def dialog_with(self, tag: str | None) -> Dialog | None:
+        """The dialog with the callee that has this tag."""
+        for dialog in self.dialogs:
+            if dialog.tag == tag:
+                return dialog
+        return None
 
-    def hung_up(self, own_tag: str, peer_tag: str) -> bool:
-        """A BYE from the party with the first tag to the other; whether no dialog of the call is up after it.
+    def dialog_between(self, own_tag: str, peer_tag: str) -> Dialog | None:
+        """The dialog whose two ends have these tags, one of them the caller."""
+        if own_tag == self.caller_tag:
+            return self.dialog_with(peer_tag)
+        return self.dialog_with(own_tag) if peer_tag == self.caller_tag else None
+
+    def hung_up(self, dialog: Dialog, *, by_caller: bool) -> bool:
+        """A BYE has ended this dialog; whether no dialog of the call is up after it.
 
         A BYE may end one early dialog, which the final response to the INVITE will say (RFC 3261 §15), or one of
         several that were answered.
         """
-        tag = peer_tag if own_tag == self.caller_tag else own_tag
         if self.answered_at is None:
-            self.abandoned = self.abandoned or own_tag == self.caller_tag
+            self.abandoned = self.abandoned or by_caller
             return False
-        if tag in self.up:
-            self.up.remove(tag)
-        if tag not in self.ended:
-            self.ended += (tag,)
-        return not self.up
+        dialog.state = State.OVER
+        return not self.is_up
 
     def fire(self, _kind: int, now: float) -> None:
         """The longest a call may last is over."""
@@ -140,11 +157,11 @@ class ActiveCalls:
         self._by_tag[call.call_id, call.caller_tag] = call
         self._by_record[call.identifier] = call
 
-    def learn(self, call: ActiveCall, tag: str) -> None:
-        """A response brought a callee's tag; for a call that is over it comes too late."""
-        if tag not in call.tags and call.identifier in self._by_record:
-            call.tags.append(tag)
-            self._by_tag[call.call_id, tag] = call
+    def learn(self, call: ActiveCall, dialog: Dialog) -> None:
+        """A response opened a dialog; for a call that is over it comes too late."""
+        if call.identifier in self._by_record:
+            call.dialogs.append(dialog)
+            self._by_tag[call.call_id, dialog.tag] = call
 
     def find(self, call_id: str, tag: str | None) -> ActiveCall | None:
         """The call one party of which has this tag."""
@@ -161,36 +178,39 @@ class ActiveCalls:
         if call.hold is not None:
             call.hold.release()
         self._by_record.pop(call.identifier, None)
-        for tag in call.tags:
+        for tag in (call.caller_tag, *(dialog.tag for dialog in call.dialogs)):
             if self._by_tag.get((call.call_id, tag)) is call:  # another INVITE may have taken it over
                 del self._by_tag[call.call_id, tag]
 
-    def token(self, identifier: str, call_id: str) -> str:
-        """The Record-Route parameter value that names a record and proves we wrote it."""
-        return f"{identifier}.{self._digest(identifier, call_id)}"
+    def tokens(self, identifier: str, call_id: str, caller_tag: str, issued: int, shift: int = 0) -> Tokens:
+        """The Record-Route parameter values that name a record and prove we wrote them.
 
-    def shifted_token(self, identifier: str, call_id: str, shift: int, caller_tag: str) -> str:
-        """The same for a dialog in which the caller's numbers are so far ahead."""
-        return self.token(f"{identifier}{_SHIFTED}{shift}", f"{call_id}\n{caller_tag}")
+        ``issued`` is wall-clock seconds now, ``shift`` how far the caller's numbers are ahead.
+        """
+        said = f"{identifier}{_BETWEEN}{issued:x}{_BETWEEN}{shift}" if shift else f"{identifier}{_BETWEEN}{issued:x}"
+        called = self._digest(said, call_id, caller_tag, _CALLED)
+        caller = self._digest(said, call_id, caller_tag, _CALLER)
+        return Tokens(f"{said}.{_CALLED}{called}", f"{said}.{_CALLER}{caller}")
 
-    def redeem(self, token: str, call_id: str, own_tag: str = "", peer_tag: str = "") -> Redeemed | None:
-        """What a token of ours for this Call-ID says, None when it is not ours.
+    def redeem(self, token: str, call_id: str, own_tag: str, peer_tag: str) -> Redeemed | None:
+        """What a token of ours for this Call-ID and these tags says, None when it is not ours.
 
         ``own_tag`` is the tag of who sent it (From), ``peer_tag`` that of the other party (To).
         """
-        identifier, _, digest = token.rpartition(".")
-        if _SHIFTED not in identifier:
-            return Redeemed(identifier) if self._is_ours(identifier, call_id, digest) else None
+        said, _, proof = token.rpartition(".")
+        side = proof[:1]
+        if side not in (_CALLER, _CALLED):
+            return None
         for tag, from_caller in ((own_tag, True), (peer_tag, False)):
-            if self._is_ours(identifier, f"{call_id}\n{tag}", digest):
-                record, _, shift = identifier.partition(_SHIFTED)
-                return Redeemed(record, int(shift), from_caller)
+            digest = self._digest(said, call_id, tag, side)
+            if hmac.compare_digest(proof[1:].encode("latin-1"), digest.encode("ascii")):
+                identifier, issued, *shift = said.split(_BETWEEN)
+                return Redeemed(
+                    identifier, int(issued, 16), int(shift[0]) if shift else 0, from_caller, side == _CALLER
+                )
         return None
 
-    def _is_ours(self, identifier: str, call_id: str, digest: str) -> bool:
-        return hmac.compare_digest(digest.encode("latin-1"), self._digest(identifier, call_id).encode("ascii"))
-
-    def _digest(self, identifier: str, call_id: str) -> str:
+    def _digest(self, said: str, call_id: str, caller_tag: str, side: str) -> str:
         digest = self._keyed.copy()
-        digest.update(f"{identifier}\n{call_id}".encode("latin-1"))
+        digest.update(f"{said}\n{call_id}\n{caller_tag}\n{side}".encode("latin-1"))
         return digest.hexdigest()

@@ -7,6 +7,7 @@ last dialog of the call, abandoned is a CANCEL, or a BYE before the answer, by t
 from sipguard.policy.rules import RULES
 from sipguard.policy.velocity import called_number
 from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy.dialog import Dialog
 from sipguard.proxy.output import WARNING
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
@@ -96,25 +97,30 @@ class CallLog:
             revision = station.view.policy.revision
             station.record(station.recorder.undecided(call, code, detail, revision, station.wall))
 
-    def released(self, active: ActiveCall, own_tag: str, peer_tag: str, now: float) -> None:
-        """A BYE from the party with the first tag to the other."""
-        if not active.hung_up(own_tag, peer_tag):
+    def released(self, active: ActiveCall, dialog: Dialog, since: float, now: float, *, by_caller: bool) -> None:
+        """A BYE that came at ``since`` has ended a dialog."""
+        if (
+            not active.hung_up(dialog, by_caller=by_caller)
+            or self._station.calls.named(active.identifier) is not active
+        ):
             return
-        by = "caller" if own_tag == active.caller_tag else "called"
-        self._end(active, 200, "Normal call clearing", by, answered=True, duration=_duration(active, now))
-        self._count_ended(active, now)
+        by = "caller" if by_caller else "called"
+        duration = _duration(active, since)
+        self._end(active, 200, "Normal call clearing", by, answered=True, duration=duration)
+        self._count_ended(active, duration, now)
 
     def expired(self, active: ActiveCall, now: float) -> None:
         """The BYE never came: the record is closed, and the call no longer counts as up."""
         self._station.log(WARNING, "call.expired", record=active.identifier)
-        self._end(active, 200, "No BYE seen", "timeout", answered=True, duration=_duration(active, now))
-        self._count_ended(active, now)
+        duration = _duration(active, now)
+        self._end(active, 200, "No BYE seen", "timeout", answered=True, duration=duration)
+        self._count_ended(active, duration, now)
 
     def ended_by_policy(self, active: ActiveCall, rule: str, now: float) -> None:
         """We said BYE to both."""
-        phrase = RULES[rule].phrase
-        self._end(active, 200, phrase, "policy", answered=True, duration=_duration(active, now), rule=rule)
-        self._count_ended(active, now)
+        duration = _duration(active, now)
+        self._end(active, 200, RULES[rule].phrase, "policy", answered=True, duration=duration, rule=rule)
+        self._count_ended(active, duration, now)
 
     def released_before_our_time(self, identifier: str) -> None:
         """A BYE for a call that was answered before this process started; how long it lasted is not known here."""
@@ -131,8 +137,7 @@ class CallLog:
                 )
             )
 
-    def _count_ended(self, active: ActiveCall, now: float) -> None:
-        duration = _duration(active, now)
+    def _count_ended(self, active: ActiveCall, duration: float | None, now: float) -> None:
         if active.account is not None and duration is not None:
             self._station.view.traffic.ended(active.account, duration, now)
 

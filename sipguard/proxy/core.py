@@ -152,7 +152,7 @@ class Core:
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         """The server transaction has ended; so has whatever waited for it."""
         if transaction.context is not None:
-            self._upstream.close(transaction.context)
+            self._upstream.close(transaction.context, now)
             transaction.context = None
 
     def stranded(self, transaction: ServerTransaction, now: float) -> None:

@@ -13,7 +13,6 @@ from sipguard.proxy.branch import Attempt, Branch
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.departure import Departure
 from sipguard.proxy.disposition import one_at_a_time
-from sipguard.proxy.kept_dialogs import KeptDialogs
 from sipguard.proxy.output import WARNING
 from sipguard.proxy.response_context import FAILOVER_CODES, ResponseContext
 from sipguard.proxy.routing import only_over_tls
@@ -59,7 +58,7 @@ class Delivery:
             if call.emergency is not None and call.emergency.expects_callback:
                 context.active.callback = call.emergency.callback
             if account is not None and self._station.view.policy.ends_calls:
-                context.active.kept = KeptDialogs(call.request)
+                context.active.numbers = {tag: call.request.cseq.number}
             self._station.calls.add(context.active)
             self._call_log.attempted(context, now)
         self.next_attempt(context, now)

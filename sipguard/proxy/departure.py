@@ -112,6 +112,7 @@ class Departure:
         if context.active is not None:
             context.active.caller = Party(call.trunk, request.from_, fork.from_)
             context.active.called = Party(trunk, fork.to, request.to)
+            context.active.reached = fork.uri
         forwarding.decrement_hops(fork)
         return fork
 
@@ -134,11 +135,13 @@ class Departure:
         )
 
     def _token_of(self, identifier: str, request: Request, shift: int) -> str:
-        """What our Record-Route says of the dialog."""
-        calls = self._station.calls
-        if shift:
-            return calls.shifted_token(identifier, request.call_id, shift, request.from_.tag or "")
-        return calls.token(identifier, request.call_id)
+        """What our Record-Route says of the dialog to whom is called."""
+        station = self._station
+        caller_tag = request.from_.tag or ""
+        tokens = station.calls.tokens(identifier, request.call_id, caller_tag, int(station.wall), shift)
+        if self._context.active is not None:
+            self._context.active.tokens = tokens
+        return tokens.called
 
     def _put_us_on(self) -> int:
         """Record-Route, Content-Length for a stream, Via. Returns how many Record-Route values there are of ours."""

@@ -54,7 +54,7 @@ class DurationLimits:
         station = self._station
         call = station.calls.named(identifier)
         found = station.view.policy.destinations.max_duration.find(tn)
-        if call is None or call.answered_at is None or call.kept is None or found is None:
+        if call is None or call.answered_at is None or call.numbers is None or found is None:
             return
         place, longest = found
         left = call.answered_at + longest - now

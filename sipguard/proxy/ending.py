@@ -15,13 +15,12 @@ from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.weighing import mode_at
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
+from sipguard.proxy.dialog import Dialog, State
 from sipguard.proxy.in_dialog import InDialog
-from sipguard.proxy.kept_dialogs import REFRESHING, Leg, own_values
-from sipguard.proxy.output import DEBUG, INFO
-from sipguard.proxy.response_context import ResponseContext
+from sipguard.proxy.output import INFO
 from sipguard.proxy.station import Station
-from sipguard.sip.flow import Flow
-from sipguard.sip.message import Request, Response
+from sipguard.sip.address import Address, format_address
+from sipguard.sip.message import Request
 
 _RULES = {AccountState.SUSPENDED: "account.suspended", AccountState.TERMINATED: "account.terminated"}
 _AT_ONCE = 50
@@ -46,24 +45,10 @@ class Ending:
         if due and not running:
             self._station.timers.start(0.0, self, 0)
 
-    def note(self, context: ResponseContext, flow: Flow, response: Response, now: float) -> None:
-        """A 2xx that came on this flow opens a dialog, or changes one; one that cannot be read is left alone.
-
-        If the account was suspended since its call began, the call ends soon.
-        """
-        station, server, call = self._station, context.server, context.active
-        try:
-            if call is not None and call.kept is not None:
-                ours = own_values(response, station.identity, station.calls, call.identifier)
-                call.kept.answered(call, server.request, server.flow, response, flow, ours)
-                if self._rule(call) is not None:
-                    self._put_off(call, now)
-            elif call is None and server.method in REFRESHING:
-                known = station.calls.find(response.call_id, response.from_.tag)
-                if known is not None and known.kept is not None:
-                    known.kept.refreshed(response)
-        except MalformedValue as error:
-            station.log(DEBUG, "dialog.not-kept", detail=str(error))
+    def note(self, call: ActiveCall, now: float) -> None:
+        """A call is answered; if the account was suspended since it began, it ends soon."""
+        if self._rule(call) is not None:
+            self._put_off(call, now)
 
     def _put_off(self, call: ActiveCall, now: float) -> None:
         if not self._due:
@@ -77,13 +62,13 @@ class Ending:
             self._station.timers.start(now + _BETWEEN, self, 0)
         for call in batch:
             rule = self._rule(call)
-            if rule is not None and call.up and self._station.calls.named(call.identifier) is call:
+            if rule is not None and call.is_up and self._station.calls.named(call.identifier) is call:
                 self.end(call, rule, now)
 
     def _rule(self, call: ActiveCall) -> str | None:
         """The rule by which a call may not go on."""
         view = self._station.view
-        if call.kept is None or call.account is None or not view.policy.end_suspended:
+        if call.numbers is None or call.account is None or not view.policy.end_suspended:
             return None
         account = view.directory.account(call.account)
         rule = None if account is None else _RULES.get(account.state)
@@ -104,32 +89,39 @@ class Ending:
 
     def end(self, call: ActiveCall, rule: str, now: float) -> None:
         """BYE to both sides of a call, by this rule."""
-        station, kept = self._station, call.kept
+        station = self._station
         phrase = RULES[rule].phrase
-        if kept is not None:
-            for tag, pair in list(kept.pairs.items()):
-                if tag in call.up:
-                    self._say_bye(call, pair.caller, kept.numbers.get(call.caller_tag, 0), None, now)
-                    self._say_bye(call, pair.called, kept.numbers.get(tag, 0), phrase, now)
+        for dialog in call.dialogs:
+            if dialog.state is State.UP:
+                self._say_bye(call, dialog, None, now, by_caller=True)
+                self._say_bye(call, dialog, phrase, now, by_caller=False)
         station.log(INFO, "call.ended", record=call.identifier, account=call.account, rule=rule)
         self._call_log.ended_by_policy(call, rule, now)
 
-    def _say_bye(self, call: ActiveCall, leg: Leg, last: int, phrase: str | None, now: float) -> None:
-        """As the party of this leg would; the customer hears why."""
+    def _say_bye(self, call: ActiveCall, dialog: Dialog, phrase: str | None, now: float, *, by_caller: bool) -> None:
+        """As the party would, to the other; the customer hears why."""
+        if call.caller is None or call.called is None:
+            return
+        if by_caller:
+            own, peer, leg, there = call.caller.own, call.called.shown, dialog.caller, dialog.called
+            tags = (call.caller_tag, dialog.tag)
+        else:
+            own, peer, leg, there = call.called.own, call.caller.shown, dialog.called, dialog.caller
+            tags = (dialog.tag, call.caller_tag)
         listener = self._station.identity.arrived_on(leg.flow)
         place = f"{listener.advertised_host}:{listener.advertised_port}"
         via = f"SIP/2.0/{listener.transport.upper()} {place};branch=z9hG4bK{self._station.random()}"
-        request = Request(f"BYE {leg.target} SIP/2.0", [], [], b"", "BYE", leg.target)
+        number = (call.numbers or {}).get(tags[0], 0) + 1
+        request = Request(f"BYE {there.target} SIP/2.0", [], [], b"", "BYE", there.target)
         for name, value in (
             ("via", via),
-            *(("route", route) for route in leg.routes),
             ("max-forwards", "70"),
-            ("from", leg.from_),
-            ("to", leg.to),
+            ("from", format_address(Address(own.display, own.uri, {"tag": tags[0]}))),
+            ("to", format_address(Address(peer.display, peer.uri, {"tag": tags[1]}))),
             ("call-id", call.call_id),
-            ("cseq", f"{last + 1} BYE"),
+            ("cseq", f"{number} BYE"),
             *((("reason", f'SIP;cause=403;text="{phrase}"'),) if phrase is not None else ()),
             ("content-length", "0"),
         ):
             request.append(name, value)
-        self._in_dialog.say(request, leg.flow, now)
+        self._in_dialog.say(request, leg.flow, call, now)

@@ -81,6 +81,10 @@ class FlowTokens:
         flow = Flow(int(listener), transport, host, int(port), 0, tuple(names))
         return flow if self._is_ours(flow) else None
 
+    def is_up(self, flow: Flow) -> bool:
+        """Whether a flow that was named is still there; a datagram finds its way, or does not."""
+        return not flow.connection or flow.connection in self._named
+
     def lost(self, flow: Flow) -> None:
         """A connection is gone."""
         self._named.pop(flow.connection, None)

@@ -10,14 +10,21 @@ from typing import NamedTuple
 
 from sipguard.errors import ForgedToken, MalformedValue
 from sipguard.policy import chain
+from sipguard.policy.decision import Decision
+from sipguard.policy.finding import Refusal
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
-from sipguard.proxy import authentication, dialog_identity, forwarding, presentation
+from sipguard.policy.rules import Mode
+from sipguard.policy.weighing import mode_at
+from sipguard.proxy import authentication, dialog_identity, dialog_path, forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall, Redeemed
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
+from sipguard.proxy.dialog import REFRESHING, Leg, target_in
+from sipguard.proxy.dialog_news import Inside
 from sipguard.proxy.own_request import OwnRequest
+from sipguard.proxy.passage import Passage
 from sipguard.proxy.response_context import ResponseContext
-from sipguard.proxy.resubmission import Resubmission, inside
+from sipguard.proxy.resubmission import inside
 from sipguard.proxy.routing import next_hop, only_over_tls, preprocess
 from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.validation import is_sips, is_spent
@@ -29,27 +36,7 @@ from sipguard.stir.unix_time import UnixTime
 from sipguard.transaction.server import ServerTransaction
 
 _MAY_FOLLOW_THE_END = frozenset(("ACK", "BYE", "NOTIFY", "SUBSCRIBE"))  # or belong to a subscription
-_REFRESHING = frozenset(("INVITE", "UPDATE"))  # RFC 4028
-
-
-class Passage:
-    """One in-dialog request on its way to its next hop.
-
-    ``record`` is the record our token in its route set names, ``active`` the call it belongs to while that is up.
-    ``flow`` is what a flow token there names, if there is one; ``hop`` is None when that flow is no more.
-    ``resubmission`` is there when it goes to a carrier that may ask for credentials.
-    """
-
-    __slots__ = ("active", "flow", "fork", "hop", "listener", "record", "resubmission")
-
-    def __init__(self, fork: Request, record: str | None, active: ActiveCall | None, arrived_on: Listener) -> None:
-        self.fork = fork
-        self.record = record
-        self.active = active
-        self.listener = arrived_on
-        self.hop: Server | TargetNeed | None = None
-        self.flow: Flow | None = None
-        self.resubmission: Resubmission | None = None
+_COMPLAINTS = 5  # of one call go on record; all are counted
 
 
 class Refused(NamedTuple):
@@ -85,18 +72,36 @@ class InDialog:
         if passage.resubmission is not None:
             context.resubmission = passage.resubmission
         _remember_rows(context, server.request, passage.fork)
-        if passage.active is not None and passage.active.kept is not None:
-            passage.active.kept.heard(server.request)
-        if server.method == "BYE":
-            self._bye(server.request, passage, now)
-        elif passage.active is not None and server.method in _REFRESHING:
-            self._call_log.alive(passage.active, now)
+        if passage.active is not None:
+            self._heard(context, server.request, passage.active, passage, now)
+        elif server.method == "BYE" and passage.record is not None:
+            self._call_log.released_before_our_time(passage.record)
         self._delivery.pass_on(context, passage.fork, passage.hop, passage.listener.number, passage.flow, now)
 
-    def say(self, request: Request, flow: Flow, now: float) -> None:
-        """A request of our own, as if a party of the dialog had sent it on its flow; what cannot leave does not."""
+    def _heard(
+        self, context: ResponseContext, request: Request, active: ActiveCall, passage: Passage, now: float
+    ) -> None:
+        """Remember what a request says of its dialog."""
+        if active.numbers is not None:
+            tag = request.from_.tag or ""
+            active.numbers[tag] = max(active.numbers.get(tag, 0), request.cseq.number)
+        dialog, method = passage.dialog, request.method
+        if dialog is None or (method != "BYE" and method not in REFRESHING):
+            return
+        target = None
+        if method == "BYE":
+            active.abandoned = active.abandoned or (active.answered_at is None and passage.by_caller)
+        else:
+            target = target_in(request)
+            own = dialog.caller if passage.by_caller else dialog.called
+            own.announced = target or own.announced
+            self._call_log.alive(active, now)
+        context.inside = Inside(active, dialog, method, target, now, by_caller=passage.by_caller)
+
+    def say(self, request: Request, flow: Flow, active: ActiveCall, now: float) -> None:
+        """A request of our own, as if a party of the call had sent it on its flow; what cannot leave does not."""
         try:
-            passage = self._passage(request, flow)
+            passage = self._passage(request, flow, active)
         except MalformedValue:
             return
         if isinstance(passage, Refused):
@@ -124,36 +129,104 @@ class InDialog:
         else:
             self._station.needs.park(passage.hop, passage, self, now + self._station.settings.need_timeout)
 
-    def _passage(self, request: Request, flow: Flow) -> Passage | Refused:
-        """The request without our Route values and its next hop. Raises MalformedValue."""
+    def _passage(self, request: Request, flow: Flow, ours: ActiveCall | None = None) -> Passage | Refused:
+        """The request without our Route values and its next hop; ``ours`` is the call of a request that we wrote.
+
+        Raises MalformedValue.
+        """
         station = self._station
         fork = request.fork()
         preprocessed = preprocess(fork, station.identity)
-        token, own_tag = preprocessed.token, request.from_.tag
-        redeemed = None
-        if token is not None:
-            redeemed = station.calls.redeem(token, request.call_id, own_tag or "", request.to.tag or "")
+        token, own_tag, peer_tag = preprocessed.token, request.from_.tag or "", request.to.tag or ""
+        redeemed = None if token is None else station.calls.redeem(token, request.call_id, own_tag, peer_tag)
         record = None if redeemed is None else redeemed.identifier
-        active = station.calls.find(request.call_id, own_tag) if record is None else station.calls.named(record)
-        known = active is not None and active.is_between(own_tag or "", request.to.tag or "")
-        if not known and (
-            record is None
-            or not request.to.tag  # empty, in quotes: who reads it as none would take the request for a new call
-            or not (request.method in _MAY_FOLLOW_THE_END or station.is_from_before(record))
-        ):
-            return _NO_DIALOG
+        active = ours or (
+            station.calls.find(request.call_id, own_tag) if record is None else station.calls.named(record)
+        )
         passage = Passage(fork, record, active, station.identity.arrived_on(flow))
-        if preprocessed.flow is None:
+        if active is not None:
+            passage.dialog = active.dialog_between(own_tag, peer_tag)
+            passage.by_caller = own_tag == active.caller_tag
+        legs = passage.legs
+        if legs is not None:
+            proved = ours is not None or (redeemed is not None and redeemed.callers_own is passage.by_caller)
+            refused = self._along(passage, request, flow, legs[1], proved=proved)
+            if refused is None:
+                refused = self._to_party(passage, flow, legs[1], preprocessed.flow)
+        elif redeemed is None or not self._may_outlive(request, redeemed):
+            return _NO_DIALOG
+        elif preprocessed.flow is None:
             refused = self._to_next_hop(passage, flow, preprocessed.listener)
         else:
             refused = self._on_flow(passage, flow, preprocessed.flow)
-        if refused is not None:
-            return refused
-        refused = self._identified(passage, request, flow)
+        refused = refused or self._identified(passage, request, flow)
         if refused is not None:
             return refused
         self._mind_credentials(passage, redeemed)
         return passage
+
+    def _may_outlive(self, request: Request, redeemed: Redeemed) -> bool:
+        """Whether a request may pass by its token alone: in a call of before a restart, or after the end of one."""
+        station = self._station
+        if not request.to.tag:  # empty, in quotes: who reads it as none would take the request for a new call
+            return False
+        if station.wall - redeemed.issued > station.settings.max_call_duration:
+            return False
+        return request.method in _MAY_FOLLOW_THE_END or station.is_from_before(redeemed.identifier)
+
+    def _along(self, passage: Passage, request: Request, flow: Flow, there: Leg, *, proved: bool) -> Refused | None:
+        """Lead a request of a dialog that is up to the other party; who means another place is refused."""
+        station, active = self._station, passage.active
+        sender = station.view.directory.trunk_of(flow)
+        party = None if active is None else active.caller if passage.by_caller else active.called
+        refusal = None
+        wrong = dialog_path.direct(passage.fork, there)
+        if not dialog_path.may_speak(party, sender, proved=proved):
+            refusal = Refusal(dialog_path.SENDER, "the request does not come from that side of the dialog")
+        elif wrong is not None:
+            refusal = Refusal(dialog_path.TARGET, wrong)
+        if refusal is not None and active is not None:
+            refused = self._complain(active, request, refusal)
+            if refused is not None:
+                return refused
+        return None
+
+    def _to_party(self, passage: Passage, flow: Flow, there: Leg, token: str | None) -> Refused | None:
+        """Find the next hop towards a party; ``token`` is the flow token that came. Raises MalformedValue."""
+        station = self._station
+        if not there.on_flow:
+            return self._to_next_hop(passage, flow, station.identity.arrived_on(there.flow))
+        try:
+            if token is not None:
+                station.flows.read(token, passage.fork.call_id)
+        except ForgedToken:
+            return _FORGED
+        return self._by_its_flow(passage, flow, there.flow)
+
+    def _complain(self, active: ActiveCall, request: Request, refusal: Refusal) -> Refused | None:
+        """A rule matched inside a call: refuse; or let it go on to where it belongs, when it may not be refused."""
+        station, view = self._station, self._station.view
+        customer = next(
+            (party.trunk for party in (active.caller, active.called) if party and party.trunk.account), None
+        )
+        account = view.directory.account(customer.account) if customer is not None and customer.account else None
+        mode = mode_at(refusal.rule, None, customer, account, view.policy)
+        emergency = active.callback is not None or (active.called is not None and active.called.trunk.helps)
+        if mode is not Mode.BLOCK or emergency:
+            if mode is not Mode.OFF:
+                station.count("reported", "dialog", refusal.rule)
+            return None
+        return self._refused(active, request, chain.refuse(refusal))
+
+    def _refused(self, active: ActiveCall, request: Request, decision: Decision) -> Refused:
+        """The answer to a request that is refused, which the call's record tells of, if there are not too many."""
+        station = self._station
+        station.count("rejected", str(decision.code))
+        if active.complaints < _COMPLAINTS:
+            active.complaints += 1
+            station.record(station.recorder.refused(active.identifier, request, decision, station.wall))
+        warning = f"399 {station.settings.node} {quote(f'{decision.detail} (record {active.identifier})')}"
+        return Refused(decision.code, (("reason", decision.reason(station.view.policy) or ""), ("warning", warning)))
 
     def _mind_credentials(self, passage: Passage, redeemed: Redeemed | None) -> None:
         """Keep those for us from whoever is next, and give a carrier its numbers and those for it."""
@@ -173,14 +246,10 @@ class InDialog:
         judgement = dialog_identity.settle(passage.fork, active, sender, view, host, UnixTime(int(station.wall)))
         if judgement is None:
             return None
-        decision = chain.refuse(judgement.refusal)
         if not judgement.applied or active is None:
-            station.count("reported", "dialog", decision.rule)
+            station.count("reported", "dialog", judgement.refusal.rule)
             return None
-        station.count("rejected", str(decision.code))
-        station.record(station.recorder.refused(active.identifier, request, decision, station.wall))
-        warning = f"399 {station.settings.node} {quote(f'{decision.detail} (record {active.identifier})')}"
-        return Refused(decision.code, (("reason", decision.reason(view.policy) or ""), ("warning", warning)))
+        return self._refused(active, request, chain.refuse(judgement.refusal))
 
     def _to_next_hop(self, passage: Passage, flow: Flow, listener: Listener | None) -> Refused | None:
         """Find the next hop of the route set; ``listener`` is the one our Route value named. Raises MalformedValue."""
@@ -206,7 +275,12 @@ class InDialog:
             return _FORGED
         if there == flow:  # it came by that very flow: it goes out, not in
             return self._to_next_hop(passage, flow, None)
-        if there is None:
+        return None if there is None else self._by_its_flow(passage, flow, there)
+
+    def _by_its_flow(self, passage: Passage, flow: Flow, there: Flow) -> Refused | None:
+        """Go where a neighbour's own requests come from. Raises MalformedValue."""
+        station, fork = self._station, passage.fork
+        if not station.flows.is_up(there):
             return None
         if there.transport not in OVER_TLS and is_sips(fork.uri):
             return self._not_over_tls()
@@ -220,12 +294,6 @@ class InDialog:
 
     def _not_over_tls(self) -> Refused:
         return Refused(480, (("warning", self._station.sips_not_allowed()),))
-
-    def _bye(self, request: Request, passage: Passage, now: float) -> None:
-        if passage.active is not None:
-            self._call_log.released(passage.active, request.from_.tag or "", request.to.tag or "", now)
-        elif passage.record is not None:
-            self._call_log.released_before_our_time(passage.record)
 
     def resume(self, passage: Passage, need: Need, answer: Answer | TargetAnswer, now: float) -> None:
         """The servers an ACK may go to are known, or there are none."""

@@ -12,6 +12,7 @@ from sipguard.sip.message import Response
 from sipguard.transaction.server import ServerTransaction
 
 if TYPE_CHECKING:
+    from sipguard.proxy.dialog_news import Inside
     from sipguard.proxy.resubmission import Resubmission
 
 FAILOVER_CODES = frozenset((408, 503))  # try the next target (RFC 3263 §4.3); never after a 6xx
@@ -37,7 +38,8 @@ class ResponseContext:
     ``held_back`` is whether a server was passed over because it asked for less.
     ``breadth`` is how much of the request's Max-Breadth no branch has (RFC 5393), ``challenges`` are the 401 and 407
     responses so far. ``original_from`` and ``original_to`` are the rows as received when we sent others on: responses
-    show the caller what it wrote. ``resubmission`` is there when a target may ask for credentials that we have.
+    show the caller what it wrote. ``resubmission`` is there when a target may ask for credentials that we have,
+    ``inside`` when the answer to an in-dialog request says more of its dialog.
     """
 
     __slots__ = (
@@ -53,6 +55,7 @@ class ResponseContext:
         "done",
         "gave_up_at",
         "held_back",
+        "inside",
         "keeper",
         "leave_by",
         "next_attempt",
@@ -87,6 +90,7 @@ class ResponseContext:
         self.original_to: str | None = None
         self.parked: Parked | None = None
         self.resubmission: Resubmission | None = None
+        self.inside: Inside | None = None
         self.cancelled = False
         self.rang_at: float | None = None
         self.gave_up_at: float | None = None

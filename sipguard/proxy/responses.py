@@ -5,6 +5,7 @@ A 2xx always reaches the caller. Of all other final responses one does, when not
 
 import re
 
+from sipguard.proxy import dialog_news
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.disposition import refuses_recursion
@@ -14,6 +15,7 @@ from sipguard.proxy.redirection import redirection
 from sipguard.proxy.resubmission import CHALLENGED, Verdict, take
 from sipguard.proxy.station import Station
 from sipguard.proxy.upstream import Upstream
+from sipguard.sip.flow import Flow
 from sipguard.sip.message import Response
 from sipguard.transaction.client import ClientTransaction
 
@@ -45,15 +47,12 @@ class Responses:
         upstream = self._upstream.translated(context, client.flow, response)
         if upstream is None:
             return
+        if context.inside is not None:
+            context.inside.answered(upstream)
         if code < 200:
-            self._provisional(branch, upstream, now)
+            self._provisional(branch, client.flow, upstream, now)
         elif code < 300:
-            policy = self._station.view.policy
-            if policy.ends_calls:
-                self._ending.note(context, client.flow, upstream, now)
-                if policy.destinations.max_duration:
-                    self._duration_limits.answered(context, now)
-            self._success(branch, upstream, now)
+            self._success(branch, client.flow, upstream, now)
         elif not context.done:
             self._failed(branch, upstream, now)
 
@@ -71,18 +70,27 @@ class Responses:
         elif branch.attempt.response_timeout:
             branch.watch(station.timers, station.settings.timers.timer_c, now)
 
-    def _provisional(self, branch: Branch, upstream: Response, now: float) -> None:
+    def _provisional(self, branch: Branch, flow: Flow, upstream: Response, now: float) -> None:
         context = branch.context
         if context.done or branch.given_up:
             return
+        if context.active is not None:
+            dialog_news.opened(self._station, context.active, branch, flow, upstream)
         branch.learn(upstream.to.tag, over=upstream.code == 199)
         if context.server.method == "INVITE":
             branch.watch(self._station.timers, self._station.settings.timers.timer_c, now)
         self._upstream.provisional(context, upstream, now)
 
-    def _success(self, branch: Branch, upstream: Response, now: float) -> None:
+    def _success(self, branch: Branch, flow: Flow, upstream: Response, now: float) -> None:
         """A 2xx ends every other branch (RFC 3261 §16.7 (10)); a further one passes as well."""
         context = branch.context
+        if context.active is not None:
+            dialog_news.opened(self._station, context.active, branch, flow, upstream)
+            policy = self._station.view.policy
+            if policy.ends_calls:
+                self._ending.note(context.active, now)
+                if policy.destinations.max_duration:
+                    self._duration_limits.answered(context, now)
         if branch.attempt.route is not None:
             context.route = branch.attempt.route[0].name
         self._delivery.cancel_others(branch, _ELSEWHERE, now)
@@ -173,7 +181,7 @@ class Responses:
         elif context.next_attempt < len(context.attempts):
             self._delivery.next_attempt(context, now)
         else:
-            self._upstream.close(context)  # RFC 4320 §4.2
+            self._upstream.close(context, now)  # RFC 4320 §4.2
 
     def unreachable(self, client: ClientTransaction, now: float) -> None:
         """The target can't be reached: as if it had said 503 (RFC 3261 §16.9)."""

@@ -206,7 +206,9 @@ def inside(
     """
     own_tag = fork.from_.tag or ""
     leg = active.leg if active is not None else station.legs.find(fork.call_id, own_tag)
-    if (leg is not None and leg.tag != own_tag) or (redeemed is not None and redeemed.from_caller is False):
+    if leg is not None and leg.tag != own_tag:
+        return None
+    if redeemed is not None and redeemed.shift and not redeemed.from_caller:
         return None
     trunk = station.view.directory.carrier_at(hop.host)
     begun = redeemed.shift if redeemed is not None else leg.initial if leg is not None else 0

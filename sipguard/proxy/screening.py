@@ -254,7 +254,7 @@ class Screening:
                 **more,
             )
         station.answer(context.server, decision.code, now, decision.phrase, headers)
-        self._upstream.close(context)
+        self._upstream.close(context, now)
 
 
 def _source_refusal(trunk: Trunk | None, flow: Flow) -> Refusal | None:

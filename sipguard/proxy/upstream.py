@@ -5,8 +5,7 @@ whoever else may still speak.
 """
 
 from sipguard.errors import MalformedValue
-from sipguard.proxy import emergency_location, forwarding, presentation, stir_reasons
-from sipguard.proxy.active_calls import ActiveCall
+from sipguard.proxy import dialog_news, emergency_location, forwarding, presentation, stir_reasons
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.disposition import hears_of_early_dialogs
 from sipguard.proxy.output import DEBUG, ERROR
@@ -37,11 +36,13 @@ class Upstream:
         self._station.pending += 1
         return context
 
-    def close(self, context: ResponseContext) -> None:
+    def close(self, context: ResponseContext, now: float) -> None:
         """The final answer is out, or nobody waits for one any more."""
         if context.done:
             return
         context.done = True
+        if context.inside is not None:
+            dialog_news.closed(context, self._call_log, now)
         if context.decision is None and context.call is not None:
             self._call_log.undecided(context, None, "it ended before it was decided")
         self._station.pending -= 1
@@ -90,10 +91,8 @@ class Upstream:
 
     def provisional(self, context: ResponseContext, response: Response, now: float) -> None:
         """A 101 to 199 passes at once."""
-        if context.active is not None:
-            self._learn(context.active, response)
-            if context.rang_at is None and response.code in _RINGING:
-                context.rang_at = now
+        if context.rang_at is None and context.active is not None and response.code in _RINGING:
+            context.rang_at = now
         stir_reasons.report(response, context.call)
         self._station.layer.respond(context.server, response, now)
 
@@ -111,17 +110,10 @@ class Upstream:
     def success(self, context: ResponseContext, response: Response, now: float) -> None:
         """Any 2xx goes back at once, also a second one and one that lost the race with CANCEL (FRK-01, RFC 6026 §7)."""
         if context.active is not None:
-            self._learn(context.active, response)
-            context.active.answered_by(response.to.tag or "")
             self._call_log.answered(context, response.code, now)
         stir_reasons.report(response, context.call)
-        self.close(context)
+        self.close(context, now)
         self._station.layer.respond(context.server, response, now)
-
-    def _learn(self, active: ActiveCall, response: Response) -> None:
-        tag = response.to.tag
-        if tag is not None:
-            self._station.calls.learn(active, tag)
 
     def failure(self, context: ResponseContext, now: float) -> None:
         """No target is left: the best final response goes back, a lone 503 as 500 (PRX-37)."""
@@ -136,7 +128,7 @@ class Upstream:
         if context.active is not None:
             self._call_log.failed(context, best.code, best.reason, now)
         stir_reasons.report(best, context.call)
-        self.close(context)
+        self.close(context, now)
         station.layer.respond(context.server, best, now)
 
     def _location_is_nobodys(self, context: ResponseContext, code: int) -> bool:
@@ -151,7 +143,7 @@ class Upstream:
         else:
             self._call_log.undecided(context, 487, "cancelled before it was decided")
         self._station.answer(context.server, 487, now)
-        self.close(context)
+        self.close(context, now)
 
     def _account_for(self, context: ResponseContext, code: int) -> None:
         """A request that could not be decided is on record, unless that is what could not be done."""
@@ -172,8 +164,10 @@ class Upstream:
             station.log(ERROR, "request.failed", method=server.method, error=repr(error))
         context: ResponseContext | None = server.context
         if context is not None:
+            if context.inside is not None:
+                context.inside.refused = True
             self._account_for(context, code)
-            self.close(context)
+            self.close(context, now)
         station.answer(server, code, now)
         if context is not None and context.active is not None:
             self._call_log.failed(context, code, reason_phrase(code), now)

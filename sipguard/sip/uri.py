@@ -184,6 +184,17 @@ def same_uri(first: Uri, second: Uri) -> bool:
     return False
 
 
+def same_target(first: Uri, second: Uri) -> bool:
+    """Whether two URIs name one party at one place: user, host and port; parameters are what senders add and lose."""
+    if not isinstance(first, SipUri) or not isinstance(second, SipUri):
+        return same_uri(first, second)
+    if first.scheme != second.scheme:
+        return False
+    if first.host != second.host or (first.port != second.port and first.place != second.place):
+        return False
+    return first.user == second.user or _comparable(first.user) == _comparable(second.user)
+
+
 def _same_sip(first: SipUri, second: SipUri) -> bool:
     if (first.scheme, first.host, first.port) != (second.scheme, second.host, second.port):
         return False

@@ -1,5 +1,6 @@
 """The stage of the flow tests: the sample operator's engine, its neighbours, and the virtual clock between them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from sipguard.testing.sample import (
     WALL,
     Sample,
     directory,
+    flow_from,
     invite,
 )
 from sipguard.testing.user_agent import Script, UserAgent
@@ -146,12 +148,26 @@ def refusing(code: int, *headers: tuple[str, str]) -> Script:
     return Script(ring_after=None, answer_after=0.1, code=code, headers=headers)
 
 
-def answer_to(request: Request, status: str, tag: str, *rows: str) -> bytes:
-    """A response to a request that the engine sent, by a hand and not by an agent; ``status`` is like 180 Ringing."""
+def answer_to(request: Request, status: str, tag: str, *rows: str, beyond: Sequence[str] = ()) -> bytes:
+    """A response to a request that the engine sent, by a hand and not by an agent; ``status`` is like 180 Ringing.
+
+    ``beyond`` are the Record-Route values of proxies between the engine and the callee, the callee's own first.
+    """
     head = [f"Via: {value}" for value in request.listed("via")]
+    head += [f"Record-Route: {value}" for value in beyond]
     head += [f"Record-Route: {value}" for value in request.listed("record-route")]
     head += [f"{name}: {request.required(name)}" for name in ("from", "call-id", "cseq")]
     return octets(f"SIP/2.0 {status}", *head, f"To: {request.required('to')};tag={tag}", *rows)
+
+
+def answered(contact: str, *beyond: str, **changes: Any) -> Stage:
+    """A call that is up, with a callee at this Contact, behind these proxies (the one next to it first)."""
+    stage = Stage(scripts={"carrier-a": silent()}, **changes)
+    stage.call()
+    answer = answer_to(stage.carrier.requests[0], "200 OK", "carrier-a", f"Contact: {contact}", beyond=beyond)
+    stage.network.inject(answer, flow_from(CARRIER_A))
+    stage.network.run(0.1)
+    return stage
 
 
 def with_settings(**changes: Any) -> ProxySettings:

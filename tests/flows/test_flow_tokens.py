@@ -299,10 +299,9 @@ def test_a_sips_call_stays_on_tls() -> None:
     for transport in ("ws", "wss"):
         on = stage()
         who = browser(on, transport)
+        who.contact = "<sips:x@df7jal23ls0d.invalid;transport=ws>"
         calls(who, on)
-        bye = on.carrier.in_dialog("BYE")
-        bye.set_uri("sips:x@df7jal23ls0d.invalid;transport=ws")
-        on.carrier.start(bye)
+        on.carrier.start(on.carrier.in_dialog("BYE"))
         on.network.run(1)
         answers[transport] = (on.carrier.codes, len(who.requests))
     assert answers == {"ws": ([480], 0), "wss": ([200], 1)}

@@ -12,7 +12,7 @@ from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.carrier_leg import CarrierLeg
 from sipguard.proxy.carrier_sessions import Session
-from sipguard.proxy.kept_dialogs import KeptDialogs
+from sipguard.proxy.dialog import Dialog, Leg
 from sipguard.proxy.own_request import OwnRequest
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.resubmission import Resubmission
@@ -74,7 +74,7 @@ def test_a_call_that_policy_ended_leaves_nothing_either() -> None:
             assert stage.record("end")["released_by"] == "policy"
             gc.collect()
         left = {type(item) for item in gc.garbage}
-        assert left.isdisjoint((ResponseContext, Branch, ActiveCall, KeptDialogs, OwnRequest))
+        assert left.isdisjoint((ResponseContext, Branch, ActiveCall, Dialog, Leg, OwnRequest))
     finally:
         gc.set_debug(0)
         gc.garbage.clear()

@@ -4,7 +4,7 @@ import pytest
 
 from sipguard.policy.need import Server, TargetAnswer, TargetNeed
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_A_SPARE, changed, target
-from tests.flows.stage import Stage, refusing, ringing
+from tests.flows.stage import Stage, answered, refusing, ringing
 
 NAME = ("carrier.example", 5060)
 NEED = TargetNeed("carrier.example", 5060, "udp")
@@ -87,15 +87,13 @@ def test_a_name_that_hangs_holds_up_nobody_else() -> None:
 @pytest.mark.clause("FRK-11", "FRK-12", "PRX-07")
 def test_an_in_dialog_request_tries_every_server() -> None:
     """The callee's Contact is a name with two servers, the first one dead: a BYE reaches the second."""
-    stage = Stage()
-    stage.call()
-    bye = stage.pbx.in_dialog("BYE")
-    bye.set_uri("sip:callee.example")
+    stage = answered("<sip:callee.example>")
+    stage.network.run(3)  # its ACK found nobody
     stage.network.answers[TargetNeed("callee.example")] = TargetAnswer(
         (Server("udp", "192.0.2.77", 5060), Server("udp", *CARRIER_A))
     )
     stage.network.unreachable.add(("192.0.2.77", 5060))
-    stage.pbx.start(bye)
+    stage.pbx.start(stage.pbx.in_dialog("BYE"))
     stage.network.run(1)
     assert stage.pbx.codes[-1] == 200
     (sent,) = stage.requests_to(CARRIER_A, "BYE")
@@ -106,12 +104,11 @@ def test_an_in_dialog_request_tries_every_server() -> None:
 @pytest.mark.clause("PRX-23", "FRK-10")
 def test_an_ack_to_a_name() -> None:
     """An ACK for a 2xx goes to the first server of the name; without any it falls on the floor."""
-    stage = Stage()
-    stage.call()
     for host, servers in (("callee.example", BOTH.servers), ("nowhere.example", ())):
+        stage = answered(f"<sip:{host}>")
+        stage.network.run(3)
         stage.network.answers[TargetNeed(host)] = TargetAnswer(servers)
         ack = stage.pbx.in_dialog("ACK")
-        ack.set_uri(f"sip:{host}")
         before = len(stage.carrier.acks)
         stage.network.send_to_engine(ack.encode(), stage.network.sent[0][1].flow._replace(host=ACME_PBX[0]))
         stage.network.run(1)

@@ -56,6 +56,38 @@ def test_another_secret_opens_nothing() -> None:
 
 
 @pytest.mark.clause("PRX-24")
+def test_an_old_token_opens_nothing() -> None:
+    """No call lasts longer than ``max_call_duration``, and no token after a restart."""
+    stage = Stage(settings=with_settings(max_call_duration=3600.0))
+    stage.call()
+    stage.network.engine = stage.sample.restarted()
+    stage.network.run(3500)
+    info = stage.pbx.in_dialog("INFO")
+    stage.pbx.start(info)
+    stage.network.run(100)
+    assert stage.pbx.codes[-1] == 200
+    stage.pbx.start(stage.pbx.in_dialog("BYE"))
+    stage.network.run(1)
+    assert stage.pbx.codes[-1] == 481
+
+
+@pytest.mark.clause("PRX-24")
+@pytest.mark.parametrize("side", ["pbx", "carrier"])
+def test_a_token_is_good_for_the_callers_tag_only(side: str) -> None:
+    """A dialog between two invented tags is none, whichever side's token it shows."""
+    stage = Stage()
+    stage.call()
+    stage.network.engine = stage.sample.restarted()
+    request = stage.pbx.in_dialog("INVITE")
+    if side == "carrier":
+        request.set("route", stage.carrier.requests[0].required("record-route"))
+    request.set("from", request.required("from").replace("caller-tag", "invented"))
+    stage.pbx.start(request)
+    stage.network.run(1)
+    assert stage.pbx.codes[-1] == 481
+
+
+@pytest.mark.clause("PRX-24")
 def test_a_record_cannot_be_closed_by_a_word_in_the_route() -> None:
     """Only the record our own token names is closed, whatever else stands in the Route value."""
     stage = Stage()

@@ -161,7 +161,7 @@ def test_the_next_call_brings_its_credentials_along() -> None:
     second = stage.requests_to(CARRIER_A, "INVITE")[2]
     assert second.cseq.number == 1
     assert "nc=00000003" in second.required("proxy-authorization")
-    assert "~" not in second.required("record-route")
+    assert second.required("record-route").count("~") == 1
     assert say(stage, stage.pbx, "BYE") == 200
     assert len(carrier.challenged) == 1
     assert carrier.complaints == []
@@ -449,14 +449,15 @@ def test_credentials_go_nowhere_but_to_the_carrier(restarted: bool) -> None:
     """A Contact elsewhere gets the requests of the dialog rightly numbered, and nothing to guess passwords by."""
     elsewhere = ("203.0.113.80", 5060)
     stage, carrier = with_carrier(once=False)
+    carrier.contact = f"<sip:{elsewhere[0]}>"
     stage.call()
     stage.agent(elsewhere, "elsewhere")
     stage.network.run(LONG)
     if restarted:
         stage.network.engine = stage.sample.restarted()
+    stage.network.sent.clear()
     for method in ("ACK", "INFO"):
         request = stage.pbx.in_dialog(method)
-        request.set_uri(f"sip:{elsewhere[0]}")
         stage.network.inject(request.encode(), flow_from(ACME_PBX))
         (sent,) = stage.requests_to(elsewhere, method)
         assert sent.cseq.number == request.cseq.number + 1

@@ -18,7 +18,7 @@ from sipguard.testing.sample import (
     invite,
 )
 from sipguard.testing.user_agent import UserAgent
-from tests.flows.stage import Stage, refusing, with_settings
+from tests.flows.stage import Stage, answered, refusing, with_settings
 
 SECURE: Endpoint = (CARRIER_A[0], 5061)
 CARRIER = "sip.carrier-a.example"
@@ -176,12 +176,8 @@ def test_a_refused_sips_call_is_not_tried_again(code: int, header: tuple[str, st
 @pytest.mark.clause("TRN-10")
 def test_a_sips_request_inside_a_dialog_stays_on_tls() -> None:
     """A BYE to a sips Contact that can only be reached over TCP is refused with 480 and Warning 380."""
-    stage = Stage(listeners=(*LISTENERS, TLS_LISTENER))
-    stage.call()
-    bye = stage.pbx.in_dialog("BYE")
-    bye.set_uri("sips:x@192.0.2.21")
-    bye.append("route", "<sip:192.0.2.21;transport=tcp;lr>")
-    stage.pbx.start(bye)
+    stage = answered("<sips:x@192.0.2.21>", "<sip:192.0.2.21;transport=tcp;lr>", listeners=(*LISTENERS, TLS_LISTENER))
+    stage.pbx.start(stage.pbx.in_dialog("BYE"))
     stage.network.run(1)
     assert stage.pbx.codes[-1] == 480
     assert stage.pbx.responses[-1].value("warning") == '380 edge-1 "SIPS Not Allowed"'

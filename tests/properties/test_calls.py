@@ -257,7 +257,7 @@ def pick(choices: list[Any], which: int) -> Any:
 
 def token(request: Request) -> str:
     """The identifier of the record, which our Record-Route carries."""
-    return request.listed("record-route")[0].partition("dialog=")[2].partition(".")[0]
+    return request.listed("record-route")[0].partition("dialog=")[2].partition("~")[0]
 
 
 def rewritten(

@@ -3,6 +3,8 @@
 import pytest
 
 from sipguard.proxy.active_calls import ActiveCall, ActiveCalls, Redeemed
+from sipguard.proxy.dialog import Dialog, Leg
+from sipguard.sip.flow import Flow
 
 
 class Keeper:
@@ -21,14 +23,20 @@ def call(identifier: str = "1-1") -> ActiveCall:
     return ActiveCall(Keeper(), identifier, "one", "caller", "acme")
 
 
+def dialog(tag: str) -> Dialog:
+    """A dialog of that call."""
+    here = Flow(0, "udp", "192.0.2.11", 5060)
+    legs = (Leg(here, None, (), "sip:192.0.2.11", on_flow=False) for _ in range(2))
+    return Dialog(tag, *legs)
+
+
 @pytest.mark.clause("PRX-24")
 def test_a_call_is_known_by_either_tag() -> None:
     """Call-ID with the caller's tag, and with each tag a response brought; after the end with none."""
     calls, up = ActiveCalls(b"secret"), call()
     calls.add(up)
-    calls.learn(up, "callee")
-    calls.learn(up, "callee")
-    calls.learn(up, "other callee")
+    for tag in ("callee", "other callee"):
+        calls.learn(up, dialog(tag))
     assert [calls.find("one", tag) is up for tag in ("caller", "callee", "other callee")] == [True] * 3
     assert calls.find("one", "stranger") is calls.find("two", "caller") is calls.find("one", None) is None
     calls.remove(up)
@@ -57,34 +65,37 @@ def test_a_call_that_is_over_learns_nothing() -> None:
     calls, over = ActiveCalls(b"secret"), call()
     calls.add(over)
     calls.remove(over)
-    calls.learn(over, "late")
+    calls.learn(over, dialog("late"))
     assert calls.find("one", "late") is None
 
 
 @pytest.mark.clause("PRX-24")
-def test_the_token() -> None:
-    """It gives back its record for its own Call-ID, and for nobody who changed it or has another secret."""
+@pytest.mark.parametrize("shift", [0, 12])
+def test_the_tokens(shift: int) -> None:
+    """One for each side: it says record, time, shift, who sent it and whose it is, and to nobody else anything."""
     calls = ActiveCalls(b"secret")
-    token = calls.token("6b-1", "one@x")
-    assert calls.redeem(token, "one@x") == Redeemed("6b-1")
-    assert ActiveCalls(b"secret").redeem(token, "one@x") == Redeemed("6b-1")
-    assert ActiveCalls(b"other").redeem(token, "one@x") is None
-    for wrong in (token[:-1], token + "0", token.replace("6b-1", "6b-2"), "", ".", "\xff.\xff", token.upper()):
-        assert calls.redeem(wrong, "one@x") is None
-    assert calls.redeem(token, "two@x") is None
-
-
-@pytest.mark.clause("PRX-24")
-def test_a_shifted_token() -> None:
-    """It also says how far numbers are ahead and whose request it came with, and nothing to anybody else."""
-    calls = ActiveCalls(b"secret")
-    token = calls.shifted_token("6b-1", "one@x", 12, "caller")
-    assert calls.redeem(token, "one@x", "caller", "called") == Redeemed("6b-1", 12, True)
-    assert calls.redeem(token, "one@x", "called", "caller") == Redeemed("6b-1", 12, False)
-    assert calls.redeem(token, "one@x", "called", "other") is None
-    assert calls.redeem(token, "two@x", "caller", "called") is None
-    for wrong in (token.replace("~12", "~13"), token.replace("~12", ""), token.replace("~12", "~x"), "~." + token):
-        assert calls.redeem(wrong, "one@x", "caller", "called") is None
+    called, caller = calls.tokens("6b-1", "one@x", "from", 1_800_000_000, shift)
+    assert calls.redeem(called, "one@x", "from", "to") == Redeemed("6b-1", 1_800_000_000, shift, True, False)
+    assert calls.redeem(called, "one@x", "to", "from") == Redeemed("6b-1", 1_800_000_000, shift, False, False)
+    assert calls.redeem(caller, "one@x", "from", "to") == Redeemed("6b-1", 1_800_000_000, shift, True, True)
+    assert ActiveCalls(b"secret").redeem(caller, "one@x", "from", "to") is not None
+    assert ActiveCalls(b"other").redeem(caller, "one@x", "from", "to") is None
+    wrong = [
+        caller[:-1],
+        caller + "0",
+        caller.replace("6b-1", "6b-2"),
+        "",
+        ".",
+        "\xff.\xff",
+        caller.upper(),
+        f"~.{caller}",
+    ]
+    wrong += [called.replace(".2", ".1"), caller.replace("~6b49d200", "~6b49d201")]
+    wrong += [caller.replace("~6b49d200", "~x"), caller.replace(".1", "~99.1"), caller.replace(".1", ".3")]
+    for token in wrong:
+        assert calls.redeem(token, "one@x", "from", "to") is None
+    assert calls.redeem(caller, "two@x", "from", "to") is None
+    assert calls.redeem(caller, "one@x", "another", "to") is None
 
 
 def test_the_longest_call() -> None:

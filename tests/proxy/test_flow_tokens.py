@@ -84,5 +84,5 @@ def test_a_place_is_gone_with_its_listener() -> None:
 def test_a_dialog_token_is_no_flow_token() -> None:
     """The two kinds cannot stand for each other, though one secret keys both."""
     with pytest.raises(ForgedToken):
-        tokens().read(ActiveCalls(b"secret").token("0123456789abcdef-1f", "call-1"), "call-1")
-    assert ActiveCalls(b"secret").redeem(tokens().write(CONNECTION, "call-1"), "call-1") is None
+        tokens().read(ActiveCalls(b"secret").tokens("0123456789abcdef-1f", "call-1", "from", 0).called, "call-1")
+    assert ActiveCalls(b"secret").redeem(tokens().write(CONNECTION, "call-1"), "call-1", "from", "to") is None

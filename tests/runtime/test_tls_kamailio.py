@@ -126,7 +126,7 @@ def test_a_call_through_kamailio_over_tls(tmp_path: Path) -> None:
         far.socket.sendto(("\r\n".join(bye) + "\r\n\r\n").encode(), proxy)
         pbx.answer(pbx.receive("BYE sip:pbx@"), "200 OK", "sip:pbx@127.0.0.1:5071")
         receive(far, "SIP/2.0 200")
-        assert [record["event"] for record in node.log.records()] == ["decision", "answer", "end"]
+        node.until(lambda: [record["event"] for record in node.log.records()] == ["decision", "answer", "end"])
         pbx.raw.close()
     far.socket.close()
 

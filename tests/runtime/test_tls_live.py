@@ -200,7 +200,7 @@ def test_a_call_and_a_reload_in_its_middle(tmp_path: Path) -> None:
         bye = pbx.receive("BYE sip:pbx@")
         pbx.answer(bye, "200 OK", "sip:pbx@127.0.0.1:5071")
         far.receive("SIP/2.0 200")
-        assert [record["event"] for record in node.log.records()] == ["decision", "answer", "end"]
+        node.until(lambda: [record["event"] for record in node.log.records()] == ["decision", "answer", "end"])
         assert node.metric('sipguard_messages_total{event="received",transport="tls"}') >= 5
         for stream in (pbx, far, again):
             stream.raw.close()

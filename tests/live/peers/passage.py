@@ -21,6 +21,7 @@ _ROWS = re.compile(r"\r\n(?![ \t])")
 PARTIES = frozenset(("from", "to", "f", "t"))  # checked against what each side knows
 _UNPROVED = re.compile(";verstat=No-TN-Validation|;user=phone")
 _PLAIN_LENGTH = re.compile("^Content-Length *: *")
+_PROOF = re.compile(r"(;dialog=[0-9a-f~-]+\.)[12][0-9a-f]{16}")  # the caller's in a response, the callee's in a request
 _FILLED_IN = re.compile(r";(?:received|rport)=[^;]*|;rport(?=;|$)")
 
 
@@ -147,6 +148,7 @@ def _response(before: Traced, after: Traced, way: Way, request: Traced | None) -
 def _kept(before: Traced, after: Traced, may_change: frozenset[str], way: Way) -> list[str]:
     """The rows and the body that had to stay as they were."""
     wrote, read = ([row for row in rows(m)[1:] if _name(row) not in may_change] for m in (before, after))
+    wrote, read = ([_PROOF.sub(r"\1", row) for row in there] for there in (wrote, read))
     if way.streams:
         wrote = [_PLAIN_LENGTH.sub("Content-Length: ", row) for row in wrote]
         read = [_PLAIN_LENGTH.sub("Content-Length: ", row) for row in read]

@@ -1,0 +1,54 @@
+"""The path of a request inside a dialog that is up: from one of its parties, to the other, by the route set.
+
+With true tags a customer could otherwise say BYE to itself, and give back its place under a limit while the carrier
+hears nothing, or send a re-INVITE to another carrier, or to another number by way of its carrier's proxy: a call that
+nobody screened. So the Request-URI must be the remote target and what is left of Route the route set (RFC 3261
+§12.2.1.1), compared as addresses; what then leaves is what the other side wrote. Nobody speaks for the other side: a
+neighbour of no trunk only with the token that side was given.
+"""
+
+from sipguard.policy.directory import Side, Trunk
+from sipguard.proxy.active_calls import Party
+from sipguard.proxy.dialog import Leg
+from sipguard.sip.message import Request
+
+SENDER = "dialog.sender"
+TARGET = "dialog.target"
+
+
+def may_speak(party: Party | None, trunk: Trunk | None, *, proved: bool) -> bool:
+    """Whether a request in the name of this party may come from there.
+
+    ``trunk`` is who sent it, as far as its flow says; ``proved`` is whether it brought the token of that party.
+    """
+    if proved or party is None:
+        return True
+    if trunk is None:
+        return party.trunk.side is Side.CUSTOMER
+    if trunk.side is not party.trunk.side:
+        return False
+    return trunk.side is Side.NETWORK or trunk.account == party.trunk.account
+
+
+def direct(fork: Request, there: Leg) -> str | None:
+    """Let a request without our Route values go to this party; what it said else, None when it said the same.
+
+    A user agent that knows no routes is led by them. Raises MalformedValue.
+    """
+    wrong = None
+    target = there.place_of(fork.uri)
+    if target is None:
+        wrong = "the Request-URI is not the remote target of the dialog"
+        target = there.target
+    if target != fork.uri:
+        fork.set_uri(target)
+    if fork.has("route"):
+        routes = fork.listed("route")
+        if wrong is None and not there.leads_by(routes):
+            wrong = "Route is not the route set of the dialog"
+    elif not there.routes:
+        return wrong
+    fork.remove("route")
+    for value in reversed(there.routes):
+        fork.prepend("route", value)
+    return wrong

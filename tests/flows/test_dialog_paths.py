@@ -1,0 +1,430 @@
+"""Requests inside a dialog go where the other side said it is, and nowhere else, whoever sends them with true tags."""
+
+from typing import Any
+
+import pytest
+
+from sipguard.policy.rules import Mode
+from sipguard.policy.settings import PolicySettings
+from sipguard.sip.message import Request
+from sipguard.sip.response import build_response
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, PROXY, RESCUE, flow_from
+from sipguard.testing.user_agent import Script, UserAgent
+from sipguard.transaction.server import ServerTransaction
+from tests.flows.stage import Stage, answer_to, answered, silent
+
+OWN = f"sip:{ACME_PBX[0]}:{ACME_PBX[1]}"
+THERE = f"sip:{CARRIER_A[0]}:{CARRIER_A[1]}"
+ELSEWHERE: tuple[str, int] = ("198.51.100.77", 5060)
+
+
+def said(stage: Stage, request: Request, agent: UserAgent | None = None) -> int:
+    """The answer to a request that one of the parties, acme unless told, sends inside the dialog."""
+    who = agent or stage.pbx
+    who.start(request)
+    stage.network.run(1)
+    return who.codes[-1]
+
+
+def is_untouched(stage: Stage) -> bool:
+    """Whether the call is up as before, and its path as well: acme's BYE reaches the carrier and ends it."""
+    if (stage.engine.active_calls, "end" in stage.events) != (1, False):
+        return False
+    stage.hang_up()
+    return (stage.requests_to(CARRIER_A, "BYE") != [], stage.events[-1]) == (True, "end")
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.2.1.1")
+@pytest.mark.parametrize("routed", [True, False])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        OWN,
+        "sip:198.51.100.77",
+        "sip:nobody@nowhere.example",
+        f"{THERE};maddr={ACME_PBX[0]}",
+        f"sip:callee@{CARRIER_A[0]}",
+        f"sip:{CARRIER_A[0]}:5999",
+        f"sip:{PROXY[0]}",
+        "tel:+12125550123",
+    ],
+)
+def test_a_bye_to_another_address_ends_nothing(uri: str, routed: bool) -> None:
+    """A customer that says BYE to itself keeps its place under the limit taken: 403, and the call is up."""
+    stage = Stage()
+    stage.call()
+    bye = stage.pbx.in_dialog("BYE")
+    bye.set_uri(uri)
+    if not routed:
+        bye.remove("route")
+    if "maddr" in uri:  # it is no part of the target: the request goes to the target all the same
+        assert said(stage, bye) == 200
+        assert stage.requests_to(CARRIER_A, "BYE")[0].uri == THERE
+        return
+    assert said(stage, bye) == 403
+    assert stage.requests_to(CARRIER_A, "BYE") == []
+    assert stage.pbx.requests == []
+    assert stage.record("refused")["rule"] == "dialog.target"
+    assert is_untouched(stage)
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.2.1.1")
+@pytest.mark.parametrize("route", [f"<{OWN};lr>", "<sip:nowhere.example;lr>", f"<{OWN}>", f"<{THERE};lr>"])
+def test_a_bye_by_a_route_of_its_own_ends_nothing(route: str) -> None:
+    """What is left of the route set is what the answer brought, not what the sender adds."""
+    stage = Stage()
+    stage.call()
+    bye = stage.pbx.in_dialog("BYE")
+    bye.set("route", f"{bye.required('route')}, {route}")
+    assert said(stage, bye) == 403
+    assert stage.requests_to(CARRIER_A, "BYE") == []
+    assert is_untouched(stage)
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.2.1.1")
+def test_another_listener_in_the_route_is_not_another_way() -> None:
+    """Our own Route value does not choose how the request leaves: a BYE by the TCP listener goes out over UDP."""
+    stage = Stage()
+    stage.call()
+    bye = stage.pbx.in_dialog("BYE")
+    bye.set("route", bye.required("route").replace(";lr", ";transport=tcp;lr"))
+    assert said(stage, bye) == 200
+    assert stage.requests_to(CARRIER_A, "BYE")
+    assert stage.record("end")["released_by"] == "caller"
+
+
+@pytest.mark.clause("PRX-24", "PRX-07")
+@pytest.mark.parametrize(
+    ("uri", "routes"),
+    [
+        (f"sip:+19005550100@{CARRIER_B[0]}:{CARRIER_B[1]}", ""),
+        (f"sip:+19005550100@{CARRIER_A[0]}:{CARRIER_A[1]}", ""),
+        ("sip:+19005550100@carrier.example", f"<{THERE};lr>"),
+    ],
+)
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "REFER", "MESSAGE"])
+def test_no_new_call_under_the_tags_of_another(method: str, uri: str, routes: str) -> None:
+    """A request to another carrier, or to another number by the carrier's own proxy, goes nowhere."""
+    stage = Stage()
+    stage.call()
+    request = stage.pbx.in_dialog(method)
+    request.set_uri(uri)
+    if routes:
+        request.set("route", f"{request.required('route')}, {routes}")
+    before = len(stage.carrier.requests)
+    assert said(stage, request) == 403
+    assert len(stage.carrier.requests) == before
+    assert stage.octets_to(CARRIER_B) == []
+    assert is_untouched(stage)
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.2.1.1")
+@pytest.mark.parametrize("change", [{"uri": THERE}, {"uri": "sip:198.51.100.77"}, {"route": f"<{THERE};lr>"}])
+def test_the_network_is_held_to_the_customers_contact(change: dict[str, str]) -> None:
+    """From the other side the same: a BYE that never reaches the customer does not end its call."""
+    stage = Stage()
+    stage.call()
+    bye = stage.carrier.in_dialog("BYE")
+    bye.set_uri(change.get("uri", bye.uri))
+    bye.set("route", ", ".join([bye.required("route"), *([change["route"]] if "route" in change else [])]))
+    assert said(stage, bye, stage.carrier) == 403
+    assert stage.requests_to(ACME_PBX, "BYE") == []
+    assert is_untouched(stage)
+
+
+@pytest.mark.clause("PRX-24")
+def test_a_customer_does_not_speak_for_the_network() -> None:
+    """A BYE with the tags the other way round, from the customer to itself, ends nothing and moves nobody."""
+    stage = Stage()
+    stage.call()
+    for method in ("UPDATE", "BYE"):
+        request = swapped(stage.pbx.in_dialog(method))
+        assert said(stage, request) == 403
+    assert [r["rule"] for r in stage.network.records if r["event"] == "refused"] == ["dialog.sender"] * 2
+    assert stage.pbx.requests == []
+    assert is_untouched(stage)
+
+
+@pytest.mark.clause("PRX-24")
+def test_nor_from_an_address_nobody_knows() -> None:
+    """From an address of no trunk it takes the network's own token, which the customer never sees."""
+    stage = Stage()
+    stage.call()
+    elsewhere = stage.agent(ELSEWHERE, "elsewhere")
+    (own_route,) = stage.pbx.responses[-1].listed("record-route")
+    (its_route,) = stage.carrier.requests[0].listed("record-route")
+    assert own_route != its_route
+    bye = swapped(stage.pbx.in_dialog("BYE"))
+    bye.remove("route")
+    assert said(stage, bye, elsewhere) == 403
+    bye = swapped(stage.pbx.in_dialog("BYE"), "again")
+    assert bye.listed("route") == [own_route]
+    assert said(stage, bye, elsewhere) == 403
+    assert stage.engine.active_calls == 1
+    bye = swapped(stage.pbx.in_dialog("BYE"), "third")
+    bye.set("route", its_route)
+    assert said(stage, bye, elsewhere) == 200
+    assert stage.requests_to(ACME_PBX, "BYE")
+    assert stage.record("end")["released_by"] == "called"
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.2")
+def test_where_a_party_has_moved() -> None:
+    """UPDATE and re-INVITE, and the 2xx to them, move a party; who does not know yet is led to where it is now."""
+    stage = Stage()
+    stage.call()
+    late = stage.carrier.in_dialog("INFO")
+    stage.pbx.contact = f"<sip:moved@{ACME_PBX[0]}:{ACME_PBX[1]}>"
+    stage.carrier.contact = f"<sip:away@{CARRIER_A[0]}:{CARRIER_A[1]}>"
+    stage.pbx.start(stage.pbx.in_dialog("UPDATE"))
+    stage.network.run(1)
+    assert said(stage, late, stage.carrier) == 200
+    assert stage.pbx.requests[-1].uri == f"sip:moved@{ACME_PBX[0]}:{ACME_PBX[1]}"
+    info = stage.pbx.in_dialog("INFO")
+    info.set_uri(f"sip:away@{CARRIER_A[0]}:{CARRIER_A[1]}")
+    assert said(stage, info) == 200
+    stage.carrier.contact = f"<sip:third@{CARRIER_A[0]}:{CARRIER_A[1]}>"
+    invite = stage.pbx.in_dialog("INVITE")
+    assert said(stage, invite) == 200
+    assert stage.carrier.requests[-1].uri == f"sip:away@{CARRIER_A[0]}:{CARRIER_A[1]}"
+    assert [ack.uri for ack in stage.carrier.acks][-1] == f"sip:third@{CARRIER_A[0]}:{CARRIER_A[1]}"
+    bye = stage.pbx.in_dialog("BYE")
+    assert said(stage, bye) == 200
+    assert stage.events == ["decision", "answer", "end"]
+    stage.settle()
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.2.1.2")
+def test_a_move_that_was_refused_is_none() -> None:
+    """A re-INVITE that fails moves nobody, though both places are known for a while."""
+    stage = Stage()
+    stage.call()
+    stage.carrier.script = Script(ring_after=None, answer_after=0.1, code=488)
+    still, candidate = stage.carrier.in_dialog("INFO"), stage.carrier.in_dialog("INFO")
+    stage.pbx.contact = f"<sip:moved@{ACME_PBX[0]}:{ACME_PBX[1]}>"
+    assert said(stage, stage.pbx.in_dialog("INVITE")) == 488
+    candidate.set_uri(f"sip:moved@{ACME_PBX[0]}:{ACME_PBX[1]}")
+    for info in (still, candidate):
+        assert said(stage, info, stage.carrier) == 200
+        assert stage.pbx.requests[-1].uri == info.uri
+    assert still.uri == OWN
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 19.1.4")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"sip:call%65e@{CARRIER_A[0]}",
+        f"sip:callee@{CARRIER_A[0]}:5060",
+        f"sip:callee@{CARRIER_A[0]};transport=tcp;x=y",
+        f"SIP:callee@{CARRIER_A[0]};maddr=198.51.100.77",
+    ],
+)
+def test_another_spelling_of_the_target(uri: str) -> None:
+    """Escapes, a default port and lost parameters make no other target; it leaves as the callee wrote it."""
+    stage = answered(f"<sip:callee@{CARRIER_A[0]};ob;x=1>")
+    info = stage.pbx.in_dialog("INFO")
+    info.set_uri(uri)
+    assert said(stage, info) == 200
+    assert stage.carrier.requests[-1].uri == f"sip:callee@{CARRIER_A[0]};ob;x=1"
+
+
+@pytest.mark.clause("PRX-24", "PRX-05", "RFC 3261 12.1.2")
+@pytest.mark.parametrize("kept", [True, False])
+def test_proxies_on_the_way(kept: bool) -> None:
+    """The route set beyond us is what the answer said: spelled otherwise it passes, and who has none is given it."""
+    near, far = f"<sip:{CARRIER_A[0]};lr;x=1>", "<sip:far.example;lr>"
+    stage = answered("<sip:callee@callee.example>", far, near)
+    bye = stage.pbx.in_dialog("BYE")
+    own = bye.listed("route")[0]
+    for routes in ([own, far, near], [own, near], [own, near, far, far], [own, near, "<sip:other.example;lr>"]):
+        wrong = bye.fork()
+        wrong.set("route", ", ".join(routes))
+        wrong.replace_top_via(wrong.via._replace(parameters={"branch": f"z9hG4bK{len(stage.pbx.responses)}"}))
+        assert said(stage, wrong) == 403
+    bye.set("route", ", ".join([own, f"<sip:{CARRIER_A[0]}:5060;lr>", far] if kept else [own]))
+    assert said(stage, bye) == 200
+    assert stage.carrier.requests[-1].listed("route") == [near, far]
+    assert stage.record("end")["released_by"] == "caller"
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.1.1")
+def test_proxies_in_front_of_the_caller() -> None:
+    """The same towards the caller, whose INVITE brought them."""
+    near = f"<sip:{ACME_PBX[0]};lr>"
+    stage = Stage()
+    stage.call(headers=(f"Record-Route: {near}",))
+    wrong = stage.carrier.in_dialog("BYE")
+    wrong.set("route", wrong.listed("route")[0] + ", <sip:198.51.100.77;lr>")
+    assert said(stage, wrong, stage.carrier) == 403
+    assert said(stage, stage.carrier.in_dialog("BYE"), stage.carrier) == 200
+    assert stage.pbx.requests[-1].listed("route") == [near]
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.1.1")
+def test_a_callee_that_says_not_where_it_is() -> None:
+    """Without a Contact in the 2xx requests go to where the call was delivered, whatever their Request-URI."""
+    stage = Stage(scripts={"carrier-a": silent()})
+    stage.call()
+    invite, bye = stage.carrier.requests[0], None
+    answer = answer_to(invite, "200 OK", "carrier-a", f"Contact: <{THERE}>")
+    stage.network.detach(ACME_PBX)
+    stage.network.inject(answer.replace(f"Contact: <{THERE}>\r\n".encode(), b""), flow_from(CARRIER_A))
+    stage.network.attach(ACME_PBX, stage.pbx)
+    stage.network.inject(answer, flow_from(CARRIER_A))  # once more, with a Contact that comes too late
+    stage.network.run(0.1)
+    bye = stage.pbx.in_dialog("BYE")
+    bye.set_uri(f"sip:+12125550123@{PROXY[0]}")
+    assert said(stage, bye) == 200
+    assert stage.carrier.requests[-1].uri == invite.uri
+    assert stage.record("end")["released_by"] == "caller"
+
+
+@pytest.mark.clause("FRK-01", "PRX-24", "RFC 3261 13.2.2.4")
+def test_each_fork_has_a_target_of_its_own() -> None:
+    """Two phones answered: the BYE for one cannot go to the other, and each has its own ACK."""
+    stage = answered(f"<sip:one@{CARRIER_A[0]}>")
+    second = answer_to(stage.carrier.requests[0], "200 OK", "second", f"Contact: <sip:two@{CARRIER_A[0]}>")
+    stage.network.inject(second, flow_from(CARRIER_A))
+    stage.network.run(0.1)
+    assert [ack.uri for ack in stage.carrier.acks] == [f"sip:one@{CARRIER_A[0]}", f"sip:two@{CARRIER_A[0]}"]
+    bye = stage.pbx.in_dialog("BYE")
+    assert bye.to.tag == "second"
+    wrong = bye.fork()
+    wrong.set_uri(f"sip:one@{CARRIER_A[0]}")
+    wrong.replace_top_via(wrong.via._replace(parameters={"branch": "z9hG4bKwrong"}))
+    assert said(stage, wrong) == 403
+    assert said(stage, bye) == 200
+    assert stage.events == ["decision", "answer", "refused"]
+    other = stage.pbx.in_dialog("BYE")
+    other.set("to", other.required("to").replace("tag=second", "tag=carrier-a"))
+    other.set_uri(f"sip:one@{CARRIER_A[0]}")
+    assert said(stage, other) == 200
+    assert stage.events[-1] == "end"
+    stage.settle()
+
+
+@pytest.mark.clause("PRX-24", "RFC 3262 4")
+def test_an_early_dialog_has_a_target() -> None:
+    """PRACK and UPDATE before the answer go to the Contact of the 18x, and nowhere else."""
+    stage = Stage(scripts={"carrier-a": silent()})
+    stage.call()
+    invite = stage.carrier.requests[0]
+    early = answer_to(invite, "183 Session Progress", "carrier-a", f"Contact: <sip:e@{CARRIER_A[0]}>")
+    stage.network.inject(early, flow_from(CARRIER_A))
+    stage.network.run(0.1)
+    for method in ("PRACK", "UPDATE"):
+        assert said(stage, stage.pbx.in_dialog(method)) == 200
+        assert stage.carrier.requests[-1].uri == f"sip:e@{CARRIER_A[0]}"
+        wrong = stage.pbx.in_dialog(method)
+        wrong.set_uri(OWN)
+        assert said(stage, wrong) == 403
+    final = answer_to(invite, "200 OK", "carrier-a", f"Contact: <sip:f@{CARRIER_A[0]}>")
+    late = stage.pbx.in_dialog("UPDATE")
+    stage.network.inject(final, flow_from(CARRIER_A))
+    stage.network.run(0.1)
+    assert stage.carrier.acks[-1].uri == f"sip:f@{CARRIER_A[0]}"
+    assert said(stage, late) == 200  # it crossed the 2xx
+    assert stage.carrier.requests[-1].uri == f"sip:f@{CARRIER_A[0]}"
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 15.1.1")
+@pytest.mark.parametrize("code", [500, 483, 420])
+def test_a_bye_that_the_other_side_refuses_ends_nothing(code: int) -> None:
+    """With a hop too few, an unknown Require or an old number a BYE is refused over there, and the call goes on."""
+    stage = Stage()
+    stage.call()
+    stage.carrier.request = refuser(stage.carrier, code)  # type: ignore[method-assign]
+    assert said(stage, stage.pbx.in_dialog("BYE")) == code
+    assert (stage.engine.active_calls, stage.events) == (1, ["decision", "answer"])
+    del stage.carrier.request
+    stage.hang_up()
+    assert stage.record("end")["released_by"] == "caller"
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 15.1.1", "RFC 5057 5.1")
+@pytest.mark.parametrize("code", [481, 408, None])
+def test_a_bye_to_nobody_ends_the_call(code: int | None) -> None:
+    """No such dialog, or no answer at all: the call is over, as its sender takes it to be."""
+    stage = Stage()
+    stage.call()
+    if code is None:
+        stage.network.detach(CARRIER_A)
+    else:
+        stage.carrier.request = refuser(stage.carrier, code)  # type: ignore[method-assign]
+    stage.pbx.start(stage.pbx.in_dialog("BYE"))
+    stage.network.run(40)
+    assert stage.engine.active_calls == 0
+    assert stage.record("end")["duration"] < 3
+    stage.settle()
+
+
+@pytest.mark.clause("PRX-23", "PRX-24")
+def test_an_ack_to_another_address_is_dropped() -> None:
+    """Nothing is sent for it, neither there nor back."""
+    stage = Stage()
+    stage.call()
+    ack = stage.pbx.in_dialog("ACK")
+    ack.set_uri("sip:198.51.100.77")
+    sent = len(stage.network.sent)
+    stage.network.inject(ack.encode(), flow_from(ACME_PBX))
+    assert len(stage.network.sent) == sent
+
+
+@pytest.mark.clause("PRX-24")
+def test_refusals_of_one_call_are_few_on_record() -> None:
+    """A flood of them costs the log a handful of lines; the counter has them all."""
+    stage = Stage()
+    stage.call()
+    for _ in range(20):
+        bye = stage.pbx.in_dialog("BYE")
+        bye.set_uri(OWN)
+        assert said(stage, bye) == 403
+    assert stage.events.count("refused") == 5
+    assert stage.engine.counters["rejected", "403"] == 20
+
+
+@pytest.mark.clause("PRX-24")
+def test_a_rule_that_only_reports() -> None:
+    """Then the request goes to where the other side is: nowhere else even so."""
+    stage = Stage(policy=PolicySettings(modes={"dialog.target": Mode.REPORT}))
+    stage.call()
+    bye = stage.pbx.in_dialog("BYE")
+    bye.set_uri(OWN)
+    assert said(stage, bye) == 200
+    assert stage.requests_to(CARRIER_A, "BYE")[0].uri == THERE
+    assert stage.engine.counters["reported", "dialog", "dialog.target"] == 1
+    assert stage.record("end")["released_by"] == "caller"
+
+
+@pytest.mark.clause("EMG-04", "PRX-24")
+def test_an_emergency_call_is_led_to_its_other_side() -> None:
+    """No request of it is refused; but none leads to another number either."""
+    stage = Stage()
+    stage.call(uri=f"sip:911@{PROXY[0]};user=phone", called="911")
+    request = stage.pbx.in_dialog("INVITE")
+    request.set_uri(f"sip:+19005550100@{CARRIER_A[0]}")
+    assert said(stage, request) == 200
+    assert stage.requests_to(RESCUE, "INVITE")[-1].uri == f"sip:{RESCUE[0]}:{RESCUE[1]}"
+    assert stage.octets_to(CARRIER_A) == []
+
+
+def swapped(request: Request, branch: str = "swapped") -> Request:
+    """The request as if the other side had sent it: the tags the other way round, to the sender's own address."""
+    own, peer = request.from_.tag or "", request.to.tag or ""
+    changed = request.fork()
+    changed.set("from", request.required("to"))
+    changed.set("to", request.required("from").replace(peer, own))
+    changed.set_uri(OWN)
+    changed.replace_top_via(changed.via._replace(parameters={"branch": f"z9hG4bK{branch}{request.method}"}))
+    return changed
+
+
+def refuser(agent: UserAgent, code: int) -> Any:
+    """What an agent does with requests that it refuses."""
+
+    def refuse(transaction: ServerTransaction, now: float) -> None:
+        agent.requests.append(transaction.request)
+        agent.layer.respond(transaction, build_response(transaction.request, code, None, None), now)
+
+    return refuse
