@@ -13,10 +13,11 @@ from sipguard.config.callers import CallersSection
 from sipguard.config.destinations import DestinationsSection
 from sipguard.policy import chain
 from sipguard.policy.call import Call
+from sipguard.policy.directory import Account, Directory
 from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.policy.heading import Heading
 from sipguard.policy.premium_numbers import PremiumNumbers
-from sipguard.policy.settings import PolicySettings
+from sipguard.policy.settings import CallLimits, PolicySettings
 from sipguard.policy.stages import velocity, wangiri
 from sipguard.policy.velocity import note_attempt
 from sipguard.sip.uri import parse_uri
@@ -24,8 +25,9 @@ from sipguard.stir.authentication import Signer
 from sipguard.stir.generations import Generations
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
-from sipguard.testing.sample import ACME_PBX, CALLED, OWNED, WALL, Sample, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CALLED, OWNED, WALL, Sample, directory, flow_from, invite
 from sipguard.traffic.book import TrafficBook
+from sipguard.traffic.limit import CallLimit
 from sipguard.traffic.profile import Profile
 
 _ROUNDS = 20_000
@@ -59,6 +61,21 @@ def one_call(sample: Sample) -> Callable[[], object]:
     request = invite(headers=(f"P-Asserted-Identity: <sip:+{OWNED}@pbx.example>",))
     flow = flow_from(ACME_PBX)
     return lambda: chain.run(Call("1", request.fork(), flow, UnixTime(int(WALL)), trunk, account), view)
+
+
+def limited_tree() -> Directory:
+    """The sample's directory, its account three levels down a tree every level of which has a limit."""
+    path = ("operator", "reseller", "acme")
+    wide = CallLimit(1e5, 100_000, 100_000)
+    account = Account("acme", path=path, limits=tuple((name, wide) for name in path))
+    known = directory()
+    return Directory(accounts=[account], trunks=known.trunks.values(), numbers=known.numbers)
+
+
+def everywhere() -> PolicySettings:
+    """A policy with every limit, wide enough that nothing is refused."""
+    wide = CallLimit(1e5, 100_000, 100_000)
+    return PolicySettings(limits=CallLimits(source=wide, trunk=wide, account=wide, number=wide, egress=wide))
 
 
 def one_life(book: TrafficBook) -> Callable[[], None]:
@@ -108,6 +125,7 @@ def main() -> None:
     others = (TN(str(14_155_550_000 + number)) for number in itertools.count())
     measure("caller number, new", lambda: callers.fault(next(others), plan))
     measure("caller number, known", lambda: callers.fault(OWNED, plan))
+    measure("the same, limits", one_call(Sample(limited_tree(), everywhere())))
     measure("emergency_number", lambda: emergency_number(called, plan, {}))
     measure("traffic, per event", one_life(TrafficBook(Profile())), events=3)
     destinations()

@@ -28,7 +28,7 @@ from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.formats import AccountsFormat
 from sipguard.registry.schema import AccountKind
-from sipguard.registry.values import account_name, choice, country_list
+from sipguard.registry.values import account_name, call_count, call_rate, choice, country_list
 from sipguard.registry.values import caller_name as name_to_show
 
 app = noun("account", "Customers: resellers, accounts and end users, and their states.", "sipguard account list")
@@ -62,6 +62,12 @@ DoNotCallOption = Annotated[
         metavar="LISTS",
     ),
 ]
+Rate = Annotated[
+    str | None,
+    typer.Option(help="Calls a second, with those of all accounts below it; 0: no limit; none: as configured."),
+]
+Burst = Annotated[str | None, typer.Option(help="How many of them may come at once; 0: as many as in a second.")]
+Calls = Annotated[str | None, typer.Option(help="Calls at a time, with theirs; 0: no limit; none: as configured.")]
 Reason = Annotated[str | None, typer.Option(help="Why; kept in the audit, seen in explain.", metavar="TEXT")]
 State = Annotated[AccountState | None, typer.Option(help="The account's state.")]
 
@@ -77,6 +83,9 @@ def add(
     caller_name: CallerName = None,
     countries: Countries = None,
     do_not_call: DoNotCallOption = None,
+    max_rate: Rate = None,
+    max_burst: Burst = None,
+    max_calls: Calls = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -87,6 +96,7 @@ def add(
             emergency_unprovisioned=_emergency(emergency_unprovisioned), certificate=_certificate(certificate, config),
             caller_name=_caller_name(caller_name), countries=_countries(countries),
             do_not_call=_do_not_call(do_not_call),
+            max_rate=_rate(max_rate), max_burst=_count(max_burst), max_calls=_count(max_calls),
         )  # fmt: skip
     open_registry(config).accounts.add(entry)
     done(f"account {name} added", entry._asdict(), as_json)
@@ -103,11 +113,14 @@ def change(
     caller_name: CallerName = None,
     countries: Countries = None,
     do_not_call: DoNotCallOption = None,
+    max_rate: Rate = None,
+    max_burst: Burst = None,
+    max_calls: Calls = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Change an account; what is not named stays."""
-    values: dict[str, str | None] = {}
+    values: dict[str, str | float | None] = {}
     with checked():
         if state is not None:
             values["state"] = state.value
@@ -125,6 +138,12 @@ def change(
             values["countries"] = _countries(countries)
         if do_not_call is not None:
             values["do_not_call"] = _do_not_call(do_not_call)
+        if max_rate is not None:
+            values["max_rate"] = _rate(max_rate)
+        if max_burst is not None:
+            values["max_burst"] = _count(max_burst)
+        if max_calls is not None:
+            values["max_calls"] = _count(max_calls)
         if not values:
             raise ValueError("name at least one thing to change")
     open_registry(config).accounts.change(name, **values)
@@ -141,7 +160,7 @@ def warn(name: Name, reason: Reason = None, as_json: JsonOption = False, config:
 def restrict(
     name: Name, reason: Reason = None, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG
 ) -> None:
-    """Send every call of an account and of those below it by the segregated route, attested B at most."""
+    """Send the calls of an account and of those below it by the segregated route, attested B at most, and cap them."""
     put_into(open_registry(config), name, AccountState.RESTRICTED, reason, as_json)
 
 
@@ -209,7 +228,7 @@ def import_csv(
     """Import accounts.
 
     Column name, and optionally kind, parent, state, attest_cap, emergency_unprovisioned, certificate, caller_name,
-    countries, do_not_call.
+    countries, do_not_call, max_rate, max_burst, max_calls.
     """
     form = AccountsFormat(load(config).stir.sign.certificates)
     import_file(open_registry(config), form, file, validate_only=validate_only, as_json=as_json)
@@ -240,6 +259,14 @@ def _do_not_call(text: str | None) -> str | None:
 
 def _caller_name(text: str | None) -> str | None:
     return None if text is None or text == "none" else name_to_show(text)
+
+
+def _rate(text: str | None) -> float | None:
+    return None if text is None or text == "none" else call_rate(text)
+
+
+def _count(text: str | None) -> int | None:
+    return None if text is None or text == "none" else call_count(text)
 
 
 def _none(text: str) -> str | None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from sipguard.cli.account_limits import limits_of
 from sipguard.cli.account_rules import exceptions_of, rules_of
 from sipguard.cli.audit import audit_record
 from sipguard.cli.recent_calls import RecentCalls, recent_calls
@@ -47,7 +48,7 @@ def account_facts(configuration: Configuration, name: str) -> dict[str, object]:
         "certificate": _certificate(path, account, trunks, node, UnixTime(int(now))),
         "caller_name": account.caller_name,
         "emergency": _emergency(path, account, node, registry),
-        "limits": _limits(name, node.view.policy.limits),
+        "limits": limits_of(account, node.view, recent.up),
         "countries": _countries(path, account, node),
         "do_not_call": _do_not_call(path, account),
         "numbers": _numbers(name, registry),
@@ -123,11 +124,6 @@ def _emergency(path: Sequence[AccountEntry], account: Account, node: Node, regis
         "set_by": setters[0] if setters else "policy",
         "registrations": registry.emergency.count(account.name),
     }
-
-
-def _limits(name: str, limits: CallLimits) -> dict[str, object]:
-    """How many calls it may make; 0 is no limit."""
-    return {**asdict(limits.of_account(name)), "set_for": name if name in limits.accounts else "every account"}
 
 
 def _countries(path: Sequence[AccountEntry], account: Account, node: Node) -> dict[str, object]:

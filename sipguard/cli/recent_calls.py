@@ -5,7 +5,7 @@ A busy log is long: at most so many records are read, and ``complete`` says whet
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,10 +20,11 @@ _FEW = 5
 
 @dataclass
 class RecentCalls:
-    """The calls found, oldest first."""
+    """The calls found, oldest first. ``up`` is how many of everybody's have no end, by account and end user."""
 
     calls: list[Call]
     complete: bool
+    up: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def counts(self) -> dict[str, object]:
         """How many there were, and what was decided about them."""
@@ -65,6 +66,7 @@ def recent_calls(reader: LogReader, start: float, wanted: Callable[[Mapping[str,
     earliest = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     events: dict[str, list[Record]] = {}
     calls: list[Call] = []
+    up: Counter[tuple[str, str]] = Counter()
     complete = True
     if not reader.directory.exists():  # the node has never run
         return RecentCalls([], complete)
@@ -79,9 +81,22 @@ def recent_calls(reader: LogReader, start: float, wanted: Callable[[Mapping[str,
             events.setdefault(identifier, []).append(record)
         else:
             followed = events.pop(identifier, [])
+            if _is_up(record, followed):
+                up[str(record.get("account")), str(record.get("end_user") or "")] += 1
             if wanted(record):
                 calls.append(Call(record, followed[::-1]))
-    return RecentCalls(calls[::-1], complete)
+    return RecentCalls(calls[::-1], complete, up)
+
+
+def _is_up(decision: Record, followed: list[Record]) -> bool:
+    """Whether a customer's call went on and has not ended; emergency calls are in no count."""
+    return (
+        decision.get("decision") == "forward"
+        and decision.get("method") == "INVITE"
+        and decision.get("direction") == "origination"
+        and "emergency" not in decision
+        and all(record.get("event") != "end" for record in followed)
+    )
 
 
 def brief(call: Call) -> dict[str, object]:

@@ -76,6 +76,7 @@ class CallLimitsSection(Section):
     number: LimitSection = LimitSection()
     egress: LimitSection = LimitSection()
     throttle: CommonThrottleSection = CommonThrottleSection()
+    restricted: CapSection = CapSection()
     accounts: Mapping[str, LimitSection] = Field(default_factory=dict)
     destinations: Mapping[Destination, DestinationLimitSection] = Field(default_factory=dict)
     remembered: int = Field(default=100_000, ge=1000, le=10_000_000)
@@ -89,6 +90,7 @@ class CallLimitsSection(Section):
             number=self.number.limit(),
             egress=self.egress.limit(),
             throttle=self.throttle.limit(),
+            restricted=self.restricted.limit(),
             accounts={name: section.limit() for name, section in self.accounts.items()},
             destinations=DestinationTable(
                 {

@@ -6,17 +6,17 @@ when it would be.
 """
 
 from sipguard.errors import MalformedValue
+from sipguard.policy.account_limits import TREE, Charge, places_of
 from sipguard.policy.call import Call
 from sipguard.policy.emergency_numbers import emergency_number
+from sipguard.policy.end_user import end_user_of
 from sipguard.policy.finding import Refusal
 from sipguard.policy.settings import CallLimits
 from sipguard.policy.view import View
 from sipguard.traffic.gcra import Key
-from sipguard.traffic.limit import CallLimit
 
 RATE, CONCURRENT = "limit.rate", "limit.concurrent"
 _DESTINATION = "destination"
-Charge = tuple[Key, CallLimit]
 
 
 def charge_rates(charges: list[Charge], call: Call, view: View) -> Refusal | None:
@@ -55,9 +55,12 @@ def is_exempt(call: Call, view: View) -> bool:
 
 def said(key: Key) -> str:
     """A key for the customer to read. A carrier's name is none of its business."""
-    if key[0] == _DESTINATION:
-        return key[1]
-    return "the route" if key[0] == "egress" else f"{key[0]} {key[1]}"
+    kind, name = key
+    if kind == TREE:
+        return f"account {name} and those below it"
+    if kind == _DESTINATION:
+        return name
+    return "the route" if kind == "egress" else f"{kind} {name}"
 
 
 def towards(call: Call, limits: CallLimits) -> list[Charge]:
@@ -78,13 +81,17 @@ def towards(call: Call, limits: CallLimits) -> list[Charge]:
     return charges
 
 
-def places(call: Call, limits: CallLimits) -> list[Key]:
+def places(call: Call, view: View) -> list[Key]:
     """What a call that goes on counts for while it is up."""
     keys: list[Key] = [("trunk", call.trunk.name)]
     if call.account is not None:
-        keys.append(("account", call.account.name))
+        keys += places_of(call.account)
     if call.identity is not None:
         keys.append(("number", call.identity.effective))
+        end_user = end_user_of(call, view)
+        if end_user is not None:
+            keys.append((TREE, end_user.name))
     if call.routed is not None and call.routed.trunks:
         keys.append(("egress", call.routed.trunks[0].name))
+    limits = view.policy.limits
     return [*keys, *(key for key, _ in towards(call, limits))] if limits.destinations else keys

@@ -79,6 +79,7 @@ ORIGINATION = (
     Stage("account", account_state.examine),
     Stage("rate", call_rate.examine),
     Stage("caller-id", caller_identity.examine),
+    Stage("end-user", account_state.examine_end_user),
     Stage("diversion", diversion.examine),
     Stage("caller-number", caller_number.examine),
     Stage("display-name", display_name.examine),

@@ -77,6 +77,7 @@ class Account:
     emergency_unprovisioned: Unprovisioned | None = None  # overrides the policy's setting
     certificate: str | None = None  # name of the signing certificate; None: the trunk's
     countries: tuple[str, ...] = ()  # it may call; none: as the policy says
+    limits: tuple[tuple[str, CallLimit], ...] = ()  # by name: those of itself and of accounts above it that have one
     caller_name: str | None = None  # what called people may be shown beside its numbers, signed as rich call data
     do_not_call: DoNotCall = DoNotCall.INTERNAL  # the lists its calls are held against; NATIONAL: it sells by telephone
 

@@ -69,7 +69,8 @@ class ScannerSettings:
 class CallLimits:
     """How many calls are let in from a source, a trunk, an account and a calling number, and out to a trunk.
 
-    ``accounts`` are the limits of single accounts, in place of ``account``; trunks have theirs in the directory.
+    ``accounts`` are the limits of single accounts, in place of ``account``; the registry's, and those of trunks, are in
+    the directory. ``restricted`` is for accounts in that state.
     ``throttle`` is for the calls of one account that one rule in mode throttle matched.
     ``destinations`` are those of customers' calls to one place.
     """
@@ -80,12 +81,9 @@ class CallLimits:
     number: CallLimit = UNLIMITED
     egress: CallLimit = UNLIMITED
     throttle: CallLimit = MODEST
+    restricted: CallLimit = MODEST
     accounts: Mapping[str, CallLimit] = field(default_factory=dict)
     destinations: DestinationTable[DestinationLimit] = field(default_factory=DestinationTable)
-
-    def of_account(self, name: str) -> CallLimit:
-        """The limit of one account."""
-        return self.accounts.get(name, self.account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,22 @@ def mode_for(rule: str, call: Call, policy: PolicySettings) -> Mode:
     """The mode of a rule for a call."""
     if rule not in policy.scopes:
         return policy.mode(rule)
-    number = call.identity.effective if call.identity is not None else call.from_tn
-    return mode_at(rule, number, call.trunk, call.account, policy)
+    if call.identity is None:
+        return mode_at(rule, call.from_tn, call.trunk, call.account, policy)
+    return mode_at(rule, call.identity.effective, call.trunk, call.account, policy, call.identity.end_user)
 
 
 def mode_at(
-    rule: str, number: str | None, trunk: Trunk | None, account: Account | None, policy: PolicySettings
+    rule: str,
+    number: str | None,
+    trunk: Trunk | None,
+    account: Account | None,
+    policy: PolicySettings,
+    end_user: str | None = None,
 ) -> Mode:
-    """The mode of a rule for what comes from this number, trunk and account."""
+    """The mode of a rule for what comes from this number, trunk and account, and of the number's end user."""
     scope = policy.scopes.get(rule)
     if scope is None:
         return policy.mode(rule)
     path: Sequence[str] = (account.path or (account.name,)) if account is not None else ()
-    return scope.mode(number, trunk.name if trunk is not None else "", path) or policy.mode(rule)
+    return scope.mode(number, trunk.name if trunk is not None else "", path, end_user) or policy.mode(rule)

@@ -133,7 +133,7 @@ class Screening:
                 call.hold.release()
         elif call.request.method == "INVITE" and call.emergency is None:
             view = self._station.view
-            taken = places(call, view.policy.limits)
+            taken = places(call, view)
             call.hold = view.usage.hold(taken) if call.hold is None else call.hold.extended(taken)
             note_attempt(call, view, now)
             repeated = view.policy.repeated

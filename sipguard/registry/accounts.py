@@ -12,6 +12,7 @@ from sipguard.registry.account_states import strictest, transition_problem
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountKind, AccountRow, CallListRow, EmergencyRow, NumberRow, TrunkRow
 from sipguard.registry.upsert import upsert
+from sipguard.traffic.limit import CallLimit
 
 _BATCH = 500  # names in one question to the database
 _LEVEL = {kind: level for level, kind in enumerate(AccountKind)}
@@ -30,6 +31,16 @@ class AccountEntry(NamedTuple):
     caller_name: str | None = None
     countries: str | None = None  # ISO 3166 codes with spaces between, or *
     do_not_call: str | None = None  # off, internal or national
+    max_rate: float | None = None  # calls a second, with those of everything below it; 0: no limit
+    max_burst: int | None = None
+    max_calls: int | None = None  # at a time
+
+    @property
+    def limit(self) -> CallLimit | None:
+        """Its own limit, None when none of the three figures is given; one that is left out limits nothing then."""
+        if self.max_rate is None and self.max_burst is None and self.max_calls is None:
+            return None
+        return CallLimit(self.max_rate or 0.0, self.max_burst or 0, self.max_calls or 0)
 
 
 class StateChange(NamedTuple):
@@ -64,11 +75,12 @@ class Accounts:
         with self._database.writing() as session:
             if session.get(AccountRow, entry.name) is not None:
                 raise RegistryError(f'account "{entry.name}" exists already')
+            _check_burst(entry.max_rate, entry.max_burst)
             write_accounts(session, [entry])
             check_tree(read_accounts(session))
             self._database.audit(session, "account.add", entry.name, None, entry._asdict())
 
-    def change(self, name: str, **values: str | None) -> None:
+    def change(self, name: str, **values: str | float | None) -> None:
         """Change columns of an account."""
         with self._database.writing() as session:
             row = session.get(AccountRow, name)
@@ -77,7 +89,8 @@ class Accounts:
             before = {column: getattr(row, column) for column in values}
             state = values.get("state")
             if state is not None:
-                _check_transition(row, AccountState(state))
+                _check_transition(row, AccountState(str(state)))
+            _check_burst(*(values.get(column, getattr(row, column)) for column in ("max_rate", "max_burst")))
             session.execute(update(AccountRow).where(AccountRow.name == name).values(**values))
             check_tree(read_accounts(session))
             self._database.audit(session, "account.set", name, before, values)
@@ -128,6 +141,18 @@ class Accounts:
 def _check_transition(row: AccountRow, state: AccountState, *, force: bool = False) -> None:
     """Raise RegistryError when this state cannot follow the one the account is in."""
     problem = transition_problem(row.name, AccountState(row.state), state, force=force)
+    if problem is not None:
+        raise RegistryError(problem)
+
+
+def burst_problem(rate: float | None, burst: float | None) -> str | None:
+    """What is wrong with a burst: by itself it limits nothing, but would take the place of a configured limit."""
+    return "max_burst needs max_rate: it says how many of those calls may come at once" if burst and not rate else None
+
+
+def _check_burst(rate: Any, burst: Any) -> None:
+    """Raise RegistryError when there is a burst of nothing."""
+    problem = burst_problem(rate, burst)
     if problem is not None:
         raise RegistryError(problem)
 

@@ -12,7 +12,14 @@ from sipguard.policy.caller_numbers import CallerNumbers
 from sipguard.policy.directory import AccountState
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.account_states import transition_problem
-from sipguard.registry.accounts import AccountEntry, parent_problem, path_of, read_accounts, write_accounts
+from sipguard.registry.accounts import (
+    AccountEntry,
+    burst_problem,
+    parent_problem,
+    path_of,
+    read_accounts,
+    write_accounts,
+)
 from sipguard.registry.csv_file import Columns, RowProblem
 from sipguard.registry.emergency import STATUSES, EmergencyEntry, write_emergency
 from sipguard.registry.imports import Format, Numbered, repeated
@@ -23,6 +30,8 @@ from sipguard.registry.schema import AccountKind
 from sipguard.registry.values import (
     account_name,
     address_unit,
+    call_count,
+    call_rate,
     caller_name,
     canonical_number,
     canonical_pattern,
@@ -37,7 +46,8 @@ from sipguard.registry.values import (
 
 
 class AccountsFormat(Format[AccountEntry]):
-    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate,caller_name,countries,do_not_call``.
+    """``name,kind,parent,state,attest_cap,emergency_unprovisioned,certificate,caller_name,countries,do_not_call``, and
+    the limits on its calls, ``max_rate,max_burst,max_calls``.
 
     Parents may stand below their children.
     """
@@ -47,7 +57,7 @@ class AccountsFormat(Format[AccountEntry]):
         ("name",),
         (
             "kind", "parent", "state", "attest_cap", "emergency_unprovisioned", "certificate", "caller_name",
-            "countries", "do_not_call",
+            "countries", "do_not_call", "max_rate", "max_burst", "max_calls",
         ),
     )  # fmt: skip
 
@@ -68,6 +78,9 @@ class AccountsFormat(Format[AccountEntry]):
             caller_name(values["caller_name"]) if values["caller_name"] else None,
             country_list(values["countries"]) if values["countries"] else None,
             choice("do_not_call", values["do_not_call"], ("", *DoNotCall)) or None,
+            call_rate(values["max_rate"]) if values["max_rate"] else None,
+            call_count(values["max_burst"]) if values["max_burst"] else None,
+            call_count(values["max_calls"]) if values["max_calls"] else None,
         )
 
     def _certificate(self, name: str) -> str | None:
@@ -84,6 +97,7 @@ class AccountsFormat(Format[AccountEntry]):
         for line, entry in entries:
             before = stored.get(entry.name)
             problem = None if before is None else transition_problem(entry.name, before.state, entry.state)
+            problem = problem or burst_problem(entry.max_rate, entry.max_burst)
             if problem is not None:
                 yield RowProblem(line, problem)
         known = stored | {entry.name: entry for _, entry in entries}

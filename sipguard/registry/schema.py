@@ -41,6 +41,9 @@ class AccountRow(Table):
     caller_name: Mapped[str | None] = mapped_column(String(64))
     countries: Mapped[str | None] = mapped_column(String(1024))
     do_not_call: Mapped[str | None] = mapped_column(String(16))
+    max_rate: Mapped[float | None]
+    max_burst: Mapped[int | None]
+    max_calls: Mapped[int | None]
 
 
 class NumberRow(Table):

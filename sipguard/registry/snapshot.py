@@ -2,7 +2,7 @@
 
 What holds for an account also holds for everything below it: the strictest state and the lowest attestation cap on
 the path win; of the emergency settings, the signing certificates, the caller names, the countries and the do-not-call
-lists that count the nearest wins.
+lists that count the nearest wins. Limits on calls hold all together, each for its account and everything below it.
 """
 
 from collections.abc import Iterable
@@ -96,6 +96,7 @@ def effective(path: list[AccountEntry]) -> Account:
         ),
         certificate=next(filter(None, (entry.certificate for entry in upwards)), None),
         countries=next((tuple(entry.countries.split()) for entry in upwards if entry.countries), ()),
+        limits=tuple((entry.name, entry.limit) for entry in path if entry.limit is not None),
         caller_name=next(filter(None, (entry.caller_name for entry in upwards)), None),
         do_not_call=next((DoNotCall(entry.do_not_call) for entry in upwards if entry.do_not_call), DoNotCall.INTERNAL),
     )

@@ -30,6 +30,8 @@ _ALIKE = 4  # digits
 _TAIL = "2345"
 _AGO = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[mhd])")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
+_RATE = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", re.ASCII)
+_HIGHEST_RATE, _MOST_CALLS, _MOST_DIGITS = 100_000, 10_000_000, 8  # as limits.calls has them
 _LONGEST_CALLER_NAME = 64
 _LONGEST_UNIT = 64
 _LONGEST_REMARK = 256
@@ -126,6 +128,20 @@ def country_list(text: str) -> str:
         if code != ANYWHERE:
             dial_plan(code)
     return " ".join(codes)
+
+
+def call_rate(text: str) -> float:
+    """Calls a second that are allowed; 0 is no limit. Raises ValueError."""
+    if _RATE.fullmatch(text) is None or float(text) > _HIGHEST_RATE:
+        raise ValueError(f'"{text}" is not a rate of calls like 2.5 a second ({_HIGHEST_RATE:,} at most; 0: no limit)')
+    return float(text)
+
+
+def call_count(text: str) -> int:
+    """How many calls are allowed; 0 is no limit. Raises ValueError."""
+    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS or int(text) > _MOST_CALLS:
+        raise ValueError(f'"{text}" is not a number of calls like 30 ({_MOST_CALLS:,} at most; 0: no limit)')
+    return int(text)
 
 
 def leading_digits(text: str) -> str:

@@ -24,6 +24,12 @@ class CallLimit:
         """Seconds that calls may come too early, all together: those of a burst but its first."""
         return max(self.burst or int(self.rate), 1) * self.interval - self.interval
 
+    def stricter(self, other: "CallLimit") -> "CallLimit":
+        """Both limits in one: the lower rate, with its burst, and the lower number."""
+        slower = min((limit for limit in (self, other) if limit.rate), key=lambda limit: limit.rate, default=UNLIMITED)
+        numbers = [limit.concurrent for limit in (self, other) if limit.concurrent]
+        return CallLimit(slower.rate, slower.burst, min(numbers, default=0))
+
 
 UNLIMITED = CallLimit()
 MODEST = CallLimit(rate=1.0, concurrent=10)  # what is left to a customer who is to be held back

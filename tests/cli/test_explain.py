@@ -153,12 +153,43 @@ def test_the_limits_of_an_account(shell: Shell) -> None:
         '[[trunk]]\nname = "other"\nside = "customer"\naccount = "acme"\nsources = ["203.0.113.6"]\n'
     )
     facts = shell.data("explain", "account", "acme")
-    assert facts["limits"] == {"rate": 0.0, "burst": 0, "concurrent": 30, "set_for": "acme"}
+    assert facts["limits"] == [
+        {"of": "acme", "counts": "its calls and those below it", "rate": 0.0, "burst": 0, "concurrent": 30,
+         "set_in": "configuration", "up": 0},
+    ]  # fmt: skip
     assert facts["trunks"][0]["limit"]["rate"] == 7.0
-    other = shell.data("explain", "account", "globex")["limits"]
-    assert (other["rate"], other["set_for"]) == (5.0, "every account")
+    [other] = shell.data("explain", "account", "globex")["limits"]
+    assert (other["rate"], other["counts"], other["up"]) == (5.0, "its calls", 0)
+    assert other["set_in"] == "configuration, for every account"
     calls = shell.data("explain", "number", "+14155550100")["calls_from_it"]
     assert [call["decision"] for call in calls] == ["forward", "forward"]
+
+
+def test_what_is_used_of_the_limits(shell: Shell, tmp_path: Path) -> None:
+    """The nearest limit first, from where it is, and the calls that the log knows no end of, those below included."""
+    shell.config.write_text(shell.config.read_text() + "[limits.calls]\naccounts.reseller = { concurrent = 30 }\n")
+    shell.run("account", "set", "acme", "--max-rate", "2.5", "--max-burst", "4", "--max-calls", "9")
+    shell.run("account", "restrict", "reseller")
+    up = {"direction": "origination"}
+    logged(
+        tmp_path,
+        [decided(50, **up)],
+        [decided(40, **up, end_user="acme/sales"), {"ago": 39, "event": "answer", "code": 200}],
+        [decided(30, **up), {"ago": 29, "event": "end", "code": 200, "answered": True}],
+        [decided(20, **up, account="reseller")],
+        [decided(10, **up, emergency="911")],
+        [decided(9, **up, decision="refuse")],
+        [decided(8, direction="termination")],
+    )
+    mine, above = shell.data("explain", "account", "acme")["limits"]
+    assert mine == {"of": "acme", "counts": "its calls and those below it", "rate": 2.5, "burst": 4, "concurrent": 9,
+                    "set_in": "registry", "up": 2}  # fmt: skip
+    assert (above["of"], above["rate"], above["concurrent"]) == ("reseller", 1.0, 10)
+    assert (above["set_in"], above["up"]) == ("configuration and restricted", 3)
+    own, *_ = shell.data("explain", "account", "acme/sales")["limits"]
+    assert (own["counts"], own["up"]) == ("its calls", 0)
+    shell.run("account", "set", "acme/sales", "--max-calls", "1")
+    assert shell.data("explain", "account", "acme/sales")["limits"][0]["up"] == 1
 
 
 def test_the_rules_of_an_account(shell: Shell) -> None:

@@ -23,7 +23,7 @@ def test_what_is_given_arrives() -> None:
     limits = section.limits()
     assert limits.source == CallLimit(rate=5.0)
     assert limits.number == CallLimit(concurrent=3)
-    assert (limits.of_account("acme"), limits.of_account("other")) == (CallLimit(1.5, 4), CallLimit())
+    assert (limits.accounts, limits.account) == ({"acme": CallLimit(1.5, 4)}, CallLimit())
     values = {"name": "a", "side": "network", "targets": ["sip:192.0.2.1"], "egress_limit": {"concurrent": 7}}
     trunk = TrunkSection.model_validate(values).trunk()
     assert (trunk.limit, trunk.egress_limit) == (None, CallLimit(concurrent=7))
@@ -32,6 +32,7 @@ def test_what_is_given_arrives() -> None:
 def test_a_throttle_holds_back_by_default() -> None:
     """Mode throttle needs no further key; a rule's own figures take the place of all the common ones."""
     assert CallLimitsSection().limits().throttle == CallLimits().throttle == CallLimit(rate=1.0, concurrent=10)
+    assert CallLimitsSection().limits().restricted == CallLimits().restricted == CallLimit(rate=1.0, concurrent=10)
     section = CallLimitsSection.model_validate({"throttle": {"concurrent": 3}})
     assert section.limits().throttle == CallLimit(rate=1.0, concurrent=3)
     own = RuleSection.model_validate({"throttle": {"concurrent": 2}}).throttle

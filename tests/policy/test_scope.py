@@ -8,7 +8,7 @@ from sipguard.policy.directory import TrafficClass
 from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.settings import PolicySettings
-from tests.policy.kit import DIALER, FOREIGN, call_of, invite, view_of
+from tests.policy.kit import DIALER, FOREIGN, OWNED, call_of, invite, view_of
 
 RULE = "caller-id.not-owned"
 
@@ -27,6 +27,40 @@ RULE = "caller-id.not-owned"
 def test_the_most_specific_exception_counts(scope, mode):
     """Number before trunk, trunk before account, an account before those above it."""
     assert scope.mode("1", "pbx", ("operator", "acme")) is mode
+
+
+LEVELS = ("operator", "reseller", "acme", "acme/sales", "pbx", "14155550100")
+
+
+@pytest.mark.clause("policy: scope")
+@pytest.mark.parametrize("nearest", range(len(LEVELS)))
+def test_the_nearest_level_wins(nearest):
+    """operator > reseller > account > end user > trunk > number: whoever is lower has the last word."""
+    here, above = LEVELS[nearest], LEVELS[:nearest]
+    modes = dict.fromkeys(above, Mode.REPORT) | {here: Mode.OFF}
+    scope = Scope(
+        numbers={name: modes[name] for name in LEVELS[5:] if name in modes},
+        trunks={name: modes[name] for name in LEVELS[4:5] if name in modes},
+        accounts={name: modes[name] for name in LEVELS[:4] if name in modes},
+    )
+    assert scope.mode("14155550100", "pbx", LEVELS[:3], "acme/sales") is Mode.OFF
+    assert scope.mode("1", "other", ("operator2",), "other") is None
+
+
+@pytest.mark.clause("policy: scope")
+@pytest.mark.parametrize("level", ["operator", "reseller", "acme", "acme/sales"])
+def test_an_exception_covers_what_is_below(level):
+    """A call is under the exceptions of its account's reseller and operator, and of the end user of its number."""
+    rule = "destination.country"
+    call = call_of(invite("sip:+442079460000@proxy.example", f"<sip:+{OWNED}@pbx.example>"))
+    assert run(call, view_of()).rule == rule
+    allowed = PolicySettings(scopes={rule: Scope(accounts={level: Mode.OFF})})
+    call = call_of(invite("sip:+442079460000@proxy.example", f"<sip:+{OWNED}@pbx.example>"))
+    assert run(call, view_of(policy=allowed)) is FORWARD
+    assert call.reported == []
+    own = PolicySettings(scopes={rule: Scope(accounts={level: Mode.OFF, "acme": Mode.TAG, "acme/sales": Mode.BLOCK})})
+    call = call_of(invite("sip:+442079460000@proxy.example", f"<sip:+{OWNED}@pbx.example>"))
+    assert run(call, view_of(policy=own)).rule == rule
 
 
 def forged(policy):

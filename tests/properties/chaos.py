@@ -10,7 +10,8 @@ from typing import Any
 from sipguard.engine import ERROR, Ask, Engine, Event, Log, Output, Send
 from sipguard.policy.directory import OnMismatch, Side, Trunk
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
-from sipguard.policy.settings import DigestSettings, PolicySettings
+from sipguard.policy.rules import Mode
+from sipguard.policy.settings import CallLimits, DigestSettings, PolicySettings
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.parser import parse
@@ -29,6 +30,7 @@ from sipguard.testing.sample import (
     directory,
     target,
 )
+from sipguard.traffic.limit import CallLimit
 
 SOURCES = (ACME_PBX, CARRIER_A, CARRIER_A_SPARE, RESCUE, ("203.0.113.5", 5060))
 NAMED = changed(
@@ -50,7 +52,15 @@ SAMPLES = (
         policy=PolicySettings(digest=DigestSettings(realm="r")),
         passwords={"carrier-a": "secret"},
     ),
+    Sample(  # few calls at a time, of everybody; forged ones are let on one by one
+        policy=PolicySettings(
+            modes={"caller-id.not-owned": Mode.THROTTLE},
+            throttles={"caller-id.not-owned": CallLimit(concurrent=1)},
+            limits=CallLimits(accounts={"acme": CallLimit(concurrent=3)}, egress=CallLimit(concurrent=2)),
+        )
+    ),
 )
+MOST_UP = {("throttle", "caller-id.not-owned account acme"): 1, ("tree", "acme"): 3}  # of the last sample
 CHALLENGES = (
     b'Proxy-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"',
     b'WWW-Authenticate: Digest realm="s", nonce="n", stale=true',

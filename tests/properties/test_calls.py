@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sipguard.policy.need import Answer, CommitNeed, Need, Server, TargetAnswer, TargetNeed
 from sipguard.sip.flow import Flow, Send
@@ -28,7 +28,7 @@ from sipguard.testing.sample import (
     invite,
 )
 from sipguard.testing.user_agent import contact_of, route_set
-from tests.properties.chaos import SAMPLES, Chaos
+from tests.properties.chaos import MOST_UP, SAMPLES, Chaos
 
 CODES = (200, 200, 180, 200, 100, 183, 199, 202, 302, 400, 401, 404, 408, 421, 480, 486, 487, 491, 500, 503, 600, 603)
 TAGS = ("one", "two")
@@ -45,6 +45,8 @@ class Calls(RuleBasedStateMachine):
     def raise_the_curtain(self, sample: Sample, durable: bool) -> None:
         """One of the sample operators; its log is as prompt as a disk, or waits for the play to ``decide``."""
         self.durable = durable
+        self.usage = sample.view.usage
+        self.most_up = MOST_UP if sample is SAMPLES[-1] else {}
         self.chaos = Chaos(sample)
         self.said: list[tuple[Request, Flow, float]] = []  # requests of the neighbours, and when
         self.parked: list[Need] = []  # questions nobody answered yet
@@ -53,6 +55,12 @@ class Calls(RuleBasedStateMachine):
         self.heard: list[tuple[Response, Flow]] = []  # responses the engine sent
         self.copies: set[tuple[bytes, Flow]] = set()  # of those, to know a retransmission
         self.serial = 0
+
+    @invariant()
+    def nobody_has_more_than_allowed(self) -> None:
+        """No limit and no throttle is ever exceeded."""
+        for key, most in getattr(self, "most_up", {}).items():
+            assert self.usage.up(key) <= most, key
 
     # --- those who call
 
@@ -248,6 +256,7 @@ class Calls(RuleBasedStateMachine):
         assert len(ends) == len(set(ends))
         assert len(answers) == len(set(answers))
         assert set(answers) <= left <= set(ends)
+        assert self.usage._counts == {}  # whatever became of the calls, no place is held
 
 
 def pick(choices: list[Any], which: int) -> Any:

@@ -118,7 +118,8 @@ def test_a_registry_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) ->
     """What an older version stored is kept, and has neither a certificate of its own nor a caller name."""
     empty(tmp_path).accounts.add(AccountEntry("acme"))
     with sqlite3.connect(tmp_path / "registry.db") as connection:
-        for column in ("certificate", "caller_name", "countries", "do_not_call"):
+        added = ("certificate", "caller_name", "countries", "do_not_call", "max_rate", "max_burst", "max_calls")
+        for column in added:
             connection.execute(f"ALTER TABLE accounts DROP COLUMN {column}")
         for column in ("unit", "callback", "activated_at"):
             connection.execute(f"ALTER TABLE emergency DROP COLUMN {column}")

@@ -150,7 +150,7 @@ def test_limits_and_scanners(tmp_path: Path) -> None:
     assert node.settings.max_call_duration == 600.0
     assert node.view.policy.scanners.users == 7
     assert (node.view.policy.forwarding.forwards, node.view.policy.forwarding.window) == (2, 180.0)
-    assert node.view.policy.limits.of_account("acme").concurrent == 30
+    assert node.view.policy.limits.accounts["acme"].concurrent == 30
     bounds = "[limits.calls]\nremembered = 2000\n[policy.forwarding]\nremembered = 300\n"
     after = build(configured(tmp_path, TEXT + bounds), node)
     assert after.view.usage is node.view.usage

@@ -41,6 +41,25 @@ def test_a_suspension_holds_within_a_second(tmp_path: Path) -> None:
         node.carrier.receive(CALLED)
 
 
+def test_a_lowered_limit_holds_within_a_second_and_drops_nobody(tmp_path: Path) -> None:
+    """The call that is up is not ended and takes the only place; without the limit the next call passes again."""
+    with live_node(tmp_path) as node:
+        node.invite("up")
+        node.carrier.answer(node.carrier.receive(CALLED), "200 OK", node.proxy)
+        node.customer.receive("SIP/2.0 200")
+        sipguard(node, "account", "set", "acme", "--max-calls", "1")
+        changed = time.monotonic()
+        node.wait_for("registry.followed")
+        assert time.monotonic() - changed < 1.0
+        node.invite("refused")
+        assert "limit.concurrent" in node.customer.receive("SIP/2.0 503")
+        sipguard(node, "account", "set", "acme", "--max-calls", "none")
+        node.wait_for("registry.followed", 2)
+        node.invite("passes")
+        assert "passes" in node.carrier.receive(CALLED)
+        assert not [line for line in node.lines if line["event"] in ("call.ended", "call.expired")]
+
+
 def test_calls_of_a_suspended_account_end(tmp_path: Path) -> None:
     """With ``suspended_calls = "end"`` both sides get a BYE though nobody says anything, and the record says policy."""
     with live_node(tmp_path, '[policy]\nsuspended_calls = "end"\n') as node:

@@ -15,7 +15,8 @@ right to the caller's number (ATIS-1000074 §5.2.3). A trusted trunk may have at
 import re
 
 from sipguard.policy.call import Call
-from sipguard.policy.directory import AccountState, TrafficClass
+from sipguard.policy.directory import Account, AccountState, TrafficClass
+from sipguard.policy.end_user import end_user_of
 from sipguard.policy.finding import Attested
 from sipguard.policy.right import RightKind
 from sipguard.policy.view import View
@@ -46,16 +47,19 @@ def examine(call: Call, view: View) -> Attested | None:
         why = identity.right.name.lower() if identity.right is not None else "no right to the number"
         if forwarded is not None:
             why = "forwarded"
-    capped = level.capped(_cap(call, account.state, account.attest_cap, identity.effective))
+    capped = level.capped(_cap(call, account, identity.effective))
+    end_user = end_user_of(call, view) if identity.end_user is not None else None
+    if end_user is not None:
+        capped = capped.capped(_cap(call, end_user, identity.effective))
     if capped is not level:
         level, why = capped, "capped"
     return Attested(level, _origid(call, view, account.name), why)
 
 
-def _cap(call: Call, state: AccountState, configured: str | None, number: TN) -> Attestation | None:
-    """The most this call may be attested, None when nothing limits it."""
-    cap = None if configured is None else Attestation(configured)
-    if state is AccountState.RESTRICTED or _NOT_DIALABLE.match(number):
+def _cap(call: Call, account: Account, number: TN) -> Attestation | None:
+    """The most this call may be attested as this account's, None when nothing limits it."""
+    cap = None if account.attest_cap is None else Attestation(account.attest_cap)
+    if account.state is AccountState.RESTRICTED or _NOT_DIALABLE.match(number):
         cap = Attestation.B.capped(cap)
     stated = call.request.value("attestation-info") if call.trunk.trusted else None
     if stated in ("A", "B", "C"):

@@ -9,6 +9,7 @@ an earlier rule in mode ``divert`` matched.
 
 from sipguard.policy.call import Call
 from sipguard.policy.directory import AccountState, TrafficClass
+from sipguard.policy.end_user import state_of
 from sipguard.policy.finding import Classified, Refusal
 from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
@@ -34,7 +35,7 @@ def examine(call: Call, view: View) -> Classified | Refusal:
     throttled = _RULE if mode is Mode.THROTTLE else ""
     if call.diverted:
         return Classified(TrafficClass.DIALER, tags, standing.points, throttled)
-    if account.state is AccountState.RESTRICTED:
+    if state_of(call, view) is AccountState.RESTRICTED:
         return Classified(TrafficClass.DIALER, ("account-restricted", *tags), standing.points, throttled)
     if mode in (Mode.DIVERT, Mode.THROTTLE):
         return Classified(TrafficClass.DIALER, tags, standing.points, throttled)

@@ -1,11 +1,13 @@
-"""Concurrency: how many calls a trunk, an account and a calling number may have at a time, and how fast a number calls;
-both also for what goes to one place.
+"""Concurrency: how many calls a trunk, an account, those above it and a calling number may have at a time, and how fast
+a number and an end user may call; both also for what goes to one place.
 
 It stands behind the rules about numbers: a call that those refuse has no number of its own, and is never up.
 """
 
+from sipguard.policy.account_limits import TREE, Charge, charges_of
 from sipguard.policy.call import Call
-from sipguard.policy.call_limits import Charge, charge_rates, refuse_full, towards
+from sipguard.policy.call_limits import charge_rates, refuse_full, towards
+from sipguard.policy.end_user import end_user_of
 from sipguard.policy.finding import Refusal
 from sipguard.policy.view import View
 
@@ -18,13 +20,23 @@ def examine(call: Call, view: View) -> Refusal | None:
     own: list[Charge] = []
     if call.identity is not None:
         own.append((("number", call.identity.effective), limits.number))
+        if call.identity.end_user is not None:
+            own += _of_end_user(call, view)
     own += towards(call, limits)
     if call.request.method == "INVITE":
         charges: list[Charge] = [(("trunk", call.trunk.name), call.trunk.limit or limits.trunk), *own]
         if call.account is not None:
-            charges.append((("account", call.account.name), limits.of_account(call.account.name)))
+            charges += charges_of(call.account, view)
         refusal = refuse_full(charges, call, view)
         if refusal is not None:
             return refusal
     rates = [charge for charge in own if charge[1].rate]
     return charge_rates(rates, call, view) if rates else None
+
+
+def _of_end_user(call: Call, view: View) -> list[Charge]:
+    """The end user's own limit, if it has one; the account's are asked anyway."""
+    end_user = end_user_of(call, view)
+    if end_user is None:
+        return []
+    return [charge for charge in charges_of(end_user, view) if charge[0] == (TREE, end_user.name)]
