@@ -61,9 +61,8 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     if not egress.trusted and call.emergency is None:
         privacy_service.serve(fork)
     if call.signed is not None:
-        fork.append("identity", call.signed.identity)
-        for value in call.signed.beside:
-            fork.append("identity", value)
+        for value in (call.signed.identity, *call.signed.beside):
+            fork.append_row("identity", f"Identity: {value}")
         if call.signed.priority:
             fork.append("resource-priority", call.signed.priority)
         if call.signed.date is not None:

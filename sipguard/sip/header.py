@@ -23,12 +23,18 @@ _PARAMETER = re.compile(
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_BARE_NUL = re.compile(r"(?<!\\)\0")
 _UNQUOTED_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]++")
 
 
 def unfold(value: str) -> str:
     """A folded value on one line: each fold, with the white space around it, counts as one SP (RFC 3261 §7.3.1)."""
     return " ".join([line.strip(" \t") for line in value.split("\r\n")])
+
+
+def is_one_line(value: str) -> bool:
+    """Whether a value holds no line end, and NUL only where it may: in a quoted pair (RFC 3261 §25.1)."""
+    return not ("\n" in value or "\r" in value or ("\0" in value and _BARE_NUL.search(value)))
 
 
 def split_list(value: str) -> list[str]:

@@ -9,16 +9,13 @@ comma-separated fields. Edits belong to whoever called ``fork()``; a received me
 writes can't hold a line end, so no value of ours or of a peer becomes a header field of its own (MSG-31).
 """
 
-import re
-
 from sipguard.errors import MalformedValue
 from sipguard.sip.address import Address, parse_party
 from sipguard.sip.cseq import CSeq, parse_cseq
-from sipguard.sip.header import MAX_ITEMS, split_list, unfold
+from sipguard.sip.header import MAX_ITEMS, is_one_line, split_list, unfold
 from sipguard.sip.names import display_name
-from sipguard.sip.via import Via, parse_via
+from sipguard.sip.via import Via, parse_top_via
 
-_LINE_BREAKING = re.compile(r"[\r\n]|(?<!\\)\0")  # a NUL may stand in a quoted pair (RFC 3261 §25.1)
 _READ = {"via": "_via", "from": "_from", "to": "_to", "cseq": "_cseq", "call-id": "_call_id"}
 
 
@@ -36,7 +33,7 @@ class Message:
         self.start_line = start_line
         self.names = names
         self.rows = rows
-        self.first = dict(zip(reversed(names), reversed(rows), strict=True))
+        self.first = dict(zip(reversed(names), reversed(rows)))  # noqa: B905 - checking costs as much as the rest
         self.body = body
         self.unusual = False
         self._via: Via | None = None
@@ -112,10 +109,7 @@ class Message:
     def via(self) -> Via:
         """The topmost Via value. Raises MalformedValue."""
         if self._via is None:
-            value = self.required("via")
-            if "," in value:
-                value = (split_list(value) or [""])[0]
-            self._via = parse_via(value)
+            self._via = parse_top_via(self.required("via"))
         return self._via
 
     @property
@@ -146,6 +140,14 @@ class Message:
             self._call_id = self.required("call-id")
         return self._call_id
 
+    def remember(self, via: Via, from_: Address, to: Address, cseq: CSeq, call_id: str) -> None:
+        """These fields were read by whoever calls."""
+        self._via = via
+        self._from = from_
+        self._to = to
+        self._cseq = cseq
+        self._call_id = call_id
+
     # --- editing a fork
 
     def set(self, name: str, value: str) -> None:
@@ -155,7 +157,7 @@ class Message:
         """
         row = _new_row(name, value)
         if name not in self.first:
-            self._append(name, row)
+            self.append_row(name, row)
             return
         self.set_row(name, row)
         names = self.names
@@ -179,9 +181,10 @@ class Message:
 
     def append(self, name: str, value: str) -> None:
         """Add a row at the end."""
-        self._append(name, _new_row(name, value))
+        self.append_row(name, _new_row(name, value))
 
-    def _append(self, name: str, row: str) -> None:
+    def append_row(self, name: str, row: str) -> None:
+        """Add ``row``, as it stands, at the end; for what we wrote ourselves."""
         self.rows.append(row)
         self.names.append(name)
         self.first.setdefault(name, row)
@@ -298,7 +301,7 @@ class Response(Message):
 
 
 def _new_row(name: str, value: str) -> str:
-    if not value.isprintable() and _LINE_BREAKING.search(value):
+    if not is_one_line(value):
         raise MalformedValue(f"line end or NUL in {display_name(name)}")
     return f"{display_name(name)}: {value}"
 

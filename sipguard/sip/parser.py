@@ -7,6 +7,7 @@ CSeq) is ``sanity``'s business.
 """
 
 import re
+from functools import lru_cache
 
 from sipguard.errors import MalformedMessage
 from sipguard.sip.message import Request, Response
@@ -14,6 +15,7 @@ from sipguard.sip.names import KNOWN_SPELLINGS, canonical_name
 
 MAX_HEAD = 65_535  # octets before the body (MSG-29)
 MAX_ROWS = 512
+_CACHED_LENGTH = 64
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
 _BARE_NUL = re.compile(r"(?<!\\)\0")  # in a quoted pair NUL is legal (RFC 3261 §25.1)
@@ -90,24 +92,28 @@ def _join_folds(lines: list[str]) -> list[str]:
 
 
 def _start(start_line: str, names: list[str], rows: list[str], body: bytes) -> Request | Response:
+    if start_line[:4].upper() == "SIP/":  # and so no method: that is a token
+        code, reason = _cached(start_line) if len(start_line) <= _CACHED_LENGTH else _status_line(start_line)
+        return Response(start_line, names, rows, body, code, reason)
     parts = start_line.split(" ")
     if len(parts) == 3 and parts[1] and (parts[2] == "SIP/2.0" or parts[2].upper() == "SIP/2.0"):  # RFC 3261 §7.1
         method = parts[0]
         if method in _METHODS or _TOKEN.fullmatch(method):
             return Request(start_line, names, rows, body, method, parts[1])
-    if start_line[:4].upper() == "SIP/":
-        return _status_line(start_line, names, rows, body)
     raise _malformed_request_line(start_line, names, rows, body)
 
 
-def _status_line(start_line: str, names: list[str], rows: list[str], body: bytes) -> Response:
+def _status_line(start_line: str) -> tuple[int, str]:
     version, _, rest = start_line.partition(" ")
     code, _, reason = rest.partition(" ")
     if version.upper() != "SIP/2.0" or len(code) != 3 or not (code.isascii() and code.isdigit()):
         raise MalformedMessage(400, "Malformed Status Line")
     if not 100 <= int(code) <= 699:
         raise MalformedMessage(400, "Status Code Out Of Range")
-    return Response(start_line, names, rows, body, int(code), reason)
+    return int(code), reason
+
+
+_cached = lru_cache(maxsize=1024)(_status_line)
 
 
 def _malformed_request_line(start_line: str, names: list[str], rows: list[str], body: bytes) -> MalformedMessage:

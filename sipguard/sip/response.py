@@ -9,15 +9,13 @@ from collections.abc import Iterable, Mapping
 
 from sipguard.errors import MalformedValue
 from sipguard.sip.flow import Flow
-from sipguard.sip.header import unfold
+from sipguard.sip.header import is_one_line, unfold
 from sipguard.sip.message import Request, Response
 from sipguard.sip.names import canonical_name, display_name
 from sipguard.sip.status import reason_phrase
 from sipguard.sip.via import Via
 
 _COPIED_ONCE = ("from", "to", "call-id", "cseq")
-_PLAIN_VIA = re.compile(r'[^",\r\n]*+')
-_EMPTY_RPORT = re.compile(r";[ \t]*+rport[ \t]*+(?=;|$)", re.IGNORECASE)
 _TAG = re.compile(r";[ \t]*+tag[ \t]*+(?:=|$|;)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\r\n]|(?<!\\)\0")
 
@@ -66,11 +64,11 @@ def _has_tag(request: Request, row: str) -> bool:
 
 def _safe(row: str) -> bool:
     """Whether a received row can be sent again: its only line ends are folds, and NUL stands in quoted pairs only."""
-    return row.isprintable() or not _UNSAFE.search(unfold(row))
+    return is_one_line(unfold(row) if "\n" in row else row)
 
 
 def _clean(value: str) -> str:
-    return value if value.isprintable() else _UNSAFE.sub(" ", value)
+    return value if is_one_line(value) else _UNSAFE.sub(" ", value)
 
 
 def stamp_received(request: Request, flow: Flow) -> None:
@@ -94,6 +92,9 @@ def stamp_received(request: Request, flow: Flow) -> None:
 def _stamped_row(request: Request, parameters: Mapping[str, str | None], flow: Flow) -> str | None:
     """The usual case, spliced: one value in the row, rport empty, no received, nothing quoted. None otherwise."""
     row = request.first["via"]
-    if parameters.get("rport", "") is not None or "received" in parameters or not _PLAIN_VIA.fullmatch(row):
+    before, found, after = row.partition(";rport")
+    if not found or after[:1] not in ("", ";") or "received" in parameters:
         return None
-    return _EMPTY_RPORT.sub(f";rport={flow.port};received={flow.host}", row, count=1)
+    if "," in row or '"' in row or "\n" in row:
+        return None
+    return f"{before};rport={flow.port};received={flow.host}{after}"

@@ -10,9 +10,12 @@ Loops, extensions, Max-Forwards 0 and unknown schemes are the proxy's business a
 import re
 
 from sipguard.errors import MalformedMessage, MalformedValue
-from sipguard.sip.message import Request, Response
+from sipguard.sip.address import parse_party
+from sipguard.sip.cseq import parse_cseq
+from sipguard.sip.message import Request, Response, row_value
 from sipguard.sip.names import display_name
 from sipguard.sip.uri import SipUri, parse_uri
+from sipguard.sip.via import parse_top_via
 
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
@@ -50,11 +53,16 @@ def _refuse_repeated(message: Request | Response) -> None:
 
 def _check_fields(message: Request | Response) -> None:
     """Read what every layer needs. Raises MalformedValue."""
-    message.via  # noqa: B018
-    from_, to, cseq = message.from_, message.to, message.cseq
+    first = message.first
+    via = parse_top_via(row_value(first["via"]))
+    from_ = parse_party(row_value(first["from"]))
+    to = parse_party(row_value(first["to"]))
+    cseq = parse_cseq(row_value(first["cseq"]))
+    call_id = row_value(first["call-id"])
+    message.remember(via, from_, to, cseq, call_id)
     if cseq.number >= _CSEQ_LIMIT:
         raise MalformedValue("CSeq number out of range")
-    if not _CALL_ID.fullmatch(message.call_id):
+    if not _CALL_ID.fullmatch(call_id):
         raise MalformedValue("malformed Call-ID")
     if isinstance(message, Request):
         if cseq.method != message.method:

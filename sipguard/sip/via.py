@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
-from sipguard.sip.header import format_parameters, parse_parameters
+from sipguard.sip.header import format_parameters, parse_parameters, split_list
 from sipguard.sip.uri import HOST
 
 _CACHED_LENGTH = 128
@@ -64,6 +64,11 @@ def parse_via(text: str) -> Via:
     sender, semicolon, rest = text.partition(";")
     transport, host, port = _cached(sender) if len(sender) <= _CACHED_LENGTH else _sent_by(sender)
     return Via(transport, host, port, parse_parameters(semicolon + rest))
+
+
+def parse_top_via(text: str) -> Via:
+    """Read the first value of a Via row. Raises MalformedValue."""
+    return parse_via((split_list(text) or [""])[0] if "," in text else text)
 
 
 def _sent_by(text: str) -> tuple[str, str, int | None]:
