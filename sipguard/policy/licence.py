@@ -102,19 +102,26 @@ def remember(call: Call, view: View) -> None:
     called = call.request_tn
     if verified is None or verified.caller is None or called is None or call.request.method != "INVITE":
         return
-    verdict, service = verified.verdict, view.verification
-    identities: list[str] = []
-    said: list[Claims] = []
-    if verdict.verstat is Verstat.PASSED:
-        values = call.request.values("identity")
-        claims = service.claims(values, signalling_of(call))
-        for value, members, result in zip(values, claims, verdict.results, strict=False):
-            if members is not None and result.reason is None and (result.vouches or result.ppt == "div"):
-                identities.append(value)
-                said.append(members)
     settings = view.policy.forwarding
-    found = DeliveredCall(call.arrived + settings.window, settings.forwards, tuple(identities), tuple(said))
+    identities, claims = _voucher(call, verified.verdict, called, view)
+    found = DeliveredCall(call.arrived + settings.window, settings.forwards, identities, claims)
     view.delivered.add((verified.caller, called), found, call.arrived)
+
+
+def _voucher(call: Call, verdict: Verdict, called: TN, view: View) -> tuple[tuple[str, ...], tuple[Claims, ...]]:
+    """The Identity header fields that say who called this number, and what they say; none where To was another one."""
+    if verdict.verstat is not Verstat.PASSED:
+        return (), ()
+    identities, said = [], []
+    values = call.request.values("identity")
+    claims = view.verification.claims(values, signalling_of(call))
+    for value, members, result in zip(values, claims, verdict.results, strict=False):
+        if members is not None and result.reason is None and (result.vouches or result.ppt == "div"):
+            identities.append(value)
+            said.append(members)
+    if not any(called in members.destinations for members in said):
+        return (), ()
+    return tuple(identities), tuple(said)
 
 
 def _as_it_came(caller: TN, by: TN, target: TN, call: Call) -> Signalling:

@@ -97,6 +97,21 @@ def test_trunks(shell: Shell) -> None:
     assert shell.run("trunk", "remove", "branch").code == 0
 
 
+def test_a_trunk_that_may_forward(shell: Shell) -> None:
+    """What lets its forwarded calls pass is kept, and is no choice for a carrier."""
+    options = ("--side", "customer", "--account", "acme", "--source", "203.0.113.9", "--forwarding", "delivered")
+    assert shell.run("trunk", "add", "branch", *options).code == 0
+    (kept,) = [trunk for trunk in shell.data("trunk", "list") if trunk["name"] == "branch"]
+    assert kept["forwarding"] == "delivered"
+    shown = shell.data("explain", "account", "acme")
+    assert {trunk["name"]: trunk["forwarding"] for trunk in shown["trunks"]} == {
+        "acme-pbx": "refuse",
+        "branch": "delivered",
+    }
+    carrier = ("--side", "network", "--target", "sip:192.0.2.30", "--forwarding", "trust")
+    assert "forwarding: is for trunks of customers" in shell.run("trunk", "add", "carrier-c", *carrier).err
+
+
 def test_a_tls_trunk(shell: Shell, tmp_path: Path) -> None:
     """Its names and authorities are kept, a file by its whole path; without a TLS listener the check says so."""
     ca = str(tmp_path / "ca.pem")

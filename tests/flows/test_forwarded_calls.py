@@ -525,6 +525,21 @@ def test_a_pbx_that_hunts(kept: bool) -> None:
     assert "as often as it may be" in play.record["detail"]
 
 
+@pytest.mark.clause("DIV-02", "VS-17")
+def test_what_was_signed_for_another_number_is_not_put_back() -> None:
+    """Somebody without a certificate retargeted the call to us: To vouches for it here, and no div could lead on."""
+    for forwarding, decision in ((Forwarding.PASSPORT, "refuse"), (Forwarding.DELIVERED, "forward")):
+        play = Play(forwarding)
+        uri = f"sip:+{OWNED}@{PROXY[0]};user=phone"
+        row = play.shaken(dest=FIRST)
+        play.stage.arrives(calling=CALLER, called=FIRST, uri=uri, headers=(row,), call_id="in-1@carrier")
+        assert play.stage.record("decision")["verstat"] == "TN-Validation-Passed"
+        play.forward(DIVERSION)
+        assert play.record["decision"] == decision
+        if decision == "forward":
+            assert [claims["attest"] for claims in ours(play)] == ["B"]
+
+
 @pytest.mark.clause("AS-13", "PPT-06")
 def test_media_keys_that_are_others_now() -> None:
     """A PBX that answers the media itself breaks what was signed over them: nothing is put back, no div leads on."""
