@@ -11,6 +11,7 @@ from dataclasses import asdict
 from sipguard.cli.account_limits import limits_of
 from sipguard.cli.account_rules import exceptions_of, rules_of
 from sipguard.cli.audit import audit_record
+from sipguard.cli.destination_facts import destination_facts
 from sipguard.cli.recent_calls import RecentCalls, recent_calls
 from sipguard.cli.replay import node_of
 from sipguard.config import Configuration
@@ -50,6 +51,7 @@ def account_facts(configuration: Configuration, name: str) -> dict[str, object]:
         "emergency": _emergency(path, account, node, registry),
         "limits": limits_of(account, node.view, recent.up),
         "countries": _countries(path, account, node),
+        "destinations": destination_facts(account, node, recent, now),
         "do_not_call": _do_not_call(path, account),
         "numbers": _numbers(name, registry),
         "trunks": [_trunk(trunk, node.view.policy.limits) for trunk in trunks],

@@ -57,7 +57,7 @@ class RecentCalls:
         for call in self.calls:
             decision = call.decision
             if decision.get("decision") == "forward" and decision.get("method") == "INVITE":
-                found += [(_seconds(record), record) for record in (decision, *call.events)]
+                found += [(seconds(record), record) for record in (decision, *call.events)]
         return [(moment, record) for moment, record in found if moment > start]
 
 
@@ -136,7 +136,8 @@ def _count(window: Window, record: Record, moment: float, profile: Profile) -> N
         window.failed(int(record.get("code") or 0), moment)
 
 
-def _seconds(record: Record) -> float:
+def seconds(record: Record) -> float:
+    """When it was written, in Unix seconds; 0.0 when that cannot be read."""
     try:
         return datetime.fromisoformat(str(record.get("at"))).timestamp()
     except ValueError:

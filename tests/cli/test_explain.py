@@ -332,3 +332,31 @@ def test_for_people(shell: Shell, words: tuple[str, ...], lines: tuple[str, ...]
     out = shell.run("explain", *words).out
     assert [line for line in lines if line not in out] == []
     assert "do not originate" not in out
+
+
+@pytest.mark.clause("policy: destinations")
+def test_where_an_account_called(shell: Shell, tmp_path: Path) -> None:
+    """The figures in force, and the busiest numbers and places of the last hour; not what was refused."""
+    shell.config.write_text(
+        shell.config.read_text() + "[policy.destinations]\nvelocity.accounts.reseller.abroad.hour = 7\n"
+    )
+    calls = [decided(ago, trunk="acme-pbx", called={"request_uri": tn}) for ago, tn in (
+        (7000, "224712345678"), (1000, "224712345678"), (800, "224712345678"), (100, "224799999999"),
+        (60, "447700900123"),
+    )]  # fmt: skip
+    calls.append(decided(50, trunk="acme-pbx", called={"request_uri": "224712345678"}, decision="refuse"))
+    calls.append(decided(40, trunk="acme-pbx", called={"request_uri": "911"}, emergency="911"))
+    logged(tmp_path, *([call] for call in calls))
+    facts = shell.data("explain", "account", "acme")["destinations"]
+    assert facts["velocity"] == {
+        "home": {"number": 50, "five_minutes": 0, "hour": 0},
+        "abroad": {"number": 0, "five_minutes": 0, "hour": 7},
+        "high-risk": {"number": 5, "five_minutes": 10, "hour": 30},
+    }
+    assert facts["places"] == [
+        {"place": "GN", "last_5_minutes": 1, "last_hour": 3},
+        {"place": "GB", "last_5_minutes": 1, "last_hour": 1},
+    ]
+    assert {(row["number"], row["place"], row["last_15_minutes"]) for row in facts["numbers"]} == {
+        ("+224712345678", "GN", 1), ("+224799999999", "GN", 1), ("+447700900123", "GB", 1),
+    }  # fmt: skip
