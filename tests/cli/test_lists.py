@@ -21,7 +21,7 @@ def shell(tmp_path: Path) -> Shell:
     return shell
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 @pytest.mark.parametrize("name", ["national", "opt-out", "opt-in", "do-not-originate"])
 def test_what_is_exported_can_be_imported(shell: Shell, tmp_path: Path, name: str) -> None:
     """Every list is exported in the form that import takes, and comes back the same."""

@@ -41,7 +41,7 @@ def calls(stage: Stage, number: int, first: int = 0, **changes: str) -> list[int
     return [code for code in stage.pbx.codes[before:] if code >= 200]
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_before_dawn_who_sells_is_refused() -> None:
     """403 with the time it is there, once the rule blocks; by default the record says what would have been."""
     stage = staged(DAWN, modes={HOURS: Mode.BLOCK})
@@ -59,7 +59,7 @@ def test_before_dawn_who_sells_is_refused() -> None:
     assert by_day.pbx.codes[-1] == 200
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_the_fourth_call_of_a_day_is_one_too_many() -> None:
     """Three calls are let go, answered or not; the fourth gets 403; a day after the first there is room for one."""
     stage = staged(modes={REPEATED: Mode.BLOCK}, scripts={"carrier-a": refusing(486)})
@@ -70,7 +70,7 @@ def test_the_fourth_call_of_a_day_is_one_too_many() -> None:
     assert calls(stage, 1, first=5) == [486]
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_in_report_mode_every_further_call_is_reported() -> None:
     """The calls go; each that is one too many says so on record."""
     stage = staged(most=1)
@@ -113,7 +113,7 @@ def test_a_call_that_no_carrier_answered_counts() -> None:
     assert len(stage.sample.view.usage.repeats) == 1
 
 
-@pytest.mark.clause("policy", "EMG-04")
+@pytest.mark.clause("policy: destinations", "EMG-04")
 def test_help_is_called_at_night_and_as_often_as_it_takes() -> None:
     """Emergency calls are neither held to hours nor counted."""
     stage = staged(DAWN, most=1, modes={HOURS: Mode.BLOCK, REPEATED: Mode.BLOCK})
@@ -122,7 +122,7 @@ def test_help_is_called_at_night_and_as_often_as_it_takes() -> None:
     assert len(stage.sample.view.usage.repeats) == 0
 
 
-@pytest.mark.clause("policy", "EMG-10")
+@pytest.mark.clause("policy: destinations", "EMG-10")
 def test_customers_are_called_at_night() -> None:
     """Calls from the network have no hours: a centre that calls back is one of them."""
     stage = staged(DAWN, most=1, modes={HOURS: Mode.BLOCK, REPEATED: Mode.BLOCK})

@@ -30,7 +30,7 @@ def directory(on: str = "opt-out", number: str = CALLED, trunks=TRUNKS) -> Direc
     )
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 @pytest.mark.parametrize("on", ["opt-out", "national"])
 def test_a_listed_number_is_not_called(on: str) -> None:
     """403 Do Not Call with the rule in its Reason; the carrier hears nothing; the refusal is on record."""
@@ -44,7 +44,7 @@ def test_a_listed_number_is_not_called(on: str) -> None:
     stage.settle()
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_in_report_mode_the_call_goes_and_the_record_says_what_would_have_been() -> None:
     """The call is answered, and ``reported`` names the rule."""
     stage = Stage(directory=directory(), policy=PolicySettings(modes={RULE: Mode.REPORT}))
@@ -53,7 +53,7 @@ def test_in_report_mode_the_call_goes_and_the_record_says_what_would_have_been()
     assert stage.record("decision")["reported"] == [RULE]
 
 
-@pytest.mark.clause("policy", "EMG-04")
+@pytest.mark.clause("policy: destinations", "EMG-04")
 def test_help_is_called_whatever_a_list_says() -> None:
     """An emergency call is exempt, even when somebody lists the number it is dialled by."""
     stage = Stage(directory=directory("national", "1911"))
@@ -63,7 +63,7 @@ def test_help_is_called_whatever_a_list_says() -> None:
     assert stage.record("decision").get("reported", []) == []
 
 
-@pytest.mark.clause("policy", "EMG-10")
+@pytest.mark.clause("policy: destinations", "EMG-10")
 def test_calls_to_customers_are_not_asked() -> None:
     """A customer who is on the national list is called by the network as before, by a centre that calls back too."""
     trunks = changed("carrier-a", trusted=True)

@@ -3,6 +3,8 @@
 import timeit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipguard.policy.call_lists import EVERYBODY, CallList, Listing, listings_of, objection
 from sipguard.policy.compiled import Compiled, Contents, compile_block
@@ -29,7 +31,7 @@ def consented(account, expires=None):
     return (account, "opt-in", "", expires)
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 @pytest.mark.parametrize(
     ("rows", "national", "on", "account"),
     [
@@ -57,7 +59,29 @@ def test_whose_wish_counts(rows, national, on, account):
     assert (why and why.account) == account
 
 
-@pytest.mark.clause("policy")
+_ROWS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from([*PATH, "other"]), st.sampled_from(["opt-out", "opt-in"]), st.just(""),
+            st.sampled_from([None, LATER, PAST]),
+        ),
+        st.tuples(st.just(EVERYBODY), st.just("national"), st.just(""), st.sampled_from([None, LATER, PAST])),
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+@given(st.lists(_ROWS, max_size=3), st.booleans())
+def test_the_rule_in_one_sentence(groups, national):
+    """However entries are spread: opted out on the path, or listed nationally without consent on the path."""
+    rows = [row for group in groups for row in group if row[3] != PAST]
+    on_path = {kind for account, kind, *_ in rows if account in PATH}
+    listed = national and any(kind == "national" for _, kind, *_ in rows) and "opt-in" not in on_path
+    found = [listings_of(group) for group in groups]
+    assert (objection(found, PATH, national=national, now=NOW) is not None) == ("opt-out" in on_path or listed)
+
+
+@pytest.mark.clause("policy: destinations")
 def test_consent_to_a_block_covers_a_number_and_an_opt_out_of_the_number_remains():
     """Wishes about a number and about its blocks are taken together, whatever is the longer pattern."""
     number, block = listings_of([NATIONAL]), listings_of([consented("acme")])

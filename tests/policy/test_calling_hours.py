@@ -20,7 +20,7 @@ def at(text):
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 @pytest.mark.parametrize(
     ("zone", "moment", "closed"),
     [
@@ -38,7 +38,7 @@ def test_from_eight_until_before_nine_in_the_evening(zone, moment, closed):
     assert (TCPA.closed((zone,), at(moment)) is not None) is closed
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 @pytest.mark.parametrize(
     ("zone", "last_closed", "opens"),
     [
@@ -66,7 +66,7 @@ def test_an_hour_that_comes_twice_or_never():
     assert night.closed((EAST,), at("2026-03-08T07:00:00")) is not None  # 03:00
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_in_several_zones_it_must_be_time_in_each():
     """A number that may be on either coast is called between eight in the west and nine in the east."""
     zones = (EAST, WEST)

@@ -39,7 +39,7 @@ def objects(directory: Directory, tn: TN, now: UnixTime = NOW) -> CallList | Non
     return None if why is None else why.listing.on
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_entries_are_kept_shown_and_removed(tmp_path: Path) -> None:
     """Each list has its own entries about the same number; what is removed is gone, and was there."""
     registry = filled(tmp_path)
@@ -84,7 +84,7 @@ def test_every_change_is_audited(tmp_path: Path) -> None:
     assert changed.detail == {"before": OPT_OUT._asdict(), "after": before}
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_the_directory_finds_what_was_compiled_and_what_changed(tmp_path: Path) -> None:
     """Compiled and laid over alike: the national list, an opt-out until it expires, consent to a block."""
     registry = filled(tmp_path)
@@ -117,7 +117,7 @@ def load(registry: Registry, form: CallListFormat, text: str, directory: Path) -
     return Import(registry, form).run(file)
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_a_national_list_is_imported_and_replaced(tmp_path: Path) -> None:
     """Rows are added or changed; a file that replaces the list takes everything else off, and other lists alone."""
     registry = filled(tmp_path)
@@ -175,7 +175,7 @@ def test_an_account_with_lists_stays(tmp_path: Path) -> None:
     registry.accounts.remove("acme")
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_the_nearest_account_says_which_lists_count(tmp_path: Path) -> None:
     """Its own lists unless somebody on the path says otherwise; the nearest word counts."""
     registry = acme(tmp_path)

@@ -163,6 +163,22 @@ def test_limits_and_scanners(tmp_path: Path) -> None:
 
 
 @pytest.mark.clause("policy: destinations")
+def test_when_and_how_often_people_are_called(tmp_path: Path) -> None:
+    """The figures arrive, with the zones of numbers; a reload keeps what was counted, under the new bound."""
+    files(tmp_path)
+    text = TEXT + '[policy.hours]\nopens = "09:00"\n[policy.repeated]\ncalls = 2\nremembered = 5000\n'
+    node = build(configured(tmp_path, text))
+    assert (node.view.policy.hours.opens, node.view.policy.repeated.calls) == (540, 2)
+    assert [str(zone) for zone in node.view.zones(TN("14155550100"))] == ["America/Los_Angeles"]
+    node.view.usage.repeats.count(("acme", "14155550150"), 2, 60.0, 0.0)
+    after = build(configured(tmp_path, text.replace("5000", "2000")), node).view.usage.repeats
+    assert (len(after), after.capacity) == (1, 2000)
+    assert problems(tmp_path, text.replace('"09:00"', '"22:00"')) == {
+        "policy.hours": "closes at 21:00, which is not after 22:00 when it opens"
+    }
+
+
+@pytest.mark.clause("policy: destinations")
 def test_where_calls_went(tmp_path: Path) -> None:
     """The figures arrive; a reload keeps windows and missed calls, under the new bound; unknown accounts are named."""
     files(tmp_path)

@@ -90,6 +90,25 @@ def test_an_import_is_compiled_beside_the_calls(tmp_path: Path) -> None:
         node.carrier.receive(CALLED)
 
 
+@pytest.mark.clause("policy: destinations")
+def test_an_opt_out_holds_within_a_second(tmp_path: Path) -> None:
+    """The first list of all is followed like any change; who is taken off it again is called again."""
+    with live_node(tmp_path) as node:
+        node.invite("before")
+        node.carrier.receive(CALLED)
+        wish = ("+14155550199", "--list", "opt-out", "--account", "acme")
+        sipguard(node, "list", "add", *wish, "--source", "letter")
+        changed = time.monotonic()
+        node.wait_for("registry.followed")
+        assert time.monotonic() - changed < 1.0
+        node.invite("unwanted")
+        assert "opted out of calls from account acme (letter)" in node.customer.receive("SIP/2.0 403 Do Not Call")
+        sipguard(node, "list", "remove", *wish)
+        node.wait_for("registry.followed", 2)
+        node.invite("wanted")
+        node.carrier.receive(CALLED)
+
+
 def test_a_trunk_that_is_added_to_the_registry_takes_calls(tmp_path: Path) -> None:
     """A trunk of the registry is part of the next reload, which comes by itself."""
     with live_node(tmp_path) as node:

@@ -1,9 +1,12 @@
 """Where a number may be."""
 
 import zoneinfo
+from datetime import datetime
 
 import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 from sipguard.runtime.time_zones import zones_of
@@ -34,7 +37,7 @@ def test_numbers_that_tell_their_place(number, expected):
     assert names(number) == expected
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 @pytest.mark.parametrize(
     ("number", "some", "least"),
     [
@@ -71,3 +74,9 @@ def test_every_country_has_a_zone():
         example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.FIXED_LINE)
         if example is not None:
             assert names(f"{example.country_code}{phonenumbers.national_significant_number(example)}"), region
+
+
+@given(st.from_regex(r"[0-9]{1,18}", fullmatch=True))
+def test_any_digits_have_zones_or_none(digits):
+    """Whatever is dialled, the answer is a tuple of zones that can tell the time."""
+    assert all(datetime(2026, 1, 1, tzinfo=zone).utcoffset() is not None for zone in zones_of(TN(digits)))

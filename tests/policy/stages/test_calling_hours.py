@@ -27,7 +27,7 @@ def said(number, account=SELLER, emergency=None, **hours):
     return None if finding is None else (finding.rule, finding.detail)
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_who_sells_does_not_call_at_night():
     """The detail says what time it is there; where it is day, and where nothing is known, the call passes."""
     night = "it is 01:00 on Tuesday in Asia/Tokyo, where +819012345678 may be"
@@ -36,7 +36,7 @@ def test_who_sells_does_not_call_at_night():
     assert said("+18005550100") is None
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_whose_calls_are_held_to_it():
     """Those of accounts that sell; of all, if the operator says so; to the countries named, if any are."""
     assert said("+819012345678", ACME) is None
@@ -45,7 +45,7 @@ def test_whose_calls_are_held_to_it():
     assert said("+819012345678", countries=("US", "JP")) is not None
 
 
-@pytest.mark.clause("policy", "EMG-04")
+@pytest.mark.clause("policy: destinations", "EMG-04")
 def test_help_is_called_at_any_time():
     """An emergency call, a short code and a name have no hours."""
     assert said("+819012345678", emergency=Emergency("110", None)) is None

@@ -35,7 +35,7 @@ def said(number, account=ACME, seen=None):
     return None if finding is None else (finding.rule, finding.detail)
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_who_opted_out_is_called_by_others_only():
     """An opt-out from this account, or from one above it, refuses; one from another account does not."""
     rule = "destination.do-not-call"
@@ -45,7 +45,7 @@ def test_who_opted_out_is_called_by_others_only():
     assert said("+14155550199") is None
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_the_national_list_is_for_those_who_sell():
     """It is held against accounts of the scope national; opt-outs against all but those of the scope off."""
     assert said(f"+{LEFT_ALONE}") is None
@@ -62,7 +62,7 @@ def test_what_is_no_telephone_is_on_no_list(uri):
     assert said(uri, SELLER) is None
 
 
-@pytest.mark.clause("policy", "EMG-04")
+@pytest.mark.clause("policy: destinations", "EMG-04")
 def test_a_call_for_help_is_not_asked():
     """An emergency call passes, whatever number it goes to."""
     call = call_of(invite(f"sip:+{LEFT_ALONE}@p"), CUSTOMER, SELLER)

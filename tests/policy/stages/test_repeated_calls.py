@@ -29,7 +29,7 @@ def called(times, rule=RULE):
     return view
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_enough_is_enough():
     """The call after the last that is let go is refused; another number is another matter, an hour later too."""
     assert examine(call(), called(1)) is None
@@ -50,7 +50,7 @@ def test_every_spelling_is_the_same_number():
         assert RULE.pair_of(call(uri)) == ("acme", NUMBER)
 
 
-@pytest.mark.clause("policy")
+@pytest.mark.clause("policy: destinations")
 def test_what_does_not_count():
     """Calls of accounts that do not sell (unless all are counted), other requests, short codes, calls for help."""
     assert RULE.pair_of(call(account=ACME)) is None
