@@ -118,7 +118,7 @@ def _voucher(call: Call, verdict: Verdict, called: TN, view: View) -> tuple[tupl
     for value, members, result in zip(values, claims, verdict.results, strict=False):
         if members is not None and result.reason is None and (result.vouches or result.ppt == "div"):
             identities.append(value)
-            said.append(members)
+            said.append(members._replace(members={}))  # of what was signed, no more than a div needs
     if not any(called in members.destinations for members in said):
         return (), ()
     return tuple(identities), tuple(said)

@@ -102,7 +102,8 @@ def _divert(call: Call, view: View, forwarded: Forwarded) -> Signed | Unsigned |
     if generations is None or target is None:
         return _outage(view, _NO_CERTIFICATE)
     why = f"certificate {generations.name} is not valid now"
-    for signer in generations.usable(issued.iat, call.received_at):
+    oldest = min(_retained(said.iat, issued, call) for said in forwarded.received)
+    for signer in generations.usable(min(oldest, issued.iat), call.received_at):
         due = passports_for_retarget(forwarded.received, forwarded.by, target, _authority(signer))
         if not due:
             why = f"certificate {generations.name} does not cover the diverting number"

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from sipguard.policy.directory import AccountState, TrafficClass
-from sipguard.policy.finding import CallerIdentity, Classified
+from sipguard.policy.finding import Attested, CallerIdentity, Classified, Forwarded
+from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.right import RightKind
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.attest import examine
 from sipguard.stir.attestation import Attestation
-from tests.policy.kit import ACME, OWNED, call_of, in_state, invite, view_of
+from tests.policy.kit import ACME, FOREIGN, OWNED, call_of, in_state, invite, view_of
 
 
 def attested(right, account=ACME, traffic_class=TrafficClass.CONVERSATIONAL):
@@ -103,3 +104,16 @@ def test_an_untrusted_trunk_attests_nothing():
     call.identity = CallerIdentity(OWNED, OWNED, (), RightKind.OWNED)
     finding = examine(call, view_of())
     assert (finding.level, finding.origid) == (Attestation.A, "acme/conversational")
+
+
+@pytest.mark.clause("DIV-02", "AS-22", "ATIS-1000074 5.2.3")
+def test_a_forwarded_call():
+    """What came signed is not attested again; what did not is B for who forwards it, or as its account is capped."""
+    call = call_of()
+    signed, unsigned = Forwarded(OWNED, Forwarding.PASSPORT, None, ("claims",)), Forwarded(OWNED, Forwarding.TRUST)
+    call.identity = CallerIdentity(FOREIGN, FOREIGN, (), None, forwarded=signed)
+    assert examine(call, view_of()) == Attested(None, why="forwarded, signed by another provider")
+    call.identity = replace(call.identity, forwarded=unsigned)
+    assert examine(call, view_of()) == Attested(Attestation.B, "acme/conversational", "forwarded")
+    call.account = replace(ACME, attest_cap="C")
+    assert examine(call, view_of()).level is Attestation.C

@@ -1,15 +1,19 @@
 """The signing stage."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.finding import Attested, CallerIdentity, Refusal, Signed, Unsigned
+from sipguard.policy.finding import Attested, CallerIdentity, Forwarded, Refusal, Signed, Unsigned
+from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.sign import examine
 from sipguard.policy.view import View
 from sipguard.sip.date import format_date
+from sipguard.stir import base64url
 from sipguard.stir.attestation import Attestation
+from sipguard.stir.claims import Claims
 from sipguard.stir.generations import Generations
 from tests.policy.kit import CUSTOMER, DATE, NOW, OWNED, FakeSigner, call_of, invite, view_of
 
@@ -198,3 +202,77 @@ def test_an_account_is_signed_with_its_own_certificate():
     )
     assert isinstance(examine(call, view), Signed)
     assert (len(own.signed), len(node.signed)) == (1, 0)
+
+
+def forwarded_call(iat=NOW, *headers, index=None, dest=(OWNED,), restored=()):
+    """A call that came to OWNED with a PASSporT and goes on from there."""
+    call = call_of(invite("sip:+14155550150@p", "<sip:+13125550777@x>", None, *headers))
+    claims = Claims("13125550777", None, dest, (), iat, None, None, {})
+    forwarded = Forwarded(OWNED, Forwarding.PASSPORT, index, (claims,), restored)
+    call.identity = CallerIdentity("13125550777", "13125550777", (), None, forwarded=forwarded)
+    call.attested = Attested(None)
+    return call
+
+
+def diversion_of(finding):
+    """The claims of the div that a finding adds."""
+    assert finding.identity.endswith(";ppt=div")
+    return json.loads(base64url.decode(finding.identity.split(".")[1]))
+
+
+@pytest.mark.clause("DIV-03", "DIV-13", "RFC 8946 3")
+def test_a_forwarded_call_gets_a_diversion():
+    """From the diverting number to the Request-URI, for the same caller; what the call had lost stands beside it."""
+    finding = examine(forwarded_call(index="1.1", restored=("lost;ppt=shaken",)), view_of())
+    assert diversion_of(finding) == {
+        "dest": {"tn": ["14155550150"]},
+        "div": {"hi": "1.1", "tn": OWNED},
+        "iat": NOW,
+        "orig": {"tn": "13125550777"},
+    }
+    assert (finding.beside, finding.remarks, finding.date) == (("lost;ppt=shaken",), ("div", "restored"), DATE)
+
+
+@pytest.mark.clause("DIV-03")
+@pytest.mark.parametrize(
+    ("age", "offset", "iat"),
+    [(10, -10, NOW - 10), (10, 0, NOW - 10), (61, 0, NOW), (61, -60, NOW - 60), (10, -61, NOW), (10, None, NOW)],
+)
+def test_when_a_diversion_was_issued(age, offset, iat):
+    """When the diverted PASSporT was, while that is recent and the Date stays; else at the Date, old or new."""
+    date = () if offset is None else (f"Date: {format_date(NOW + offset)}",)
+    assert diversion_of(examine(forwarded_call(NOW - age, *date), view_of()))["iat"] == iat
+
+
+@pytest.mark.clause("DIV-04", "AS-28", "AS-05")
+def test_a_diversion_that_cannot_be_made():
+    """No key, no certificate for the diverting number, none that was valid at iat: the call goes on, with an alarm."""
+    failing, listed, young = FakeSigner(), FakeSigner(), FakeSigner()
+    failing.failure_beside, listed.numbers = OSError(), ("13125550777",)
+    young.valid_at = lambda moment: moment >= NOW - 5
+    date = f"Date: {format_date(NOW - 20)}"
+    for signer, why in (
+        (None, "no signing certificate"),
+        (failing, "OSError"),
+        (listed, "does not cover the diverting number"),
+        (young, "is not valid now"),
+    ):
+        finding = examine(forwarded_call(NOW - 20, date), view_of(signer=signer))
+        assert isinstance(finding, Unsigned)
+        assert why in finding.why
+        assert finding.alarm
+        refusal = examine(forwarded_call(NOW - 20, date), view_of(signer=signer, policy=REFUSE))
+        assert refusal.rule == "sign.outage"
+
+
+@pytest.mark.clause("DIV-05")
+def test_an_older_generation_diverts_where_the_newest_cannot():
+    """As for any other PASSporT; and a stale Date that is not to be signed leaves the call without a div."""
+    older, newer = FakeSigner(), FakeSigner()
+    newer.serial, newer.issued, newer.failure_beside = "02", 1, OSError()
+    view = replace(view_of(), signers={"default": Generations("default", [older, newer])})
+    assert isinstance(examine(forwarded_call(), view), Signed)
+    call = forwarded_call(NOW, f"Date: {format_date(NOW - 61)}")
+    finding = examine(call, view_of(policy=PolicySettings(sign_stale_date="unsigned")))
+    assert isinstance(finding, Unsigned)
+    assert not finding.alarm
