@@ -170,5 +170,6 @@ def _traffic(name: str, node: Node, recent: RecentCalls, now: float) -> dict[str
         "reasons": list(standing.reasons),
         "features": dict(standing.features),
         "last_hour": {"points": points, "reasons": list(reasons), "features": features},
+        "at_its_limit_24h": recent.reported("limit.hugging"),
         "tagged_from": node.view.traffic.profile.tag_points,
     }

@@ -39,6 +39,10 @@ class RecentCalls:
             "reported": _counted(record.get("reported") or () for record in decisions),
         }
 
+    def reported(self, rule: str) -> int:
+        """How many of them a rule matched that only reports."""
+        return sum(rule in (call.decision.get("reported") or ()) for call in self.calls)
+
     def last(self, *, refused: bool = False) -> list[dict[str, object]]:
         """The last few, the newest first."""
         chosen = [call for call in self.calls if not refused or call.decision.get("decision") == "refuse"]

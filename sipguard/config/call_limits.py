@@ -10,6 +10,7 @@ from sipguard.config.section import Section
 from sipguard.policy.destination_settings import DestinationLimit
 from sipguard.policy.destination_table import DestinationTable
 from sipguard.policy.settings import CallLimits
+from sipguard.traffic.hugging import HuggingSettings
 from sipguard.traffic.limit import CallLimit
 
 Rate = Annotated[float, Field(ge=0, le=100_000)]
@@ -64,6 +65,18 @@ class DestinationLimitSection(LimitSection):
     together: LimitSection = LimitSection()
 
 
+class HuggingSection(Section):
+    """When an account counts as keeping just below its limits; 0 windows: it never does."""
+
+    share: float = Field(default=0.9, ge=0.5, le=1)
+    window: float = Field(default=60.0, ge=10, le=3600)
+    windows: int = Field(default=10, ge=0, le=1000)
+
+    def settings(self) -> HuggingSettings:
+        """As stages read it."""
+        return HuggingSettings(**self.model_dump())
+
+
 class CallLimitsSection(Section):
     """The limits of everybody; ``accounts`` are those of some, and a trunk may have its own.
 
@@ -79,6 +92,7 @@ class CallLimitsSection(Section):
     restricted: CapSection = CapSection()
     accounts: Mapping[str, LimitSection] = Field(default_factory=dict)
     destinations: Mapping[Destination, DestinationLimitSection] = Field(default_factory=dict)
+    hugging: HuggingSection = HuggingSection()
     remembered: int = Field(default=100_000, ge=1000, le=10_000_000)
 
     def limits(self) -> CallLimits:
@@ -91,6 +105,7 @@ class CallLimitsSection(Section):
             egress=self.egress.limit(),
             throttle=self.throttle.limit(),
             restricted=self.restricted.limit(),
+            hugging=self.hugging.settings(),
             accounts={name: section.limit() for name, section in self.accounts.items()},
             destinations=DestinationTable(
                 {

@@ -13,6 +13,7 @@ from sipguard.policy.repeated_calls import RepeatedCalls
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.unprovisioned import Unprovisioned
+from sipguard.traffic.hugging import HuggingSettings
 from sipguard.traffic.limit import MODEST, UNLIMITED, CallLimit
 from sipguard.traffic.profile import Profile
 
@@ -66,6 +67,14 @@ class ScannerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RotationSettings:
+    """Within ``window`` seconds of a refusal (0: nobody looks) an account may try fewer than ``callers`` numbers."""
+
+    window: float = 60.0
+    callers: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class CallLimits:
     """How many calls are let in from a source, a trunk, an account and a calling number, and out to a trunk.
 
@@ -84,6 +93,7 @@ class CallLimits:
     restricted: CallLimit = MODEST
     accounts: Mapping[str, CallLimit] = field(default_factory=dict)
     destinations: DestinationTable[DestinationLimit] = field(default_factory=DestinationTable)
+    hugging: HuggingSettings = field(default_factory=HuggingSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,7 @@ class PolicySettings:
     destinations: DestinationSettings = field(default_factory=DestinationSettings)
     hours: CallingHours = field(default_factory=CallingHours)
     repeated: RepeatedCalls = field(default_factory=RepeatedCalls)
+    rotation: RotationSettings = field(default_factory=RotationSettings)
     emergency_unprovisioned: Unprovisioned = Unprovisioned.REJECT
     emergency_unprovisioned_by_country: Mapping[str, Unprovisioned] = field(default_factory=dict)
     emergency_callback_window: float = 1800.0  # seconds in which a number that called help may be called back; 0: none

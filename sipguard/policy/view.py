@@ -14,6 +14,7 @@ from sipguard.stir.generations import Generations
 from sipguard.stir.verification import VerificationService
 from sipguard.traffic.book import TrafficBook
 from sipguard.traffic.destinations import DestinationTraffic
+from sipguard.traffic.rotation import RotationWatch
 from sipguard.traffic.usage import Usage
 
 
@@ -21,8 +22,8 @@ from sipguard.traffic.usage import Usage
 class View:
     """What a stage may look at. ``signers`` holds the signing certificates by name.
 
-    ``usage`` is what calls take of their limits, ``destinations`` where they went. ``passwords`` are those we have at
-    carriers, by trunk. ``zones`` knows the time zones a number may be in.
+    ``usage`` is what calls take of their limits, ``destinations`` where they went, ``rotation`` who was refused at
+    whom. ``passwords`` are those we have at carriers, by trunk. ``zones`` knows the time zones a number may be in.
     """
 
     directory: Directory
@@ -36,5 +37,6 @@ class View:
     delivered: DeliveredCalls = field(default_factory=DeliveredCalls)
     usage: Usage = field(default_factory=Usage)
     destinations: DestinationTraffic = field(default_factory=DestinationTraffic)
+    rotation: RotationWatch = field(default_factory=RotationWatch)
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     zones: Zones = nowhere

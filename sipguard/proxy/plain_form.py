@@ -8,10 +8,10 @@ and a display name that names no other number. Everything else is written anew f
 """
 
 import re
-import unicodedata
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from sipguard.policy.displayed import numbers_shown, plain_digits
 from sipguard.sip.address import Address, format_address
 from sipguard.sip.header import unfold
 from sipguard.sip.message import Message
@@ -32,8 +32,6 @@ _SIP = re.compile(
 )
 _TEL = re.compile(rf"tel:(?P<number>\+?[0-9*#]+)(?P<inner>{_USER_PARAMETERS})")
 _MANY_DIGITS = re.compile(r"[0-9]{7}")
-_LIKE_A_NUMBER = re.compile(r"[+0-9][0-9 .()\-/]{5,}[0-9]")
-_SEPARATORS = str.maketrans("", "", " .()-/")
 _MISLEADING = re.compile(r"[<>\x00-\x08\x0a-\x1f\x7f]|(?<![A-Za-z])(?:sips?|tel):", re.IGNORECASE)
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9\-.!*_+`'~:\[\]]*")
 _ROW_WITHIN = re.compile(r"\n[ \t]*[A-Za-z0-9\-.!%*_+`'~]+[ \t]*:")
@@ -145,17 +143,10 @@ def _uri(text: str, checked: Checked) -> str:
 
 def _is_harmless(display: str, checked: Checked) -> bool:
     """Whether a display name holds nothing that could be read as another address, or shown as another number."""
-    if not display.isascii():
-        display = unicodedata.normalize("NFKC", display.encode("latin-1", "replace").decode("utf-8", "replace"))
-        # Digits of other scripts look like digits to a person.
-        display = "".join(str(unicodedata.decimal(mark)) if mark.isdecimal() else mark for mark in display)
+    display = plain_digits(display)
     if _MISLEADING.search(display):
         return False
-    for run in _LIKE_A_NUMBER.findall(display):
-        digits = run.translate(_SEPARATORS)
-        if len(digits) >= SHORTEST_GLOBAL_NUMBER and not _is_checked(digits, checked):
-            return False
-    return True
+    return all(_is_checked(digits, checked) for digits in numbers_shown(display))
 
 
 def _is_checked(digits: str, checked: Checked) -> bool:

@@ -12,6 +12,7 @@ from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.licence import remember
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
+from sipguard.policy.rotation import note_refusal
 from sipguard.policy.velocity import note_attempt
 from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.delivery import Delivery
@@ -155,6 +156,7 @@ class Screening:
                 remember(call, self._station.view)
             self._delivery.begin(context, now)
         else:
+            note_refusal(call, decision.rule, self._station.view, now)
             self._refuse(context, call, decision, now)
 
     def _without_record(self, call: Call, decision: Decision, detail: str) -> Decision:

@@ -5,6 +5,7 @@ whoever else may still speak.
 """
 
 from sipguard.errors import MalformedValue
+from sipguard.policy.rotation import note_answer
 from sipguard.proxy import dialog_news, emergency_location, forwarding, presentation, stir_reasons
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.disposition import hears_of_early_dialogs
@@ -125,6 +126,8 @@ class Upstream:
             best = build_response(context.server.request, 503, None, station.random())
         elif best is None or best.code == 503 or self._location_is_nobodys(context, best.code):
             best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())
+        if best.code >= 600 and context.call is not None:
+            note_answer(context.call, best, station.view, now)
         if context.active is not None:
             self._call_log.failed(context, best.code, best.reason, now)
         stir_reasons.report(best, context.call)

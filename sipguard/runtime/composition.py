@@ -43,6 +43,7 @@ from sipguard.stir.verification import VerificationService, VerificationSettings
 from sipguard.stir.x5u import X5uRules
 from sipguard.traffic.book import TrafficBook
 from sipguard.traffic.destinations import DestinationTraffic
+from sipguard.traffic.rotation import RotationWatch
 from sipguard.traffic.usage import Usage
 from sipguard.transaction.settings import TimerSettings
 
@@ -113,6 +114,7 @@ class _Composition:
             delivered=self.delivered(),
             usage=self.usage(),
             destinations=self.destinations(),
+            rotation=self.rotation(),
             passwords=passwords,
             zones=zones_of,
         )
@@ -231,7 +233,7 @@ class _Composition:
     def usage(self) -> Usage:
         """What calls take of their limits; a reload keeps it."""
         usage = Usage() if self.previous is None else self.previous.view.usage
-        usage.rates.capacity = self.configuration.limits.calls.remembered
+        usage.rates.capacity = usage.near.capacity = self.configuration.limits.calls.remembered
         usage.repeats.capacity = self.configuration.policy.repeated.remembered
         return usage
 
@@ -242,6 +244,12 @@ class _Composition:
             return DestinationTraffic(remembered)
         self.previous.view.destinations.resize(remembered)
         return self.previous.view.destinations
+
+    def rotation(self) -> RotationWatch:
+        """Who was refused at whom; a reload keeps it."""
+        watch = RotationWatch() if self.previous is None else self.previous.view.rotation
+        watch.capacity = self.configuration.policy.callers.rotation.remembered
+        return watch
 
 
 def _see_authorities(path: Path | None) -> None:
@@ -301,6 +309,7 @@ def policy_settings(configuration: Configuration) -> PolicySettings:
         emergency_unprovisioned=policy.emergency.unprovisioned,
         countries=policy.destinations.countries,
         premium=premium,
+        rotation=policy.callers.rotation.settings(),
         caller_numbers=policy.callers.numbers(premium, policy.emergency.numbers),
         destinations=policy.destinations.settings(),
         hours=policy.hours.hours(),

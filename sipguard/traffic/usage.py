@@ -6,6 +6,7 @@ lost ends when it has lasted longer than any call may, so no place is lost for e
 """
 
 from sipguard.traffic.gcra import Gcra, Key
+from sipguard.traffic.hugging import LimitUse
 from sipguard.traffic.limit import CallLimit
 from sipguard.traffic.repeats import Repeats
 
@@ -53,12 +54,13 @@ class Hold:
 class Usage:
     """The rates, the calls that are up by key, and who was called how often. A reload keeps all of it."""
 
-    __slots__ = ("_counts", "rates", "repeats")
+    __slots__ = ("_counts", "near", "rates", "repeats")
 
     def __init__(self, capacity: int = 100_000) -> None:
         """``capacity`` bounds the keys whose rate is remembered."""
         self.rates = Gcra(capacity)
         self.repeats = Repeats()
+        self.near = LimitUse(capacity)
         self._counts: dict[Key, int] = {}
 
     def hold(self, keys: list[Key]) -> Hold:

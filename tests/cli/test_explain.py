@@ -214,19 +214,23 @@ def test_the_traffic_of_an_account(shell: Shell, tmp_path: Path) -> None:
     tagged(tmp_path)
     old = [decided(100_000, decision="refuse", rule="account.suspended")]
     refused = [decided(7200, decision="refuse", rule="caller-id.not-owned", code=403, detail="From +1 is not")]
-    other = [decided(60, account="globex")]
+    other = [decided(60, account="globex", reported=["limit.hugging"])]
     short = [
         [decided(2000 - n, attest="A", tags=["short-calls"]), {"event": "answer", "ago": 1990 - n},
          {"event": "end", "ago": 1988 - n, "answered": True, "duration": 2.0, "code": 200, "released_by": "caller"}]
         for n in range(200)
     ]  # fmt: skip
     given_up = [decided(50), {"event": "end", "ago": 40, "answered": False, "code": 487, "released_by": "caller"}]
-    wrong = [decided(30), {"event": "end", "ago": 29, "answered": False, "code": 404, "released_by": "network"}]
+    wrong = [
+        decided(30, reported=["limit.hugging"]),
+        {"event": "end", "ago": 29, "answered": False, "code": 404, "released_by": "network"},
+    ]
     logged(tmp_path, old, refused, other, *short, given_up, wrong)
     facts = shell.data("explain", "account", "acme")
     traffic = facts["traffic"]
     assert (traffic["tagged"], traffic["points"], traffic["reasons"]) == (True, 4.0, ["short-calls"])
     assert traffic["features"] == {"short_share": 0.5}
+    assert traffic["at_its_limit_24h"] == 1
     hour = traffic["last_hour"]
     assert hour["reasons"][:2] == ["short-calls", "low-duration"]
     assert {name: hour["features"][name] for name in ("attempts", "answered", "ended", "average_duration")} == {

@@ -1,5 +1,6 @@
 """Caller numbers that no right makes good, from customers and from the network."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,3 +121,54 @@ def test_an_emergency_centre_may_show_its_number() -> None:
     scene = stage(changed("carrier-a", trusted=True), network_caller__emergency=Mode.BLOCK)
     scene.arrives(from_value="<sip:911@192.0.2.21>", headers=("Priority: psap-callback",))
     assert scene.carrier.codes == [100, 180, 200]
+
+
+SHOWN = f'"+1 202 555 0100" <sip:+{OWNED}@192.0.2.11>'
+
+
+@pytest.mark.clause("policy: caller identity")
+def test_a_name_that_shows_another_number_is_reported_and_taken_off() -> None:
+    """The carrier reads the number that was checked and nothing else; the record says what was tried."""
+    scene = stage()
+    scene.call(from_value=SHOWN)
+    assert "202" not in scene.carrier.requests[0].required("from")
+    assert scene.record("decision")["reported"] == ["caller-id.display-number"]
+    assert "202 555 0100" in scene.record("decision")["calling"]["raw_from"]
+
+
+def test_a_name_that_shows_another_number_is_refused_where_that_is_wanted() -> None:
+    """In mode block the call does not leave."""
+    scene = stage(caller_id__display_number=Mode.BLOCK)
+    scene.call(from_value=SHOWN)
+    assert scene.pbx.codes == [100, 403]
+    assert scene.record("decision")["rule"] == "caller-id.display-number"
+
+
+CHARGE = "P-Charge-Info: <sip:+12025550100@192.0.2.11>;noa=3;npi=1"
+
+
+@pytest.mark.clause("policy: caller identity", "RFC 8496 7")
+@pytest.mark.parametrize("customer_trusted", [False, True])
+@pytest.mark.parametrize("carrier_trusted", [False, True])
+def test_nobody_is_charged_by_a_customers_word(customer_trusted: bool, carrier_trusted: bool) -> None:
+    """P-Charge-Info from a customer never leaves, however it is written and whoever is trusted."""
+    trunks = tuple(
+        replace(trunk, trusted={"acme-pbx": customer_trusted, "carrier-a": carrier_trusted}.get(trunk.name, False))
+        for trunk in TRUNKS
+    )
+    scene = stage(trunks)
+    scene.call(headers=(CHARGE, "p-CHARGE-info : <tel:+12025550100>"))
+    assert not scene.carrier.requests[0].has("p-charge-info")
+    assert b"2025550100" not in scene.octets_to(CARRIER_A)[0]
+
+
+@pytest.mark.clause("policy: caller identity", "RFC 8496 7")
+@pytest.mark.parametrize(
+    ("carrier", "customer", "kept"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_a_charge_number_from_the_network_stays_in_the_trust_domain(carrier: bool, customer: bool, kept: bool) -> None:
+    """Only between two trusted neighbours."""
+    trusted = {"acme-pbx": customer, "carrier-a": carrier}
+    scene = stage(tuple(replace(trunk, trusted=trusted.get(trunk.name, False)) for trunk in TRUNKS))
+    scene.arrives(headers=(CHARGE,))
+    assert scene.pbx.requests[0].has("p-charge-info") is kept

@@ -60,10 +60,9 @@ def modes(**changes):
 def test_the_stages_are_in_the_documented_order():
     """Emergency comes first, the route and what leaves by it last; verification is measured before it is enforced."""
     assert [stage.name for stage in ORIGINATION] == [
-        "emergency", "account", "rate", "caller-id", "end-user", "diversion", "caller-number", "display-name",
-        "do-not-originate", "destination", "do-not-call", "hours", "repeated", "velocity", "wangiri", "concurrency",
-        "robodial", "attest",
-        "sign", "route", "egress", "privacy",
+        "emergency", "account", "rate", "rotation", "caller-id", "end-user", "diversion", "caller-number",
+        "display-name", "display-number", "do-not-originate", "destination", "do-not-call", "hours", "repeated",
+        "velocity", "wangiri", "concurrency", "hugging", "robodial", "attest", "sign", "route", "egress", "privacy",
     ]  # fmt: skip
     assert [stage.name for stage in TERMINATION] == [
         "callback", "rate", "verify", "enforce", "network-caller", "concurrency", "route", "egress", "privacy",

@@ -1,0 +1,44 @@
+"""What a person reads beside a caller's number: the display names of a request, and the numbers they show.
+
+Digits of other scripts and full-width forms are digits to a person, and separators are none of a number.
+"""
+
+import re
+import unicodedata
+
+from sipguard.errors import MalformedValue
+from sipguard.policy.presented import ASSERTED, PREFERRED, REMOTE_PARTY
+from sipguard.sip.address import parse_address
+from sipguard.sip.message import Request
+
+SHORTEST_SHOWN = 7  # digits; fewer are an extension, a year or a house number
+_FIELDS = (ASSERTED, PREFERRED, REMOTE_PARTY)
+_LIKE_A_NUMBER = re.compile(r"[+0-9][0-9 .()\-/]{5,}[0-9]")
+_SEPARATORS = str.maketrans("", "", " .()-/")
+
+
+def display_names(request: Request) -> list[str]:
+    """The names the caller is shown under, as they stand in From and the identity fields; mostly none."""
+    display = request.from_.display
+    shown = [display] if display else []
+    for field in _FIELDS:
+        if request.has(field):
+            try:
+                shown += [name for value in request.listed(field) if (name := parse_address(value).display)]
+            except MalformedValue:
+                continue  # the caller-id stage has its say about it
+    return shown
+
+
+def plain_digits(display: str) -> str:
+    """A display name with the digits a person sees in it as ASCII digits."""
+    if display.isascii():
+        return display
+    text = unicodedata.normalize("NFKC", display.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return "".join(str(unicodedata.decimal(mark)) if mark.isdecimal() else mark for mark in text)
+
+
+def numbers_shown(display: str) -> list[str]:
+    """What looks like a telephone number in a text with plain digits: its digits, with a plus if it had one."""
+    runs = (run.translate(_SEPARATORS) for run in _LIKE_A_NUMBER.findall(display))
+    return [digits for digits in runs if len(digits) >= SHORTEST_SHOWN]
