@@ -154,7 +154,8 @@ def test_limits_and_scanners(tmp_path: Path) -> None:
     bounds = "[limits.calls]\nremembered = 2000\n[policy.forwarding]\nremembered = 300\n"
     after = build(configured(tmp_path, TEXT + bounds), node)
     assert after.view.usage is node.view.usage
-    assert after.view.usage.rates.capacity == 2000
+    assert after.view.usage.rates.capacity == after.view.usage.near.capacity == 2000
+    assert after.view.rotation is node.view.rotation
     assert after.view.delivered is node.view.delivered
     assert after.view.delivered.capacity == 300
     assert problems(tmp_path, text.replace("accounts.acme", "accounts.acmee")) == {
