@@ -1,13 +1,18 @@
-"""Who is called, for rules about people who do not want to be: a whole number, and no emergency call.
+"""Who is called, and for whom, for rules about people who do not want to be.
 
-Short codes, service numbers and the crisis line are nobody's telephone; what has no number at all is for
-``destination`` to refuse.
+Called is a whole number: short codes, service numbers and the crisis line are nobody's telephone, and what has no
+number at all is for ``destination`` to refuse. A call is made for the end user that the calling number belongs to,
+over whosever trunk, and else for the trunk's account.
 """
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.call_lists import DoNotCall
+from sipguard.policy.directory import Account
+from sipguard.policy.end_user import end_user_of
+from sipguard.policy.view import View
 from sipguard.stir.telephone_number import TN
+from sipguard.traffic.repeats import Pair
 
 _NATIONAL = DoNotCall.NATIONAL  # looked up once: every call asks
 _SHORTEST = 7  # digits; what is shorter is a service code
@@ -24,7 +29,31 @@ def callee_of(call: Call) -> TN | None:
     return tn if tn is not None and len(tn) >= _SHORTEST else None
 
 
-def sells(call: Call) -> bool:
+def account_of(call: Call, view: View) -> Account | None:
+    """The account a call is made for; None when nobody's trunk brings it."""
+    if call.identity is not None and call.identity.end_user is not None:
+        return end_user_of(call, view) or call.account
+    return call.account
+
+
+def sells(call: Call, view: View) -> bool:
     """Whether the call is of an account that sells by telephone: one held against the national do-not-call list."""
-    account = call.account
+    account = account_of(call, view)
     return account is not None and account.do_not_call is _NATIONAL
+
+
+def repeat_of(call: Call, view: View) -> Pair | None:
+    """What a call counts for among calls to the same number; None when it does not count."""
+    account = account_of(call, view)
+    if account is None or not (view.policy.repeated.everybody or account.do_not_call is _NATIONAL):
+        return None
+    tn = callee_of(call) if call.request.method == "INVITE" else None
+    return None if tn is None else (account.name, tn)
+
+
+def note_call(call: Call, view: View, now: float) -> None:
+    """A call is let go: it counts, until it turns out that it never left."""
+    call.repeat = repeat_of(call, view)
+    if call.repeat is not None:
+        repeated = view.policy.repeated
+        view.usage.repeats.count(call.repeat, repeated.calls, repeated.window, now)

@@ -7,6 +7,7 @@ and ``resume`` goes on where it stopped; a call that was cancelled meanwhile is 
 from sipguard.policy import chain
 from sipguard.policy.call import UNKNOWN_TRUNK, Call
 from sipguard.policy.call_limits import places
+from sipguard.policy.callee import note_call
 from sipguard.policy.decision import Decision
 from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Emergency, Refusal
@@ -137,10 +138,7 @@ class Screening:
             taken = places(call, view)
             call.hold = view.usage.hold(taken) if call.hold is None else call.hold.extended(taken)
             note_attempt(call, view, now)
-            repeated = view.policy.repeated
-            call.repeat = repeated.pair_of(call)
-            if call.repeat is not None:
-                view.usage.repeats.count(call.repeat, repeated.calls, repeated.window, now)
+            note_call(call, view, now)
 
     def _committed(self, context: ResponseContext, call: Call, answer: Answer | TargetAnswer, now: float) -> None:
         """The record is durable, or it is not and the configuration says what follows."""

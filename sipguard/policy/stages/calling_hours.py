@@ -10,7 +10,7 @@ from sipguard.policy.view import View
 def examine(call: Call, view: View) -> Refusal | None:
     """Refuse a call at an hour at which nobody wants to be sold anything."""
     hours = view.policy.hours
-    if not (hours.everybody or sells(call)):
+    if not (hours.everybody or sells(call, view)):
         return None
     tn = callee_of(call)
     if tn is None or (hours.countries and country_of(tn) not in hours.countries):

@@ -4,14 +4,14 @@ Calls that are let go are counted when they are decided (``proxy/screening``); t
 """
 
 from sipguard.policy.call import Call
+from sipguard.policy.callee import repeat_of
 from sipguard.policy.finding import Refusal
 from sipguard.policy.view import View
 
 
 def examine(call: Call, view: View) -> Refusal | None:
     """Refuse one call too many to the same number."""
-    repeated = view.policy.repeated
-    pair = repeated.pair_of(call)
+    repeated, pair = view.policy.repeated, repeat_of(call, view)
     if pair is None or view.usage.repeats.within(pair, repeated.window, call.arrived) < repeated.calls:
         return None
     account, tn = pair

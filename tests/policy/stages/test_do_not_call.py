@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from sipguard.policy.call_lists import EVERYBODY, DoNotCall, listings_of
-from sipguard.policy.finding import Emergency, Refusal
+from sipguard.policy.directory import Account
+from sipguard.policy.finding import CallerIdentity, Emergency, Refusal
 from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import RightKind
 from sipguard.policy.stages.do_not_call import examine
-from tests.policy.kit import ACME, CUSTOMER, call_of, directory, invite, view_of
+from tests.policy.kit import ACME, CUSTOMER, OWNED, call_of, directory, invite, view_of
 
 SELLER = replace(ACME, do_not_call=DoNotCall.NATIONAL)
 LEFT_ALONE, OPTED_OUT, OTHERS, SHORT = "14155550150", "14155550151", "14155550152", "611"
@@ -54,6 +56,26 @@ def test_the_national_list_is_for_those_who_sell():
     )  # fmt: skip
     assert said(f"+{OPTED_OUT}", SELLER) is not None
     assert said(f"+{OPTED_OUT}", replace(ACME, do_not_call=DoNotCall.OFF)) is None
+
+
+@pytest.mark.clause("policy: destinations")
+@pytest.mark.parametrize(
+    ("scope", "number", "refused"),
+    [
+        (DoNotCall.INTERNAL, OTHERS, True),  # its own list
+        (DoNotCall.INTERNAL, OPTED_OUT, True),  # that of the account above it
+        (DoNotCall.INTERNAL, LEFT_ALONE, False),
+        (DoNotCall.NATIONAL, LEFT_ALONE, True),
+        (DoNotCall.OFF, OTHERS, False),
+    ],
+)
+def test_an_end_user_is_known_by_its_number(scope, number, refused):
+    """Over the account's trunk too, the lists of the end user whose number calls count, as its own scope says."""
+    seen = view()
+    seen.directory.accounts["other"] = Account("other", path=("other",), do_not_call=scope)
+    call = call_of(invite(f"sip:+{number}@p"), CUSTOMER, ACME)
+    call.identity = CallerIdentity(OWNED, OWNED, (), RightKind.OWNED, end_user="other")
+    assert (examine(call, seen) is not None) is refused
 
 
 @pytest.mark.parametrize("uri", [SHORT, "alice", "%zz"])

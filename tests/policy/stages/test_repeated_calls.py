@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from sipguard.policy.call_lists import DoNotCall
-from sipguard.policy.finding import Emergency, Refusal
+from sipguard.policy.callee import repeat_of
+from sipguard.policy.finding import CallerIdentity, Emergency, Refusal
 from sipguard.policy.repeated_calls import RepeatedCalls
+from sipguard.policy.right import RightKind
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.repeated_calls import examine
-from tests.policy.kit import ACME, CUSTOMER, call_of, invite, view_of
+from tests.policy.kit import ACME, CUSTOMER, OWNED, call_of, invite, view_of
 
 SELLER = replace(ACME, do_not_call=DoNotCall.NATIONAL)
 RULE = RepeatedCalls(calls=2, window=3600.0)
@@ -47,18 +49,30 @@ def test_enough_is_enough():
 def test_every_spelling_is_the_same_number():
     """A national number and one with escapes count together."""
     for uri in (f"sip:{NUMBER[1:]}@p", f"tel:+{NUMBER}", f"sip:%2B{NUMBER}@p;user=phone"):
-        assert RULE.pair_of(call(uri)) == ("acme", NUMBER)
+        assert repeat_of(call(uri), called(0)) == ("acme", NUMBER)
 
 
 @pytest.mark.clause("policy: destinations")
 def test_what_does_not_count():
     """Calls of accounts that do not sell (unless all are counted), other requests, short codes, calls for help."""
-    assert RULE.pair_of(call(account=ACME)) is None
-    assert replace(RULE, everybody=True).pair_of(call(account=ACME)) == ("acme", NUMBER)
-    assert RULE.pair_of(call(account=None)) is None
-    assert RULE.pair_of(call(method="MESSAGE")) is None
-    assert RULE.pair_of(call("sip:611@p")) is None
+    view = called(2)
+    assert repeat_of(call(account=ACME), view) is None
+    assert repeat_of(call(account=ACME), called(0, replace(RULE, everybody=True))) == ("acme", NUMBER)
+    for other in (call(account=None), call(method="MESSAGE"), call("sip:611@p")):
+        assert repeat_of(other, view) is None
     help_ = call()
     help_.emergency = Emergency("911", None)
-    assert RULE.pair_of(help_) is None
-    assert examine(help_, called(2)) is None
+    assert repeat_of(help_, view) is None
+    assert examine(help_, view) is None
+
+
+@pytest.mark.clause("policy: destinations")
+def test_an_end_user_counts_for_itself():
+    """A call that shows an end user's number is the end user's, over the account's trunk too, if that sells."""
+    view = called(2)
+    view.directory.accounts["acme/sales"] = replace(SELLER, name="acme/sales", path=(*ACME.path, "acme/sales"))
+    theirs = call(account=ACME)
+    theirs.identity = CallerIdentity(OWNED, OWNED, (), RightKind.OWNED, end_user="acme/sales")
+    assert repeat_of(theirs, view) == ("acme/sales", NUMBER)
+    theirs.identity = replace(theirs.identity, end_user=None)
+    assert repeat_of(theirs, view) is None
