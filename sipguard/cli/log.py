@@ -19,6 +19,8 @@ app = noun("log", "Read and verify the attestation log.", "sipguard log tail -n 
 CountOption = Annotated[int, typer.Option("--count", "-n", min=1, max=100_000, help="How many calls.", metavar="N")]
 IdentifierArgument = Annotated[str, typer.Argument(help="The record identifier.", metavar="ID", show_default=False)]
 
+_ASIDE = ("refused", "reported")  # a request inside a call, a rule in report: they do not say how it ended
+
 
 def register(parent: typer.Typer) -> None:
     """Add the commands."""
@@ -101,8 +103,7 @@ def _row(call: Call) -> dict[str, object]:
     """One line of the table."""
     decision = call.decision
     calling, called = decision.get("calling") or {}, decision.get("called") or {}
-    # A request inside the call that was refused says nothing of the call itself.
-    end = next((event for event in reversed(call.events) if event.get("event") != "refused"), {})
+    end = next((event for event in reversed(call.events) if event.get("event") not in _ASIDE), {})
     return {
         "id": call.identifier,
         "at": decision.get("at"),

@@ -11,6 +11,7 @@ from sipguard.policy.directory import Account
 from sipguard.policy.heading import Heading
 from sipguard.policy.view import View
 from sipguard.stir.telephone_number import TN
+from sipguard.traffic.recent_counts import Key, RecentCounts
 
 _SHORTEST_GLOBAL = 7  # digits; what is shorter is a service code
 
@@ -44,23 +45,35 @@ def excess(account: Account, tn: TN, where: Heading, view: View, now: float) -> 
 
 def note_attempt(call: Call, view: View, now: float) -> None:
     """A call was let through, and is no emergency call: it counts from now on."""
-    settings, account = view.policy.destinations, call.account
-    if account is None or not call.outbound:
+    if call.account is None or not call.outbound:
         return
-    if settings.wangiri.calls:
-        view.destinations.missed.attempted(account.name, now)
-    if settings.velocity.counts:
-        tn = called_number(call)
-        if tn is not None:
-            _count(account, tn, call.heading or settings.headings.of(tn, call.trunk.dial_plan.country), view, now)
+    if view.policy.destinations.wangiri.calls:
+        view.destinations.missed.attempted(call.account.name, now)
+    for counts, key in _counters(call, call.account, view):
+        counts.add(key, now)
 
 
-def _count(account: Account, tn: TN, where: Heading, view: View, now: float) -> None:
-    ceiling, counts = ceiling_of(account, where, view), view.destinations
+def take_back_attempt(call: Call, view: View) -> None:
+    """A call that was counted was only asked for credentials (401, 407): what comes with them is the attempt."""
+    if call.account is not None:
+        view.destinations.missed.take_back(call.account.name)
+        for counts, key in _counters(call, call.account, view):
+            counts.take_back(key)
+
+
+def _counters(call: Call, account: Account, view: View) -> list[tuple[RecentCounts, Key]]:
+    """What a call counts in, as far as there are limits."""
+    settings, counts = view.policy.destinations, view.destinations
+    tn = called_number(call) if settings.velocity.counts else None
+    if tn is None:
+        return []
+    where = call.heading or settings.headings.of(tn, call.trunk.dial_plan.country)
+    ceiling, there = ceiling_of(account, where, view), (account.name, where.place)
+    found: list[tuple[RecentCounts, Key]] = []
     if ceiling.number:
-        counts.numbers.add((account.name, tn), now)
-    key = (account.name, where.place)
+        found.append((counts.numbers, (account.name, tn)))
     if ceiling.five_minutes:
-        counts.five_minutes.add(key, now)
+        found.append((counts.five_minutes, there))
     if ceiling.hour:
-        counts.hour.add(key, now)
+        found.append((counts.hour, there))
+    return found

@@ -5,12 +5,13 @@ last dialog of the call, abandoned is a CANCEL, or a BYE before the answer, by t
 """
 
 from sipguard.policy.rules import RULES
-from sipguard.policy.velocity import called_number
+from sipguard.policy.velocity import called_number, take_back_attempt
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.dialog import Dialog
 from sipguard.proxy.output import WARNING
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
+from sipguard.traffic.window import CHALLENGE_CODES
 
 
 class CallLog:
@@ -61,6 +62,8 @@ class CallLog:
                 self._gave_up(context, active.account, now)
             else:
                 traffic.failed(active.account, code, now)
+                if code in CHALLENGE_CODES and context.call is not None:
+                    take_back_attempt(context.call, self._station.view)
 
     def _gave_up(self, context: ResponseContext, account: str, now: float) -> None:
         """The caller hung up while it rang, perhaps at once."""

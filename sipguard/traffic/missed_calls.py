@@ -59,6 +59,10 @@ class MissedCalls:
         """A call of the account was let through."""
         self._attempts.add((account, ""), now)
 
+    def take_back(self, account: str) -> None:
+        """Its last attempt was none."""
+        self._attempts.take_back((account, ""))
+
     def gave_up(self, account: str, callee: str, rang: float, thresholds: MissedCallThresholds, now: float) -> None:
         """The caller hung up before an answer, after it had rung for so many seconds."""
         if rang >= thresholds.ring:

@@ -51,6 +51,15 @@ class RecentCounts:
         else:
             row += (bucket, 1)
 
+    def take_back(self, key: Key) -> None:
+        """The last time it did not happen after all."""
+        row = self._rows.get(key)
+        if row is not None and len(row) > _OLDEST:
+            row[_TOTAL] -= 1
+            row[-1] -= 1
+            if not row[-1]:
+                del row[-2:]
+
     def _trim(self, row: list[int], bucket: int) -> None:
         """Let go of what is older than the window."""
         oldest = bucket - self._buckets + 1

@@ -110,6 +110,7 @@ def test_undecided_calls_and_refused_requests_are_shown(tmp_path: Path) -> None:
                 record(2, decision="forward"),
                 record(2, "answer", code=200, route="carrier-a"),
                 record(2, "refused", code=403, rule="caller-id.changed", method="INVITE"),
+                record(2, "reported", rule="destination.duration"),
             ]
         )
     shell = Shell(tmp_path)

@@ -179,6 +179,16 @@ def test_what_comes_to_nothing_counts_all_the_same() -> None:
     assert calls(stage, GUINEA, 3) == [403, 486, 486]
 
 
+def test_an_invite_that_is_asked_for_credentials_is_no_attempt() -> None:
+    """The one that comes with them is."""
+    stage = Stage(policy=velocity(), scripts={"carrier-a": refusing(407, ("Proxy-Authenticate", 'Digest realm="x"'))})
+    assert calls(stage, "447700900123", 3) == [403, 407, 407]
+    assert calls(stage, "447700900123", 2) == [407, 407]
+    counts = stage.sample.view.destinations
+    assert counts.numbers.count(("acme", "447700900123"), stage.network.now) == 0
+    assert counts.hour.count(("acme", "GB"), stage.network.now) == 0
+
+
 def test_emergency_calls_are_exempt_and_enter_nothing() -> None:
     """They pass whatever the account has called, and are in no statistic."""
     stage = Stage(policy=velocity())

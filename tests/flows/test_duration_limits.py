@@ -12,9 +12,9 @@ from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.settings import PolicySettings
 from sipguard.sip.message import Request
-from sipguard.testing.sample import PROXY, directory
+from sipguard.testing.sample import CARRIER_A, PROXY, directory, flow_from
 from sipguard.testing.user_agent import UserAgent
-from tests.flows.stage import Stage
+from tests.flows.stage import Stage, answer_to
 
 RULE = "destination.duration"
 GUINEA = "224712345678"
@@ -159,3 +159,15 @@ def test_an_account_that_is_gone_ends_nothing() -> None:
     stage.engine.reconfigure(replace(stage.sample.view, directory=without))
     stage.network.run(1000.0)
     assert byes(stage.carrier) == []
+
+
+def test_every_dialog_of_a_forked_call_ends_with_the_first_ones_time() -> None:
+    """A second answer starts no second time."""
+    stage = Stage(policy=ends())
+    stage.call(10.0, called=GUINEA)
+    request = stage.requests_to(CARRIER_A, "INVITE")[0]
+    second = answer_to(request, "200 OK", "second", "Contact: <sip:second@192.0.2.21:5060>")
+    stage.network.inject(second, flow_from(CARRIER_A))
+    stage.network.run(595.0)
+    assert {bye.to.tag for bye in byes(stage.carrier)} == {"carrier-a", "second"}
+    assert stage.events.count("end") == 1

@@ -44,6 +44,19 @@ def test_keys_know_nothing_of_each_other(events: list[tuple[str, float]]) -> Non
             assert together.count((other, ""), now) == counts.count((other, ""), now)
 
 
+def test_what_was_none_is_taken_back() -> None:
+    """Once for each time; what is not there, or is over, is left alone."""
+    counts = RecentCounts(300.0, 10)
+    counts.take_back(KEY)
+    for moment in (1.0, 40.0, 40.0):
+        counts.add(KEY, moment)
+    for left in (2, 1, 0, 0):
+        counts.take_back(KEY)
+        assert counts.count(KEY, 40.0) == left
+    counts.add(KEY, 41.0)
+    assert counts.count(KEY, 41.0) == 1
+
+
 def test_the_table_is_bounded() -> None:
     """At its bound the key that nothing happened to for longest is forgotten; what is over makes room before that."""
     counts = RecentCounts(300.0, 10, capacity=3)
