@@ -6,10 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption, checked, open_registry
+from sipguard.cli.commands import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    CountryOption,
+    JsonOption,
+    LimitOption,
+    checked,
+    open_registry,
+)
 from sipguard.cli.output import show
-from sipguard.registry.registry import AuditEntry
-from sipguard.registry.values import past, shown_time
+from sipguard.registry.audit_trail import AuditEntry
+from sipguard.registry.values import canonical_right, past, shown_time
 
 
 def register(app: typer.Typer) -> None:
@@ -19,19 +27,38 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     subject: Annotated[str | None, typer.Option(help="Only changes of this thing: a number, an account.")] = None,
+    number: Annotated[
+        str | None,
+        typer.Option(help="Everything about a number: its blocks, and what imports brought.", metavar="NUMBER"),
+    ] = None,
     what: Annotated[str | None, typer.Option(help="Only such changes, like number or account.set.")] = None,
     who: Annotated[str | None, typer.Option(help="Only changes this user made.")] = None,
     since: Annotated[str, typer.Option(help="Only changes since then: 7d, 12h, 2026-11-01.", metavar="WHEN")] = "",
     limit: LimitOption = 100,
+    country: CountryOption = "US",
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Show the changes of the registry, the latest first: when, who, what, before and after."""
     with checked():
         start = past(since, int(time.time())) if since else None
+        pattern = canonical_right(number, country) if number is not None else None
     wanted = subject.removeprefix("+") if subject is not None else None
-    entries = open_registry(config).audit(subject=wanted, what=what, who=who, since=start, limit=limit)
+    if pattern is None:
+        entries = open_registry(config).audit(subject=wanted, what=what, who=who, since=start, limit=limit)
+    else:
+        history = open_registry(config).history(pattern)
+        entries = [entry for entry in history if _is_wanted(entry, wanted, what, who, start)][:limit]
     show([audit_record(entry, as_json) for entry in entries], as_json, "no such change")
+
+
+def _is_wanted(entry: AuditEntry, subject: str | None, what: str | None, who: str | None, since: int | None) -> bool:
+    return (
+        (subject is None or entry.subject == subject)
+        and (what is None or entry.what == what or entry.what.startswith(f"{what}."))
+        and (who is None or entry.who == who)
+        and (since is None or entry.at >= since)
+    )
 
 
 def audit_record(entry: AuditEntry, whole: bool) -> dict[str, object]:

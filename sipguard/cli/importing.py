@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import TypeVar
 
 import typer
 from rich.console import Console
@@ -11,13 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sipguard.cli.output import say
 from sipguard.registry import Registry
-from sipguard.registry.imports import Format, Import, ImportReport
+from sipguard.registry.import_plan import Entry, Format
+from sipguard.registry.imports import Import, ImportReport
 
 _LONG_FILE = 1_000_000  # octets
-_Entry = TypeVar("_Entry")
 
 
-def import_file(registry: Registry, form: Format[_Entry], path: Path, *, validate_only: bool, as_json: bool) -> None:
+def import_file(registry: Registry, form: Format[Entry], path: Path, *, validate_only: bool, as_json: bool) -> None:
     """Import a file and say how it went; exits with 1 when a row is bad."""
     console = Console(stderr=True)
     if not _long(path) or not console.is_terminal:

@@ -10,7 +10,7 @@ from sipguard.registry.call_list_format import CallListFormat, columns_of
 from sipguard.registry.call_lists import CallListEntry
 from sipguard.registry.csv_file import Columns
 from sipguard.registry.formats import DoNotOriginateFormat
-from sipguard.registry.imports import Format
+from sipguard.registry.import_plan import Format
 from sipguard.registry.lists import PatternEntry
 from sipguard.registry.values import shown_number, shown_time
 from sipguard.stir.telephone_number import TN

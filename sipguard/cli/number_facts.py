@@ -72,7 +72,7 @@ def number_facts(configuration: Configuration, tn: TN, source: str | None) -> di
         "calls_to_it": _home(node.view.directory, tn),
         "calls_from_it": [_outcome(_about_callers(node), trunk, tn) for trunk in _trunks(node, users, source)],
         "last_calls": recent.last(),
-        "audit": [audit_record(entry, True) for entry in registry.audit(subject=tn, limit=_FEW)],
+        "audit": [audit_record(entry, True) for entry in registry.history(tn)[:_FEW]],
     }
 
 

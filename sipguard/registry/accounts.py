@@ -166,7 +166,7 @@ def read_accounts(connection: Session | Connection) -> list[AccountEntry]:
     """All accounts, by name."""
     table = AccountRow.__table__.c
     rows = connection.execute(select(*(table[field] for field in AccountEntry._fields)).order_by(table.name))
-    return [_entry(tuple(row)) for row in rows]
+    return [entry_of(tuple(row)) for row in rows]
 
 
 def read_below(connection: Connection, names: Iterable[str]) -> Sequence[AccountEntry]:
@@ -191,11 +191,12 @@ def _read_related(
         tree = select(AccountRow.name, AccountRow.parent).where(AccountRow.name.in_(batch)).cte(recursive=True)
         tree = tree.union(select(AccountRow.name, AccountRow.parent).join(tree, step(tree)))
         for row in connection.execute(select(*columns).where(AccountRow.name.in_(select(tree.c.name)))):
-            found[row.name] = _entry(tuple(row))
+            found[row.name] = entry_of(tuple(row))
     return list(found.values())
 
 
-def _entry(row: Sequence[Any]) -> AccountEntry:
+def entry_of(row: Sequence[Any]) -> AccountEntry:
+    """The account of a stored row."""
     name, kind, parent, state, *rest = row
     return AccountEntry(name, AccountKind(kind), parent, AccountState(state), *rest)
 

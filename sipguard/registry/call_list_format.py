@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
 from sipguard.config.dial_plan import dial_plan
 from sipguard.policy.call_lists import EVERYBODY, CallList
 from sipguard.registry.accounts import read_accounts
-from sipguard.registry.call_lists import CallListEntry, clear_call_list, keeper_problem, write_call_lists
+from sipguard.registry.call_lists import CallListEntry, keeper_problem, write_call_lists
 from sipguard.registry.csv_file import Columns, RowProblem
-from sipguard.registry.imports import Format, Numbered, repeated
+from sipguard.registry.import_plan import Format, Numbered
+from sipguard.registry.imports import repeated
+from sipguard.registry.schema import CallListRow
 from sipguard.registry.values import canonical_pattern, expiry, list_source, shown_number
 
 _NATIONAL = Columns(("pattern",), ("source", "expires"))
@@ -28,6 +31,9 @@ class CallListFormat(Format[CallListEntry]):
     """
 
     noun = "call-list"
+    table = CallListRow
+    fields = CallListEntry._fields
+    make = CallListEntry._make
 
     def __init__(
         self, on_list: CallList, account: str = EVERYBODY, country: str = "US", *, replace: bool = False
@@ -64,11 +70,12 @@ class CallListFormat(Format[CallListEntry]):
         keys = [(line, (entry.pattern, entry.account)) for line, entry in entries]
         yield from repeated(keys, lambda key: shown_number(key[0]) if isinstance(key, tuple) else str(key))
 
-    def begin(self, session: Session) -> None:
-        """Take off everything that the file replaces."""
-        if self._replace:
-            clear_call_list(session, self._on_list, self._account)
+    def replaced(self) -> ColumnElement[bool] | None:
+        """The list that the file is the whole of."""
+        if not self._replace:
+            return None
+        return and_(CallListRow.on_list == self._on_list.value, CallListRow.account == self._account)
 
-    def store(self, session: Session, entries: Sequence[CallListEntry]) -> None:
+    def store(self, session: Session, entries: Sequence[CallListEntry], imported: int | None) -> None:
         """Add or replace entries."""
-        write_call_lists(session, entries)
+        write_call_lists(session, entries, imported)

@@ -87,7 +87,10 @@ class CallLists:
 
 def _held(session: Session, pattern: str, account: str, on_list: CallList) -> dict[str, object] | None:
     row = session.get(CallListRow, (pattern, account, on_list.value))
-    return None if row is None else {name: getattr(row, name) for name in CallListEntry._fields}
+    if row is None:
+        return None
+    values = {name: getattr(row, name) for name in CallListEntry._fields}
+    return values if row.imported is None else values | {"imported": row.imported}
 
 
 def _entry(row: Sequence[Any]) -> CallListEntry:
@@ -111,11 +114,6 @@ def keeper_problem(entry: CallListEntry, accounts: Iterable[str]) -> str | None:
     return None if entry.account in accounts else f'no account is called "{entry.account}"'
 
 
-def write_call_lists(session: Session, entries: Sequence[CallListEntry]) -> None:
-    """Add or replace entries."""
-    upsert(session, CallListRow, [entry._asdict() for entry in entries])
-
-
-def clear_call_list(session: Session, on_list: CallList, account: str) -> None:
-    """Take everything off one list."""
-    session.execute(delete(CallListRow).where(CallListRow.on_list == on_list.value, CallListRow.account == account))
+def write_call_lists(session: Session, entries: Sequence[CallListEntry], imported: int | None = None) -> None:
+    """Add or replace entries; ``imported`` is the import they come with."""
+    upsert(session, CallListRow, [entry._asdict() | {"imported": imported} for entry in entries])

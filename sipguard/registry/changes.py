@@ -8,7 +8,7 @@ are compiled anew.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, not_, select
 
 from sipguard.policy.call_lists import Listings, listings_of
 from sipguard.policy.number_book import NumberChanges
@@ -41,15 +41,17 @@ class Touched(NamedTuple):
 def touched_since(connection: Connection, revision: int) -> Touched:
     """What the audit trail says was changed after a revision."""
     table = AuditRow.__table__.c
-    statement = select(table.what, table.subject).where(table.number > revision).limit(MOST_CHANGES + 1)
+    later, imports = table.number > revision, table.what.like("%.import")
+    statement = select(table.what, table.subject).where(later, not_(imports)).limit(MOST_CHANGES + 1)
     rows = connection.execute(statement).all()
     subjects: dict[str, set[str]] = {}
     wholesale = len(rows) > MOST_CHANGES
     for what, subject in rows:
-        noun, _, verb = what.partition(".")
-        if verb == "import" and noun in _BY_NUMBER:
-            wholesale = True
-        subjects.setdefault(noun, set()).add("" if verb == "import" else subject)
+        subjects.setdefault(what.partition(".")[0], set()).add(subject)
+    for what in connection.execute(select(table.what).where(later, imports).distinct()).scalars():
+        noun = what.partition(".")[0]
+        wholesale = wholesale or noun in _BY_NUMBER
+        subjects.setdefault(noun, set()).add("")  # an entry for each row says no more than that there was an import
     return Touched({noun: frozenset(names) for noun, names in subjects.items()}, wholesale)
 
 

@@ -17,10 +17,14 @@ class Columns(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row: its line in the file (from 1) and its values by column, without surrounding space, "" when absent."""
+    """One row: its line in the file (from 1) and its values by column, without surrounding space, "" when absent.
+
+    ``absent`` are the columns that the file does not have.
+    """
 
     line: int
     values: dict[str, str]
+    absent: tuple[str, ...] = ()
 
 
 class RowProblem(NamedTuple):
@@ -40,6 +44,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | RowProblem]:
             reader = csv.reader(file, strict=True)
             names = [name.strip().lower() for name in next(reader, [])]
             _check_header(path, names, columns)
+            absent = tuple(name for name in columns.optional if name not in names)
             for cells in reader:
                 if not any(cell.strip() for cell in cells):
                     continue
@@ -48,7 +53,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | RowProblem]:
                     continue
                 values = dict.fromkeys(columns.optional, "")
                 values.update(zip(names, (cell.strip() for cell in cells), strict=True))
-                yield Row(reader.line_num, values)
+                yield Row(reader.line_num, values, absent)
     except OSError as error:
         raise RegistryError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -4,16 +4,17 @@ What is particular to one kind of store is in ``sqlite`` and ``postgresql``.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -21,9 +22,9 @@ from sqlalchemy.orm import Session
 from sipguard.errors import RegistryError
 from sipguard.registry import postgresql, sqlite
 from sipguard.registry.schema import AuditRow
-from sipguard.stir.unix_time import UnixTime
 
 _Store = sqlite.Sqlite | postgresql.Postgresql
+Change = tuple[str, Mapping[str, object] | None, Mapping[str, object] | None]
 _SUBJECT = 128  # characters, as many as the audit keeps
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -82,12 +83,26 @@ class Database:
     def audit(
         self, session: Session, what: str, subject: str, before: Mapping[str, object] | None,
         after: Mapping[str, object] | None,
-    ) -> None:  # fmt: skip
-        """Note a change in the transaction that makes it: what was there, and what is there now."""
-        detail = {"before": before, "after": after}
-        now = UnixTime(int(time.time()))
-        session.add(AuditRow(at=now, who=self.actor, what=what, subject=subject[:_SUBJECT], detail=detail))
+    ) -> int:  # fmt: skip
+        """Note a change in the transaction that makes it: what was there, and what is there now. Gives its number."""
+        row = AuditRow(**self._audited(what, subject, before, after))
+        session.add(row)
+        session.flush()
         self._store.announce(session.connection())
+        return row.number
+
+    def audit_rows(self, session: Session, what: str, changes: Iterable[Change]) -> None:
+        """Note many changes of one kind, each a subject with what was there and what is there now."""
+        rows = [self._audited(what, *change) for change in changes]
+        session.connection().execute(insert(AuditRow), rows)  # without the mapper: there may be a million
+
+    def _audited(
+        self, what: str, subject: str, before: Mapping[str, object] | None, after: Mapping[str, object] | None
+    ) -> dict[str, Any]:
+        detail = {"before": before, "after": after}
+        return {
+            "at": int(time.time()), "who": self.actor, "what": what, "subject": subject[:_SUBJECT], "detail": detail,
+        }  # fmt: skip
 
     @contextmanager
     def translated(self) -> Iterator[None]:

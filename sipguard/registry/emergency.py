@@ -112,17 +112,18 @@ def read_emergency(connection: Connection) -> list[EmergencyEntry]:
     return [EmergencyEntry(*row) for row in connection.execute(select(*_columns()).order_by(table.tn))]
 
 
+def activated(entry: EmergencyEntry, before: UnixTime | None) -> EmergencyEntry:
+    """A registration with its time of activation: as it says, as it was ``before``, or now."""
+    if entry.activated_at is not None or entry.status != REGISTERED:
+        return entry
+    return entry._replace(activated_at=UnixTime(int(time.time())) if before is None else before)
+
+
 def write_emergency(session: Session, entries: Sequence[EmergencyEntry]) -> list[EmergencyEntry]:
     """Add or replace registrations. Returns them as they are now: with the time of activation they had, or get."""
     table = EmergencyRow.__table__.c
     known = select(table.tn, table.activated_at).where(table.tn.in_([entry.tn for entry in entries]))
-    activated = {tn: moment for tn, moment in session.execute(known) if moment is not None}
-    now = UnixTime(int(time.time()))
-    written = [
-        entry
-        if entry.activated_at is not None or entry.status != REGISTERED
-        else entry._replace(activated_at=activated.get(entry.tn, now))
-        for entry in entries
-    ]
+    moments = {row.tn: row.activated_at for row in session.execute(known)}
+    written = [activated(entry, moments.get(entry.tn)) for entry in entries]
     upsert(session, EmergencyRow, [entry._asdict() for entry in written])
     return written

@@ -1,7 +1,9 @@
 """The kinds of CSV file: accounts, numbers, emergency registrations, do-not-originate lists."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
+from sqlalchemy import ColumnElement, true
 from sqlalchemy.orm import Session
 
 from sipguard.config.checks import certificate_problem
@@ -15,18 +17,20 @@ from sipguard.registry.account_states import transition_problem
 from sipguard.registry.accounts import (
     AccountEntry,
     burst_problem,
+    entry_of,
     parent_problem,
     path_of,
     read_accounts,
     write_accounts,
 )
 from sipguard.registry.csv_file import Columns, RowProblem
-from sipguard.registry.emergency import STATUSES, EmergencyEntry, write_emergency
-from sipguard.registry.imports import Format, Numbered, repeated
-from sipguard.registry.lists import PatternEntry, clear_patterns, write_patterns
+from sipguard.registry.emergency import STATUSES, EmergencyEntry, activated, write_emergency
+from sipguard.registry.import_plan import Format, Numbered
+from sipguard.registry.imports import repeated
+from sipguard.registry.lists import PatternEntry, write_patterns
 from sipguard.registry.numbers import KINDS, NumberEntry, end_user_problem, write_numbers
 from sipguard.registry.ownership import Claim, conflicts
-from sipguard.registry.schema import AccountKind
+from sipguard.registry.schema import AccountKind, AccountRow, EmergencyRow, ListRow, NumberRow
 from sipguard.registry.values import (
     account_name,
     address_unit,
@@ -53,6 +57,9 @@ class AccountsFormat(Format[AccountEntry]):
     """
 
     noun = "account"
+    table = AccountRow
+    fields = AccountEntry._fields
+    never_empty = ("kind", "state")
     columns = Columns(
         ("name",),
         (
@@ -64,6 +71,11 @@ class AccountsFormat(Format[AccountEntry]):
     def __init__(self, certificates: Collection[str] | None = None) -> None:
         """``certificates`` are the names that the configuration has; without them a name is not looked up."""
         self._certificates = certificates
+
+    @staticmethod
+    def make(values: Iterable[Any]) -> AccountEntry:
+        """The account of these values."""
+        return entry_of(tuple(values))
 
     def entry(self, values: dict[str, str]) -> AccountEntry:
         """The account of one row. Raises ValueError."""
@@ -106,7 +118,7 @@ class AccountsFormat(Format[AccountEntry]):
             if problem is not None:  # a row may also break an account that it is to be the parent of
                 yield RowProblem(lines.get(entry.name) or lines.get(entry.parent or "", 0), problem)
 
-    def store(self, session: Session, entries: Sequence[AccountEntry]) -> None:
+    def store(self, session: Session, entries: Sequence[AccountEntry], _imported: int | None) -> None:
         """Add or replace accounts."""
         write_accounts(session, entries)
 
@@ -118,6 +130,9 @@ class NumbersFormat(Format[NumberEntry]):
     """
 
     noun = "number"
+    table = NumberRow
+    fields = NumberEntry._fields
+    make = NumberEntry._make
     columns = Columns(("number", "account", "kind"), ("expires", "end_user", "trunk"))
 
     def __init__(self, country: str = "US", callers: CallerNumbers | None = None) -> None:
@@ -162,9 +177,9 @@ class NumbersFormat(Format[NumberEntry]):
         """Owners last: a number has one at most, and the file may end the ownership of another account."""
         return sorted(entries, key=lambda entry: entry.kind == "owned")
 
-    def store(self, session: Session, entries: Sequence[NumberEntry]) -> None:
+    def store(self, session: Session, entries: Sequence[NumberEntry], imported: int | None) -> None:
         """Add or replace rights."""
-        write_numbers(session, entries)
+        write_numbers(session, entries, imported)
 
 
 def _taken(session: Session, entries: Sequence[Numbered[NumberEntry]]) -> Iterator[RowProblem]:
@@ -186,6 +201,9 @@ class EmergencyFormat(Format[EmergencyEntry]):
     """
 
     noun = "emergency"
+    table = EmergencyRow
+    fields = EmergencyEntry._fields
+    make = EmergencyEntry._make
     columns = Columns(
         ("number", "account", "country", "status"), ("paid", "location", "unit", "callback", "activated_at")
     )
@@ -213,7 +231,11 @@ class EmergencyFormat(Format[EmergencyEntry]):
                 yield RowProblem(line, f'no account is called "{entry.account}"{suggestion(entry.account, known)}')
         yield from repeated([(line, entry.tn) for line, entry in entries], lambda tn: shown_number(str(tn)))
 
-    def store(self, session: Session, entries: Sequence[EmergencyEntry]) -> None:
+    def settled(self, entry: EmergencyEntry, before: EmergencyEntry | None) -> EmergencyEntry:
+        """With the time of activation that it keeps, or gets."""
+        return activated(entry, None if before is None else before.activated_at)
+
+    def store(self, session: Session, entries: Sequence[EmergencyEntry], _imported: int | None) -> None:
         """Add or replace registrations."""
         write_emergency(session, entries)
 
@@ -222,6 +244,9 @@ class DoNotOriginateFormat(Format[PatternEntry]):
     """``pattern,action,source,expires``: numbers and blocks with trailing X, national ones of the given country."""
 
     noun = "list"
+    table = ListRow
+    fields = PatternEntry._fields
+    make = PatternEntry._make
     columns = Columns(("pattern",), ("action", "source", "expires"))
 
     def __init__(self, country: str = "US", *, replace: bool = False) -> None:
@@ -242,11 +267,10 @@ class DoNotOriginateFormat(Format[PatternEntry]):
         """Patterns that repeat."""
         return repeated([(line, entry.pattern) for line, entry in entries], str)
 
-    def begin(self, session: Session) -> None:
-        """Take off everything that the file replaces."""
-        if self._replace:
-            clear_patterns(session)
+    def replaced(self) -> ColumnElement[bool] | None:
+        """The list, if the file is the whole of it."""
+        return true() if self._replace else None
 
-    def store(self, session: Session, entries: Sequence[PatternEntry]) -> None:
+    def store(self, session: Session, entries: Sequence[PatternEntry], imported: int | None) -> None:
         """Add or replace patterns."""
-        write_patterns(session, entries)
+        write_patterns(session, entries, imported)

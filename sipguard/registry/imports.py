@@ -1,53 +1,28 @@
 """CSV imports: every row is read and judged first, and either the whole file is stored or nothing of it.
 
 A bad file costs one run: all its problems come back together, each with its line. Rows already in the registry are
-replaced, so that importing a file twice is the same as importing it once.
+replaced, but for what the file says nothing of (``import_plan``), so that importing a file twice is the same as once.
+
+The audit has one entry for the file, with its digest, and one for each row that was changed or removed, with what stood
+there. New rows of large tables do not have one each: they refer to the file's (``imported``), and ``audit_trail`` reads
+it as if they had.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple
 
+from sqlalchemy import delete, inspect
 from sqlalchemy.orm import Session
 
-from sipguard.registry.csv_file import Columns, Row, RowProblem, read_rows
+from sipguard.registry.csv_file import Row, RowProblem, read_rows
+from sipguard.registry.import_plan import BATCH, Entry, Format, Held, Plan, Read, batches, compare, refers
 from sipguard.registry.registry import Registry
 
-_Entry = TypeVar("_Entry")
 _MOST_WARNINGS = 1000
-_BATCH = 1000  # rows per progress report and per statement
 Progress = Callable[[int], None]
-Numbered = tuple[int, _Entry]  # a line and the entry it holds
-
-
-class Format(Protocol[_Entry]):
-    """One kind of file: its columns, how a row becomes an entry, what entries may not do, how they are stored."""
-
-    noun: str
-    columns: Columns
-
-    def entry(self, values: dict[str, str]) -> _Entry:
-        """The entry of one row. Raises ValueError."""
-
-    def problems(self, session: Session, entries: Sequence[Numbered[_Entry]]) -> Iterator[RowProblem]:
-        """What the rows together, or against the registry, do wrong."""
-
-    def warnings(self, entries: Sequence[Numbered[_Entry]]) -> Iterator[RowProblem]:
-        """What an operator should know of rows that are stored all the same: nothing."""
-        return iter(())
-
-    def in_order(self, entries: list[_Entry]) -> list[_Entry]:
-        """The entries in the order they are to be stored: as they stand in the file."""
-        return entries
-
-    def begin(self, session: Session) -> None:
-        """What is to be done before the first entry is stored: nothing."""
-        return
-
-    def store(self, session: Session, entries: Sequence[_Entry]) -> None:
-        """Add or replace entries."""
 
 
 class ImportReport(NamedTuple):
@@ -63,49 +38,100 @@ class ImportReport(NamedTuple):
     omitted: int = 0
 
 
-class Import(Generic[_Entry]):
+class Import(Generic[Entry]):
     """One file of one format on its way into the registry; ``progress`` is told of rows done, in two passes."""
 
-    def __init__(self, registry: Registry, form: Format[_Entry], progress: Progress = lambda _: None) -> None:
+    def __init__(self, registry: Registry, form: Format[Entry], progress: Progress = lambda _: None) -> None:
         self._registry = registry
         self._form = form
         self._progress = progress
 
     def run(self, path: Path, *, validate_only: bool = False) -> ImportReport:
         """Read, judge and (unless ``validate_only``) store the file. Raises RegistryError when it cannot be read."""
-        entries, problems = self._read(path)
+        rows, problems = self._read(path)
         with self._registry.database.writing() as session:
-            problems += self._form.problems(session, entries)
+            plan = compare(session, self._form, rows)
+            problems += self._form.problems(session, plan.entries)
             stored = not problems and not validate_only
             if stored:
-                self._store(session, [entry for _, entry in entries])
-                after = {"rows": len(entries), "sha256": _digest(path)}
-                self._registry.database.audit(session, f"{self._form.noun}.import", path.name, None, after)
-        warnings = self._form.warnings(entries)
+                self._store(session, plan, path)
+        warnings = self._form.warnings(plan.entries)
         told = tuple(islice(warnings, _MOST_WARNINGS))
-        return ImportReport(len(entries), tuple(sorted(problems)), stored, told, sum(1 for _ in warnings))
+        return ImportReport(len(rows), tuple(sorted(problems)), stored, told, sum(1 for _ in warnings))
 
-    def _read(self, path: Path) -> tuple[list[Numbered[_Entry]], list[RowProblem]]:
-        entries: list[Numbered[_Entry]] = []
+    def _read(self, path: Path) -> tuple[list[Read[Entry]], list[RowProblem]]:
+        rows: list[Read[Entry]] = []
         problems: list[RowProblem] = []
         for count, row in enumerate(read_rows(path, self._form.columns), 1):
             if isinstance(row, Row):
                 try:
-                    entries.append((row.line, self._form.entry(row.values)))
+                    rows.append((row.line, self._form.entry(row.values), self._unsaid(row)))
                 except ValueError as error:
                     problems.append(RowProblem(row.line, str(error)))
             else:
                 problems.append(row)
-            if count % _BATCH == 0:
-                self._progress(_BATCH)
-        return entries, problems
+            if count % BATCH == 0:
+                self._progress(BATCH)
+        return rows, problems
 
-    def _store(self, session: Session, entries: list[_Entry]) -> None:
-        self._form.begin(session)
-        remaining = iter(self._form.in_order(entries))
-        while batch := list(islice(remaining, _BATCH)):
-            self._form.store(session, batch)
-            self._progress(len(batch))
+    def _unsaid(self, row: Row) -> tuple[str, ...]:
+        """The columns a row says nothing of."""
+        if not self._form.never_empty:
+            return row.absent
+        return row.absent + tuple(
+            name for name in self._form.never_empty if not row.values[name] and name not in row.absent
+        )
+
+    def _store(self, session: Session, plan: Plan[Entry], path: Path) -> None:
+        form, database = self._form, self._registry.database
+        after = {
+            "rows": len(plan.entries), "new": len(plan.new), "changed": len(plan.changed), "removed": len(plan.removed),
+            "sha256": _digest(path),
+        }  # fmt: skip
+        what = f"{form.noun}.import"
+        number = database.audit(session, what, path.name, None, after)
+        self._remove(session, plan.removed)
+        unchanged = len(plan.entries) - len(plan.changed) - len(plan.new)
+        if unchanged:
+            self._progress(unchanged)
+        for entries, imported in ((plan.changed_entries(), None), (plan.new, number)):
+            for batch in batches(form.in_order(entries)):
+                form.store(session, batch, imported)
+                self._progress(len(batch))
+        for batch in batches(self._audited(plan)):
+            database.audit_rows(session, what, batch)
+
+    def _remove(self, session: Session, rows: Sequence[Held[Entry]]) -> None:
+        """Take off what a file that is the whole of something does not have."""
+        chosen = self._form.replaced()
+        if chosen is None:
+            return
+        first = inspect(self._form.table).primary_key[0]
+        place = self._form.fields.index(first.name)
+        for batch in batches(rows):
+            gone = first.in_([row.entry[place] for row in batch])
+            session.execute(delete(self._form.table).where(chosen, gone))
+
+    def _audited(self, plan: Plan[Entry]) -> Iterator[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]:
+        """The rows that have an entry each: what it is of, what stood there, what stands there now."""
+        fields = self._form.fields
+        for held in plan.removed:
+            yield str(held.entry[0]), _values(fields, held), None
+        keys = {column.name for column in inspect(self._form.table).primary_key}
+        for held, entry in plan.changed:
+            pairs = zip(fields, held.entry, entry, strict=True)
+            shown = tuple(name for name, old, new in pairs if name in keys or old != new)
+            before, after = _values(fields, held), dict(zip(fields, entry, strict=True))
+            before = {name: value for name, value in before.items() if name in shown or name == "imported"}
+            yield str(entry[0]), before, {name: after[name] for name in shown}
+        for entry in () if refers(self._form) else plan.new:
+            yield str(entry[0]), None, dict(zip(fields, entry, strict=True))
+
+
+def _values(fields: tuple[str, ...], held: Held[Entry]) -> dict[str, Any]:
+    """What stood there, and which import it came with."""
+    values = dict(zip(fields, held.entry, strict=True))
+    return values if held.imported is None else values | {"imported": held.imported}
 
 
 def _digest(path: Path) -> str:

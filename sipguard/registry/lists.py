@@ -75,7 +75,10 @@ class DoNotOriginate:
 
 
 def _values_of(row: ListRow | None) -> dict[str, object] | None:
-    return None if row is None else {name: getattr(row, name) for name in PatternEntry._fields}
+    if row is None:
+        return None
+    values = {name: getattr(row, name) for name in PatternEntry._fields}
+    return values if row.imported is None else values | {"imported": row.imported}
 
 
 def read_patterns(connection: Connection, limit: int | None = None) -> list[PatternEntry]:
@@ -85,11 +88,6 @@ def read_patterns(connection: Connection, limit: int | None = None) -> list[Patt
     return [PatternEntry(*row) for row in connection.execute(statement)]
 
 
-def write_patterns(session: Session, entries: Sequence[PatternEntry]) -> None:
-    """Add or replace patterns."""
-    upsert(session, ListRow, [entry._asdict() for entry in entries])
-
-
-def clear_patterns(session: Session) -> None:
-    """Take everything off the list."""
-    session.execute(delete(ListRow))
+def write_patterns(session: Session, entries: Sequence[PatternEntry], imported: int | None = None) -> None:
+    """Add or replace patterns; ``imported`` is the import they come with."""
+    upsert(session, ListRow, [entry._asdict() | {"imported": imported} for entry in entries])

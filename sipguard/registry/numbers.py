@@ -88,7 +88,7 @@ class Numbers:
             if problem is not None:
                 raise RegistryError(problem)
             before = session.get(NumberRow, (entry.tn, entry.account))
-            held = None if before is None else _entry_of(before)._asdict()
+            held = None if before is None else _values_of(before)
             write_numbers(session, [entry])
             self._database.audit(session, "number.add", entry.tn, held, entry._asdict())
 
@@ -97,7 +97,7 @@ class Numbers:
         with self._database.writing() as session:
             chosen = [NumberRow.tn == tn] if account is None else [NumberRow.tn == tn, NumberRow.account == account]
             found, statement = select(NumberRow).where(*chosen), delete(NumberRow).where(*chosen)
-            held = [_entry_of(row)._asdict() for row in session.execute(found).scalars()]
+            held = [_values_of(row) for row in session.execute(found).scalars()]
             if not held:
                 raise RegistryError(f"nobody has a right to {shown_number(tn)}")
             session.execute(statement)
@@ -105,13 +105,15 @@ class Numbers:
             return len(held)
 
 
-def _entry_of(row: NumberRow) -> NumberEntry:
-    return NumberEntry(*(getattr(row, name) for name in NumberEntry._fields))
+def _values_of(row: NumberRow) -> dict[str, object]:
+    """A right as the audit keeps it: with the import it came with, if it came with one."""
+    values = {name: getattr(row, name) for name in NumberEntry._fields}
+    return values if row.imported is None else values | {"imported": row.imported}
 
 
-def write_numbers(session: Session, entries: Sequence[NumberEntry]) -> None:
-    """Add or replace rights."""
-    upsert(session, NumberRow, [entry._asdict() for entry in entries])
+def write_numbers(session: Session, entries: Sequence[NumberEntry], imported: int | None = None) -> None:
+    """Add or replace rights; ``imported`` is the import they come with."""
+    upsert(session, NumberRow, [entry._asdict() | {"imported": imported} for entry in entries])
 
 
 def right_problem(session: Session, entry: NumberEntry) -> str | None:

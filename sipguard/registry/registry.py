@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection
 
 from sipguard.policy.directory import Account, Directory, Trunk
 from sipguard.registry.accounts import Accounts
+from sipguard.registry.audit_trail import AuditEntry, audit_entries, number_history
 from sipguard.registry.call_lists import CallLists
 from sipguard.registry.changes import Touched, touched_since
 from sipguard.registry.compilation import fingerprint, latest_revision
@@ -17,19 +17,8 @@ from sipguard.registry.database import Database
 from sipguard.registry.emergency import EmergencyRegistrations
 from sipguard.registry.lists import DoNotOriginate
 from sipguard.registry.numbers import Numbers
-from sipguard.registry.schema import AuditRow
 from sipguard.registry.snapshot import effective_accounts, follow, follow_accounts, read_directory
 from sipguard.registry.trunks import Trunks
-
-
-class AuditEntry(NamedTuple):
-    """One change: when (Unix seconds), who, what, to which thing, and how."""
-
-    at: int
-    who: str
-    what: str
-    subject: str
-    detail: dict[str, object]
 
 
 class Registry:
@@ -100,15 +89,10 @@ class Registry:
         since: int | None = None, limit: int | None = None,
     ) -> list[AuditEntry]:  # fmt: skip
         """Changes, the latest first: of a thing, of a kind (``number``, ``number.add``), by a user, since then."""
-        table = AuditRow.__table__.c
-        statement = select(table.at, table.who, table.what, table.subject, table.detail).order_by(table.number.desc())
-        if subject is not None:
-            statement = statement.where(table.subject == subject)
-        if what is not None:
-            statement = statement.where(or_(table.what == what, table.what.startswith(f"{what}.", autoescape=True)))
-        if who is not None:
-            statement = statement.where(table.who == who)
-        if since is not None:
-            statement = statement.where(table.at >= since)
         with self.database.reading() as connection:
-            return [AuditEntry(*row) for row in connection.execute(statement.limit(limit))]
+            return audit_entries(connection, subject=subject, what=what, who=who, since=since, limit=limit)
+
+    def history(self, pattern: str) -> list[AuditEntry]:
+        """Every change to a number or a block and to the blocks it is in, also by imports; the latest first."""
+        with self.database.reading() as connection:
+            return number_history(connection, pattern)

@@ -62,6 +62,7 @@ class NumberRow(Table):
     expires: Mapped[int | None] = mapped_column(BigInteger)
     end_user: Mapped[str | None] = mapped_column(ForeignKey("accounts.name"), index=True)
     trunk: Mapped[str | None] = mapped_column(String(64))
+    imported: Mapped[int | None] = mapped_column(BigInteger)  # the audit entry of the import it came with
 
 
 class TrunkRow(Table):
@@ -118,6 +119,7 @@ class ListRow(Table):
     action: Mapped[str] = mapped_column(String(16), default="block")
     source: Mapped[str] = mapped_column(String(64), default="")
     expires: Mapped[int | None] = mapped_column(BigInteger)
+    imported: Mapped[int | None] = mapped_column(BigInteger)  # the audit entry of the import it came with
 
 
 class CallListRow(Table):
@@ -133,6 +135,7 @@ class CallListRow(Table):
     on_list: Mapped[str] = mapped_column(String(16), primary_key=True)
     source: Mapped[str] = mapped_column(String(64), default="")
     expires: Mapped[int | None] = mapped_column(BigInteger)
+    imported: Mapped[int | None] = mapped_column(BigInteger)  # the audit entry of the import it came with
 
 
 class AuditRow(Table):
@@ -144,5 +147,5 @@ class AuditRow(Table):
     at: Mapped[int] = mapped_column(BigInteger, index=True)
     who: Mapped[str] = mapped_column(String(64))
     what: Mapped[str] = mapped_column(String(64))
-    subject: Mapped[str] = mapped_column(String(128))
+    subject: Mapped[str] = mapped_column(String(128), index=True)
     detail: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)

@@ -128,7 +128,7 @@ def test_termination_is_final(tmp_path: Path) -> None:
     shell.run("account", "add", "acme")
     shell.run("account", "terminate", "acme")
     file = tmp_path / "accounts.csv"
-    file.write_text("name\nacme\n")
+    file.write_text("name,state\nacme,active\n")
     for arguments in (
         ("activate", "acme"), ("suspend", "acme"), ("set", "acme", "--state", "warned"), ("import", str(file)),
     ):  # fmt: skip

@@ -208,3 +208,20 @@ def test_policy(tmp_path: Path) -> None:
     assert [rule["rule"] for rule in rules] == [rule.name for rule in TABLE]
     robodial = next(rule for rule in rules if rule["rule"] == "robodial.tag")
     assert (robodial["mode"], robodial["default"], robodial["revision"]) == ("tag", "report", "r7")
+
+
+def test_the_history_of_a_number(shell: Shell, tmp_path: Path) -> None:
+    """``audit --number`` says who gave a number to whom and when, also by a file, and can be narrowed down."""
+    rows = tmp_path / "numbers.csv"
+    rows.write_text("number,account,kind\n+14155550177,acme,owned\n")
+    assert shell.run("number", "import", str(rows)).code == 0
+    assert shell.run("number", "remove", "+14155550177").code == 0
+    removed, given = shell.data("audit", "--number", "(415) 555-0177")
+    assert (removed["what"], given["what"]) == ("number.remove", "number.import")
+    assert (given["subject"], given["after"]["account"], given["after"]["file"]) == (
+        "14155550177", "acme", "numbers.csv",
+    )  # fmt: skip
+    assert shell.data("audit", "--number", "+14155550177", "--what", "number.remove") == [removed]
+    assert shell.data("audit", "--number", "+14155550177", "--who", "nobody") == []
+    assert shell.data("audit", "--number", "+14155550177", "--since", "1h", "--limit", "1") == [removed]
+    assert shell.run("audit", "--number", "911").code == 2

@@ -123,6 +123,9 @@ def test_a_registry_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) ->
             connection.execute(f"ALTER TABLE accounts DROP COLUMN {column}")
         for column in ("unit", "callback", "activated_at"):
             connection.execute(f"ALTER TABLE emergency DROP COLUMN {column}")
+        connection.execute("DROP INDEX ix_audit_subject")
+        for table in ("numbers", "do_not_originate"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN imported")
         connection.execute("DROP TABLE credentials")
         connection.execute("DROP TABLE call_lists")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
