@@ -1,4 +1,4 @@
-"""A forwarded call on the wire: signed by its carrier, verified here, sent on with a div, and verified by that again."""
+"""A forwarded call on the wire: signed by its carrier, verified here, sent on with a div, and verified again."""
 
 import shutil
 import time
