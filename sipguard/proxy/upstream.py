@@ -10,7 +10,7 @@ from sipguard.proxy import dialog_news, emergency_location, forwarding, presenta
 from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.disposition import hears_of_early_dialogs
 from sipguard.proxy.output import DEBUG, ERROR
-from sipguard.proxy.response_context import ContextKeeper, ResponseContext
+from sipguard.proxy.response_context import FAILOVER_CODES, ContextKeeper, ResponseContext
 from sipguard.proxy.station import Station
 from sipguard.sip.flow import Flow
 from sipguard.sip.header import quote
@@ -122,7 +122,9 @@ class Upstream:
         if len(context.challenges) > 1:
             context.gather_challenges()
         best = context.best
-        if best is None and context.held_back:  # RFC 7339 §5.10: 503 without Retry-After
+        if context.cancelled and (best is None or best.code in FAILOVER_CODES):  # it crossed the CANCEL
+            best = build_response(context.server.request, 487, None, station.random())
+        elif best is None and context.held_back:  # RFC 7339 §5.10: 503 without Retry-After
             best = build_response(context.server.request, 503, None, station.random())
         elif best is None or best.code == 503 or self._location_is_nobodys(context, best.code):
             best = build_response(context.server.request, 500 if best is not None else 480, None, station.random())

@@ -87,7 +87,7 @@ def test_no_second_target_after_a_cancel() -> None:
     stage.pbx.give_up()
     stage.network.run(3)
     assert stage.octets_to(CARRIER_A_SPARE) == []
-    assert stage.pbx.codes[-1] == 500
+    assert stage.pbx.codes[-1] == 487
     stage.settle()
 
 
@@ -193,3 +193,29 @@ def test_cancel_and_then_the_target_is_gone() -> None:
     end = stage.record("end")
     assert (end["code"], end["released_by"]) == (487, "caller")
     stage.settle()
+
+
+@pytest.mark.clause("TXN-26", "RFC 3261 16.10")
+@pytest.mark.parametrize("code", [503, 408])
+def test_a_failure_that_crosses_the_cancel(code: int) -> None:
+    """What would have led to the next target leads nowhere any more: the caller hears 487, and it ended the call."""
+    stage = Stage(scripts={"carrier-a": Script(answer_after=2.0, code=code, stuck=True)})
+    stage.call(1)
+    stage.pbx.give_up()
+    stage.network.run(3)
+    assert stage.pbx.codes == [100, 180, 487]
+    assert stage.requests_to(CARRIER_A_SPARE, "INVITE") == []
+    end = stage.record("end")
+    assert (end["code"], end["released_by"], end["answered"]) == (487, "caller", False)
+    stage.settle()
+
+
+@pytest.mark.clause("TXN-26", "RFC 3261 16.7 (6)")
+def test_a_refusal_that_crosses_the_cancel() -> None:
+    """What the callee decided before it heard of the CANCEL is what became of the call."""
+    stage = Stage(scripts={"carrier-a": Script(answer_after=2.0, code=486, stuck=True)})
+    stage.call(1)
+    stage.pbx.give_up()
+    stage.network.run(3)
+    assert stage.pbx.codes == [100, 180, 486]
+    assert (stage.record("end")["code"], stage.record("end")["released_by"]) == (486, "network")
