@@ -1,20 +1,21 @@
 """The engine: the whole proxy as a value. Octets and time in, outputs back; it opens nothing and reads no clock.
 
 Five doors: ``receive``, ``complete``, ``lost``, ``tick``, ``deadline``; through ``observe`` it learns how long messages
-wait outside. ``now`` is monotonic seconds and drives timers; ``wall`` is wall-clock seconds and is what records,
-PASSporTs and certificates are held against. A bug behind a door costs the message that met it: it is logged, and the
-engine lives on.
+wait outside, through ``recover`` what calls were up before it. ``now`` is monotonic seconds and drives timers; ``wall``
+is wall-clock seconds and is what records, PASSporTs and certificates are held against. A bug behind a door costs the
+message that met it: it is logged, and the engine lives on.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sipguard.errors import MalformedMessage, MalformedValue
 from sipguard.policy.need import Answer, Need, TargetAnswer
 from sipguard.policy.view import View
 from sipguard.proxy.core import Core
 from sipguard.proxy.gate import Gate
-from sipguard.proxy.output import DEBUG, ERROR, INFO, WARNING, Ask, Close, Event, Log, Notice, Output
+from sipguard.proxy.output import DEBUG, ERROR, INFO, WARNING, Ask, Close, Event, Log, Notice, Output, Remember
+from sipguard.proxy.recovery import recover
 from sipguard.proxy.settings import ProxySettings
 from sipguard.proxy.station import Random
 from sipguard.sip.flow import Flow, Listener, Send
@@ -24,7 +25,10 @@ from sipguard.sip.response import build_response, stamp_received
 from sipguard.sip.sanity import check
 from sipguard.sip.stun import binding_response
 
-__all__ = ["DEBUG", "ERROR", "INFO", "WARNING", "Ask", "Close", "Engine", "Event", "Log", "Notice", "Output", "Send"]
+__all__ = [
+    "DEBUG", "ERROR", "INFO", "WARNING",
+    "Ask", "Close", "Engine", "Event", "Log", "Notice", "Output", "Remember", "Send",
+]  # fmt: skip
 
 SWEEP_INTERVAL = 60.0  # seconds between evaluations of every account's traffic
 
@@ -97,6 +101,17 @@ class Engine:
             self._core.ending.review()
         if self._banned:
             self._scanners.review()
+
+    def recover(self, lines: Iterable[bytes], now: float, wall: float) -> list[Output]:
+        """Take up the calls of the process before this one: the octets of its ``Remember``, oldest first."""
+        self._station.wall = wall
+        try:
+            recover(self._station, self._core.call_log, lines, now)
+            if self._station.view.policy.end_suspended:
+                self._core.ending.review()
+        except Exception as error:
+            self._failed("recover", error)
+        return self._hand_over(now)
 
     def drain(self) -> None:
         """Take no new calls but emergency calls; what is in flight goes on."""

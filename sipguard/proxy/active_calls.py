@@ -68,16 +68,17 @@ class Party(NamedTuple):
 class ActiveCall:
     """One screened INVITE and its dialogs: a forked one may have several, early and up.
 
-    Times are monotonic seconds; ``answered_at`` is None until the first 2xx. ``abandoned`` is whether the caller said
-    BYE before that. ``reached`` is the Request-URI it left with, ``tokens`` what our Record-Route says to the callee
-    and to the caller. ``leg`` is there when its carrier asks for credentials, ``hold`` is its place among the calls up,
-    ``numbers`` the highest CSeq by tag, kept where policy may end it. ``callback`` is where an emergency centre calls
-    back. ``complaints`` counts the requests inside it that were refused and are on record.
+    Times are monotonic seconds; ``answered_at`` is None until the first 2xx, ``seen_at`` is the last sign of life after
+    it. ``abandoned`` is whether the caller said BYE before. ``reached`` is the Request-URI it left with, ``tokens`` are
+    what our Record-Route says to the callee and to the caller. ``leg`` is there when its carrier asks for credentials,
+    ``hold`` is its place among the calls up, ``numbers`` the highest CSeq by tag, kept where policy may end it.
+    ``callback`` is where an emergency centre calls back. ``complaints`` counts the requests inside it that were refused
+    and are on record.
     """
 
     __slots__ = (
         "abandoned", "account", "answered_at", "call_id", "callback", "called", "caller", "caller_tag", "complaints",
-        "dialogs", "hold", "identifier", "keeper", "leg", "numbers", "reached", "timer", "tokens",
+        "dialogs", "hold", "identifier", "keeper", "leg", "numbers", "reached", "seen_at", "timer", "tokens",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -92,6 +93,7 @@ class ActiveCall:
         self.tokens = NO_TOKENS
         self.dialogs: list[Dialog] = []
         self.answered_at: float | None = None
+        self.seen_at = 0.0
         self.abandoned = False
         self.complaints = 0
         self.timer: Timer | None = None

@@ -6,9 +6,10 @@ last dialog of the call, abandoned is a CANCEL, or a BYE before the answer, by t
 
 from sipguard.policy.rules import RULES
 from sipguard.policy.velocity import called_number, take_back_attempt
+from sipguard.proxy import call_memory
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.dialog import Dialog
-from sipguard.proxy.output import WARNING
+from sipguard.proxy.output import WARNING, Remember
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
 from sipguard.traffic.window import CHALLENGE_CODES
@@ -44,7 +45,14 @@ class CallLog:
             return
         if active.timer is not None:
             active.timer.cancel()
+        active.seen_at = now
         active.timer = self._station.timers.start(now + self._station.settings.max_call_duration, active, 0)
+
+    def remember(self, active: ActiveCall, now: float) -> None:
+        """A dialog of a call is up, or has changed: keep what a restart must not forget."""
+        station = self._station
+        if station.calls.named(active.identifier) is active:
+            station.outputs.append(Remember(call_memory.line_of(active, now, station.wall)))
 
     def failed(self, context: ResponseContext, code: int, reason: str, now: float) -> None:
         """The call got its final answer, and it was no."""
@@ -102,10 +110,11 @@ class CallLog:
 
     def released(self, active: ActiveCall, dialog: Dialog, since: float, now: float, *, by_caller: bool) -> None:
         """A BYE that came at ``since`` has ended a dialog."""
-        if (
-            not active.hung_up(dialog, by_caller=by_caller)
-            or self._station.calls.named(active.identifier) is not active
-        ):
+        if self._station.calls.named(active.identifier) is not active:
+            return
+        if not active.hung_up(dialog, by_caller=by_caller):
+            if active.answered_at is not None:
+                self.remember(active, now)
             return
         by = "caller" if by_caller else "called"
         duration = _duration(active, since)
@@ -126,19 +135,22 @@ class CallLog:
         self._count_ended(active, duration, now)
 
     def released_before_our_time(self, identifier: str) -> None:
-        """A BYE for a call that was answered before this process started; how long it lasted is not known here."""
+        """A BYE for a call of before this process, of which nothing is remembered; how long it lasted nobody knows."""
+        if self._station.is_from_before(identifier) and not self._station.remembers:
+            self._unknown_end(identifier, "Ended after a restart")
+
+    def given_up(self, active: ActiveCall) -> None:
+        """A call of before this process that cannot go on: nothing leads to a side of it any more."""
+        self._station.outputs.append(Remember(call_memory.over(active.identifier)))
+        self._unknown_end(active.identifier, "No trunk after a restart")
+
+    def _unknown_end(self, identifier: str, reason: str) -> None:
         station = self._station
-        if station.is_from_before(identifier):
-            station.record(
-                station.recorder.end(
-                    identifier,
-                    station.wall,
-                    code=200,
-                    reason="Ended after a restart",
-                    answered=True,
-                    released_by="unknown",
-                )
+        station.record(
+            station.recorder.end(
+                identifier, station.wall, code=200, reason=reason, answered=True, released_by="unknown"
             )
+        )
 
     def _count_ended(self, active: ActiveCall, duration: float | None, now: float) -> None:
         if active.account is not None and duration is not None:
@@ -150,6 +162,8 @@ class CallLog:
     ) -> None:  # fmt: skip
         station = self._station
         station.calls.remove(active)
+        if active.answered_at is not None:
+            station.outputs.append(Remember(call_memory.over(active.identifier)))
         if active.callback is not None:
             view = station.view
             view.callbacks.open(active.callback, station.wall, view.policy.emergency_callback_window)

@@ -33,12 +33,12 @@ class Core:
 
     def __init__(self, listeners: tuple[Listener, ...], settings: ProxySettings, view: View, random: Random) -> None:
         self.station = Station(listeners, settings, view, random, self)
-        call_log = CallLog(self.station)
+        self.call_log = call_log = CallLog(self.station)
         self._upstream = Upstream(self.station, call_log)
         self._delivery = Delivery(self.station, self._upstream, call_log)
         self._in_dialog = InDialog(self.station, self._delivery, call_log)
         self.ending = Ending(self.station, self._in_dialog, call_log)
-        self._responses = Responses(self.station, self._upstream, self._delivery, self.ending)
+        self._responses = Responses(self.station, self._upstream, self._delivery, self.ending, call_log)
         self.scanners = Scanners(self.station)
         self._authentication = Authentication(self.station, self.scanners)
         self._screening = Screening(self.station, self._delivery, self._upstream, self._authentication)

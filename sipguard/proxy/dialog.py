@@ -7,6 +7,8 @@ of the other party goes there and nowhere else: what it says itself is only held
 
 from enum import Enum, auto
 
+import msgspec
+
 from sipguard.errors import MalformedValue
 from sipguard.sip.address import parse_address
 from sipguard.sip.flow import Flow
@@ -26,7 +28,7 @@ class State(Enum):
     OVER = auto()
 
 
-class Leg:
+class Leg(msgspec.Struct, array_like=True, gc=False):
     """One party's side: where requests for it go.
 
     ``target`` is its Contact's URI, or where we reached it when it named none (``guessed``); ``routes`` are the
@@ -34,16 +36,13 @@ class Leg:
     with ``on_flow`` it can be reached there only. ``announced`` is a Contact from a request that is not answered yet.
     """
 
-    __slots__ = ("announced", "earlier", "flow", "guessed", "on_flow", "routes", "target")
-
-    def __init__(self, flow: Flow, target: str | None, routes: tuple[str, ...], reached: str, *, on_flow: bool) -> None:
-        self.flow = flow
-        self.on_flow = on_flow
-        self.target = target or reached
-        self.guessed = target is None
-        self.routes = routes
-        self.announced: str | None = None
-        self.earlier: tuple[str, ...] = ()
+    flow: Flow
+    target: str
+    routes: tuple[str, ...]
+    on_flow: bool
+    guessed: bool = False
+    announced: str | None = None
+    earlier: tuple[str, ...] = ()
 
     def moves(self, target: str | None) -> None:
         """The party says where it is now; None: it does not say."""
@@ -78,23 +77,25 @@ class Leg:
         )
 
 
-class Dialog:
+class Dialog(msgspec.Struct, array_like=True, gc=False):
     """The dialog with the callee that has ``tag``; the caller's tag is the call's."""
 
-    __slots__ = ("called", "caller", "state", "tag")
+    tag: str
+    caller: Leg
+    called: Leg
+    state: State = State.EARLY
 
-    def __init__(self, tag: str, caller: Leg, called: Leg) -> None:
-        self.tag = tag
-        self.caller = caller
-        self.called = called
-        self.state = State.EARLY
+
+def leg_of(flow: Flow, target: str | None, routes: tuple[str, ...], reached: str, *, on_flow: bool) -> Leg:
+    """The side of a party that said it is at ``target``, or did not say, and was ``reached`` there."""
+    return Leg(flow, target or reached, routes, on_flow, guessed=target is None)
 
 
 def caller_leg(invite: Request, flow: Flow, *, on_flow: bool) -> Leg:
     """The side of who sent this INVITE, on this flow."""
     host = f"[{flow.host}]" if ":" in flow.host else flow.host
     reached = f"sip:{host}:{flow.port};transport={flow.transport}"
-    return Leg(flow, target_in(invite), tuple(_recorded(invite)), reached, on_flow=on_flow)
+    return leg_of(flow, target_in(invite), tuple(_recorded(invite)), reached, on_flow=on_flow)
 
 
 def routes_beyond(response: Response, mark: str) -> tuple[str, ...]:

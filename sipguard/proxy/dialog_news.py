@@ -9,7 +9,7 @@ there is no such dialog, is an end (RFC 3261 §15.1.1, RFC 5057 §5.1).
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.branch import Branch
 from sipguard.proxy.call_log import CallLog
-from sipguard.proxy.dialog import Dialog, Leg, State, caller_leg, routes_beyond, target_in
+from sipguard.proxy.dialog import REFRESHING, Dialog, Leg, State, caller_leg, leg_of, routes_beyond, target_in
 from sipguard.proxy.flow_tokens import must_keep
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.station import Station
@@ -51,8 +51,12 @@ class Inside:
         other.moves(target_in(response))
 
 
-def opened(station: Station, active: ActiveCall, branch: Branch, flow: Flow, response: Response) -> None:
-    """A 101 to 299 to a screened INVITE, that came to this branch on this flow: a dialog, or more of one."""
+def opened(station: Station, active: ActiveCall, branch: Branch, flow: Flow, response: Response) -> bool:
+    """A 101 to 299 to a screened INVITE, that came to this branch on this flow: a dialog, or more of one.
+
+    Whether it is up now, and was not before.
+    """
+    up = False
     tag = response.to.tag
     if tag is not None:
         mark = f"dialog={active.identifier}~"
@@ -67,7 +71,9 @@ def opened(station: Station, active: ActiveCall, branch: Branch, flow: Flow, res
                 dialog.called.routes = routes_beyond(response, mark)
         if dialog is not None and dialog.state is State.EARLY and response.code >= 200:
             dialog.state = State.UP
+            up = True
     _show_caller(active, response)
+    return up
 
 
 def _new(active: ActiveCall, branch: Branch, flow: Flow, response: Response, mark: str) -> Dialog | None:
@@ -75,14 +81,14 @@ def _new(active: ActiveCall, branch: Branch, flow: Flow, response: Response, mar
     server, route = branch.context.server, branch.attempt.route
     if active.dialogs:
         known = active.dialogs[0].caller
-        caller = Leg(known.flow, known.target, known.routes, known.target, on_flow=known.on_flow)
+        caller = Leg(known.flow, known.target, known.routes, known.on_flow)
     elif server.request is SPENT or active.caller is None:
         return None
     else:
         keep = must_keep(active.caller.trunk, server.request, server.flow)
         caller = caller_leg(server.request, server.flow, on_flow=keep)
     on_flow = route is not None and route[0].behind_nat
-    called = Leg(flow, target_in(response), routes_beyond(response, mark), active.reached, on_flow=on_flow)
+    called = leg_of(flow, target_in(response), routes_beyond(response, mark), active.reached, on_flow=on_flow)
     return Dialog(response.to.tag or "", caller, called)
 
 
@@ -98,5 +104,9 @@ def _show_caller(active: ActiveCall, response: Response) -> None:
 def closed(context: ResponseContext, call_log: CallLog, now: float) -> None:
     """The request is over, whatever came of it."""
     inside, context.inside = context.inside, None
-    if inside is not None and inside.method == "BYE" and not inside.refused:
+    if inside is None or inside.refused:
+        return
+    if inside.method in REFRESHING:
+        call_log.remember(inside.active, now)
+    else:
         call_log.released(inside.active, inside.dialog, inside.since, now, by_caller=inside.by_caller)

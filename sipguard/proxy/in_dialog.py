@@ -166,13 +166,13 @@ class InDialog:
         return passage
 
     def _may_outlive(self, request: Request, redeemed: Redeemed) -> bool:
-        """Whether a request may pass by its token alone: in a call of before a restart, or after the end of one."""
+        """Whether a request may pass by its token alone: after the end of a call, or in a subscription."""
         station = self._station
         if not request.to.tag:  # empty, in quotes: who reads it as none would take the request for a new call
             return False
         if station.wall - redeemed.issued > station.settings.max_call_duration:
             return False
-        return request.method in _MAY_FOLLOW_THE_END or station.is_from_before(redeemed.identifier)
+        return request.method in _MAY_FOLLOW_THE_END
 
     def _along(self, passage: Passage, request: Request, flow: Flow, there: Leg, *, proved: bool) -> Refused | None:
         """Lead a request of a dialog that is up to the other party; who means another place is refused."""

@@ -19,6 +19,12 @@ class Event(NamedTuple):
     line: bytes
 
 
+class Remember(NamedTuple):
+    """What it takes to know a call again after a restart, or that it is over; nothing waits for it."""
+
+    line: bytes
+
+
 class Log(NamedTuple):
     """A line for the operator. ``level`` is the standard library's number (10 debug, 20 info, 30 warning, 40 error)."""
 
@@ -39,6 +45,6 @@ class Notice(NamedTuple):
     fields: Mapping[str, Any]
 
 
-Output = Send | Ask | Event | Log | Close | Notice
+Output = Send | Ask | Event | Remember | Log | Close | Notice
 
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40

@@ -7,6 +7,7 @@ import re
 
 from sipguard.proxy import dialog_news
 from sipguard.proxy.branch import Branch
+from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.disposition import refuses_recursion
 from sipguard.proxy.duration_limits import DurationLimits
@@ -26,8 +27,11 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 class Responses:
     """Hears the client transactions of forwarded requests."""
 
-    def __init__(self, station: Station, upstream: Upstream, delivery: Delivery, ending: Ending) -> None:
+    def __init__(
+        self, station: Station, upstream: Upstream, delivery: Delivery, ending: Ending, call_log: CallLog
+    ) -> None:
         self._station = station
+        self._call_log = call_log
         self._upstream = upstream
         self._delivery = delivery
         self._ending = ending
@@ -84,17 +88,20 @@ class Responses:
     def _success(self, branch: Branch, flow: Flow, upstream: Response, now: float) -> None:
         """A 2xx ends every other branch (RFC 3261 §16.7 (10)); a further one passes as well."""
         context = branch.context
-        if context.active is not None:
-            dialog_news.opened(self._station, context.active, branch, flow, upstream)
+        active, up = context.active, False
+        if active is not None:
+            up = dialog_news.opened(self._station, active, branch, flow, upstream)
             policy = self._station.view.policy
             if policy.ends_calls:
-                self._ending.note(context.active, now)
+                self._ending.note(active, now)
                 if policy.destinations.max_duration:
                     self._duration_limits.answered(context, now)
         if branch.attempt.route is not None:
             context.route = branch.attempt.route[0].name
         self._delivery.cancel_others(branch, _ELSEWHERE, now)
         self._upstream.success(context, upstream, now)
+        if up and active is not None:
+            self._call_log.remember(active, now)
 
     def _failed(self, branch: Branch, upstream: Response, now: float) -> None:
         """A final response that is no 2xx. What a branch that was given up says no longer counts, unless it is 6xx."""
@@ -147,6 +154,9 @@ class Responses:
         context = branch.context
         verdict = take(self._station, branch, upstream)
         if verdict is Verdict.AGAIN:
+            resubmission = context.resubmission
+            if resubmission is not None and resubmission.active is not None and resubmission.active.is_up:
+                self._call_log.remember(resubmission.active, now)  # its numbers are further ahead now
             context.attempts.insert(context.next_attempt, branch.attempt)
             self._delivery.next_attempt(context, now)
         elif verdict is Verdict.REFUSED:

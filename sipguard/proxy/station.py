@@ -58,6 +58,7 @@ class Station:
         self.counters: dict[tuple[str, ...], int] = {}
         self.pending = 0
         self.draining = False
+        self.remembers = False  # whether what the process before this one knew of its calls was read
         self.wall = 0.0
         self._boot = ""
         self._sequence = 0

@@ -1,5 +1,6 @@
-"""The engine as the driver sees it: five ways in, one deadline out."""
+"""The engine as the driver sees it: six ways in, one deadline out."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from sipguard.policy.need import Answer, Need, TargetAnswer
@@ -24,6 +25,9 @@ class Doors(Protocol):
 
     def tick(self, now: float, wall: float) -> list[Output]:
         """Time has passed."""
+
+    def recover(self, lines: Iterable[bytes], now: float, wall: float) -> list[Output]:
+        """What the process before this one remembered of its calls, oldest first."""
 
     def observe(self, delay: float, now: float) -> None:
         """What is being read waited so many seconds outside."""

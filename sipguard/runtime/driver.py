@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
-from sipguard.proxy.output import Ask, Close, Event, Log, Notice, Output
+from sipguard.proxy.output import Ask, Close, Event, Log, Notice, Output, Remember
+from sipguard.runtime.call_journal import CallJournal
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.doors import Doors
 from sipguard.runtime.faults import Faults
@@ -51,6 +52,7 @@ class Driver:
         self.providers: dict[type[Need], Provider] = {}
         self.notify: Callable[[Mapping[str, Any]], None] = lambda _: None  # must not wait
         self.receive_seconds = Histogram((0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25))
+        self.calls: CallJournal | None = None  # where those that are up are remembered
         self._journal = journal
         self._clock = clock
         self._faults = faults
@@ -68,6 +70,14 @@ class Driver:
         """Let the engine begin what it does by the clock alone."""
         self._wakes = self._clock.monotonic()
         self._tick()
+
+    def recover(self, calls: CallJournal) -> None:
+        """Take up the calls of the process before this one, and remember those of this one."""
+        self.calls = calls
+        lines = calls.read()
+        if lines is not None:
+            self._apply(self.engine.recover(lines, self._clock.monotonic(), self._clock.wall()))
+            self.settle()
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One datagram or one framed message. Follow the last of a batch with ``settle``."""
@@ -106,6 +116,8 @@ class Driver:
             if self._journal.pending:
                 for commit, written in self._journal.flush():
                     self._complete(commit, written)
+        if self.calls is not None and self.calls.pending:
+            self.calls.flush()
         self._arm()
 
     def close(self) -> None:
@@ -123,6 +135,9 @@ class Driver:
                 self._ask(output.need)
             elif isinstance(output, Event):
                 self._journal.event(output.line)
+            elif isinstance(output, Remember):
+                if self.calls is not None:
+                    self.calls.add(output.line)
             elif isinstance(output, Log):
                 logger.log(output.level, output.event, extra={"fields": output.fields})
             elif isinstance(output, Notice):

@@ -21,6 +21,7 @@ from sipguard.policy.need import CertificateNeed, TargetNeed
 from sipguard.policy.view import View
 from sipguard.runtime.addresses import AddressBook
 from sipguard.runtime.binding import bind
+from sipguard.runtime.call_journal import CallJournal
 from sipguard.runtime.certificates import CertificateFetcher
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.composition import Node, chains_on_disk, lists_on_disk
@@ -86,6 +87,7 @@ class RunningNode:
         self._journal = Journal(log, configuration.node.name, clock, faults, loop, worker=worker)
         self._driver = Driver(self.engine, self._journal, clock, faults, loop)
         self._driver.notify = self._notifier.put
+        self._calls = CallJournal(configuration.node.state, faults)
         self.registry = RegistryWatch(
             configuration, lambda: self.node.view.directory, self.replace_directory, clock, faults
         )
@@ -99,7 +101,8 @@ class RunningNode:
         self._driver.providers[CertificateNeed] = lambda need: self._fetcher.provide(need, self._driver.answer)
 
     async def start(self) -> None:
-        """Begin to receive."""
+        """Begin to receive, in the calls that were up before as well."""
+        self._driver.recover(self._calls)
         for datagrams in self._datagrams:
             datagrams.start()
         for stream in self._streams:
@@ -127,6 +130,7 @@ class RunningNode:
         await self._notifier.close()
         await self._fetcher.close()
         await self._journal.close()
+        await self._calls.close()
 
     def reconfigure(self, configuration: Configuration, node: Node) -> None:
         """Swap to a newly built node between two messages. Raises StartupError before anything is changed."""

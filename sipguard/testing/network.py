@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from sipguard.engine import Ask, Close, Engine, Event, Log, Notice, Output, Send
+from sipguard.engine import Ask, Close, Engine, Event, Log, Notice, Output, Remember, Send
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
 from sipguard.sip.flow import Flow
 
@@ -54,6 +54,7 @@ class Network:
         self.answers: dict[Need, Answer | TargetAnswer] = {}
         self.asked: list[Need] = []
         self.records: list[dict[str, object]] = []
+        self.remembered: list[bytes] = []
         self.logs: list[Log] = []
         self.notices: list[Mapping[str, Any]] = []
         self.closed: list[Flow] = []
@@ -100,6 +101,8 @@ class Network:
                 self._answer(output.need)
             elif isinstance(output, Event):
                 self.records.append(msgspec.json.decode(output.line))
+            elif isinstance(output, Remember):
+                self.remembered.append(output.line)
             elif isinstance(output, Log):
                 self.logs.append(output)
             elif isinstance(output, Notice):
@@ -110,6 +113,11 @@ class Network:
     def answer(self, need: Need, answer: Answer | TargetAnswer) -> None:
         """Answer a need by hand."""
         self.apply(self.engine.complete(need, answer, self.now, self.wall))
+
+    def restart(self, engine: Engine) -> None:
+        """Another engine takes the place of this one, with what that remembered."""
+        self.engine = engine
+        self.apply(engine.recover(self.remembered, self.now, self.wall))
 
     def run(self, seconds: float) -> None:
         """Let time pass."""

@@ -30,6 +30,7 @@ from sipguard.testing.network import Endpoint
 from sipguard.testing.sti_ca import StiCa
 from sipguard.traffic.book import TrafficBook
 from sipguard.traffic.profile import Profile
+from sipguard.traffic.usage import Usage
 
 PROXY: Endpoint = ("192.0.2.1", 5060)
 ACME_PBX: Endpoint = ("192.0.2.11", 5060)
@@ -125,8 +126,9 @@ class Sample:
         self.engine = Engine(self.listeners, self.settings, self.view, counting_random())
 
     def restarted(self) -> Engine:
-        """Another engine with the same settings, as after a restart."""
-        return Engine(self.listeners, self.settings, self.view, counting_random())
+        """Another engine with the same settings, as after a restart: limits and statistics are as on the first day."""
+        view = replace(self.view, usage=Usage())
+        return Engine(self.listeners, self.settings, view, counting_random())
 
     def certificate_arrives(self, now: int = WALL) -> None:
         """The sample certificate is in the cache from now on."""

@@ -22,6 +22,11 @@ class Hold:
         for key in keys:
             counts[key] = counts.get(key, 0) + 1
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Which places these are."""
+        return tuple(self._keys)
+
     def extended(self, keys: list[Key]) -> "Hold":
         """The same hold, with these places as well."""
         for key in keys:

@@ -92,6 +92,11 @@ class Stage:
         origid = "7f1f9a4e-0000-4000-8000-000000000001"
         return "Identity: " + self.sample.signer.sign_shaken(TN(calling), (TN(called),), attest, origid, UnixTime(iat))
 
+    def restart(self, seconds: float = 0.0) -> None:
+        """The process ends here, and after this time another one goes on with what it remembered."""
+        self.network.run(seconds)
+        self.network.restart(self.sample.restarted())
+
     def hang_up(self, agent: UserAgent | None = None, seconds: float = 1.0) -> None:
         """Somebody says BYE; acme unless told."""
         who = agent or self.pbx

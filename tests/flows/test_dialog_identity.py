@@ -182,16 +182,16 @@ def test_an_emergency_call_is_not_refused_inside_either() -> None:
 
 @pytest.mark.clause("RFC 4916 4.2", "PRX-24")
 def test_after_a_restart_a_number_of_somebody_else_is_nobodys() -> None:
-    """Which number was screened is forgotten then: an owned one passes, another one is taken off, nothing fails."""
+    """Of a call that nobody remembers an owned number passes, another one is taken off, and nothing fails."""
     stage = Stage()
     stage.call()
     stage.network.engine = stage.sample.restarted()
-    says(stage, stage.pbx, "UPDATE")
-    assert OWNED in heard(stage, CARRIER_A, "UPDATE").required("from")
-    says(stage, stage.pbx, "UPDATE", EVIL)
-    assert heard(stage, CARRIER_A, "UPDATE").required("from") == "<sip:unavailable@unknown.invalid>;tag=caller-tag"
+    says(stage, stage.pbx, "NOTIFY")
+    assert OWNED in heard(stage, CARRIER_A, "NOTIFY").required("from")
+    says(stage, stage.pbx, "NOTIFY", EVIL)
+    assert heard(stage, CARRIER_A, "NOTIFY").required("from") == "<sip:unavailable@unknown.invalid>;tag=caller-tag"
     assert stage.pbx.codes[-1] == 200
-    says(stage, stage.carrier, "UPDATE")
+    says(stage, stage.carrier, "NOTIFY")
     assert stage.carrier.codes[-1] == 200
 
 

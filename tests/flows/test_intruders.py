@@ -193,13 +193,13 @@ def test_a_banned_trunk_still_calls_help_and_hangs_up(agent: str) -> None:
 
 @pytest.mark.clause("PRX-24", "RFC 3261 19.3")
 def test_an_old_dialog_has_a_tag() -> None:
-    """A token from before a restart lets no INVITE through whose To tag is empty: it might begin a call."""
+    """A token from before a restart lets nothing through whose To tag is empty: it might begin a dialog."""
     before, after = Stage(), Stage()
     before.call()
-    request = before.pbx.in_dialog("INVITE")
+    request = before.pbx.in_dialog("NOTIFY")
     after.network.run(50)  # another engine, later
     after.call(call_id="first@sample")
     sent = request.encode().replace(b";tag=carrier-a", b';tag=""')
     assert b"481" in answers(after.network.inject(sent, flow_from(ACME_PBX)))[-1]
     sent = request.encode().replace(b"z9hG4bK", b"z9hG4bKx")
-    assert answers(after.network.inject(sent, flow_from(ACME_PBX)))[-1][:7] == b"INVITE "
+    assert answers(after.network.inject(sent, flow_from(ACME_PBX)))[-1][:7] == b"NOTIFY "

@@ -26,8 +26,7 @@ def call(identifier: str = "1-1") -> ActiveCall:
 def dialog(tag: str) -> Dialog:
     """A dialog of that call."""
     here = Flow(0, "udp", "192.0.2.11", 5060)
-    legs = (Leg(here, None, (), "sip:192.0.2.11", on_flow=False) for _ in range(2))
-    return Dialog(tag, *legs)
+    return Dialog(tag, *(Leg(here, "sip:192.0.2.11", (), on_flow=False) for _ in range(2)))
 
 
 @pytest.mark.clause("PRX-24")
