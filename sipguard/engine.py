@@ -106,7 +106,7 @@ class Engine:
         """Take up the calls of the process before this one: the octets of its ``Remember``, oldest first."""
         self._station.wall = wall
         try:
-            recover(self._station, self._core.call_log, lines, now)
+            recover(self._station, self._core.call_log, self._core.responses.duration_limits, lines, now)
             if self._station.view.policy.end_suspended:
                 self._core.ending.review()
         except Exception as error:

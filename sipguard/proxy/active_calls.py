@@ -73,12 +73,13 @@ class ActiveCall:
     what our Record-Route says to the callee and to the caller. ``leg`` is there when its carrier asks for credentials,
     ``hold`` is its place among the calls up, ``numbers`` the highest CSeq by tag, kept where policy may end it.
     ``callback`` is where an emergency centre calls back. ``complaints`` counts the requests inside it that were refused
-    and are on record.
+    and are on record. ``bounded`` is the called number when calls there may last only so long.
     """
 
     __slots__ = (
-        "abandoned", "account", "answered_at", "call_id", "callback", "called", "caller", "caller_tag", "complaints",
-        "dialogs", "hold", "identifier", "keeper", "leg", "numbers", "reached", "seen_at", "timer", "tokens",
+        "abandoned", "account", "answered_at", "bounded", "call_id", "callback", "called", "caller", "caller_tag",
+        "complaints", "dialogs", "hold", "identifier", "keeper", "leg", "numbers", "reached", "seen_at", "timer",
+        "tokens",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -101,6 +102,7 @@ class ActiveCall:
         self.hold: Hold | None = None
         self.numbers: dict[str, int] | None = None
         self.callback: TN | None = None
+        self.bounded: TN | None = None
 
     @property
     def is_up(self) -> bool:

@@ -52,6 +52,7 @@ class Facts(msgspec.Struct, omit_defaults=True):
     numbers: dict[str, int] | None = None
     leg: _Shift | None = None
     callback: str | None = None
+    bounded: str | None = None
 
 
 class _Entry(msgspec.Struct):
@@ -83,6 +84,7 @@ def line_of(active: ActiveCall, now: float, wall: float) -> bytes:
             numbers=active.numbers,
             leg=None if leg is None else _Shift(leg.trunk, leg.tag, leg.shift, leg.initial),
             callback=callback,
+            bounded=active.bounded,
         )
     )
 
@@ -135,6 +137,7 @@ def recall(active: ActiveCall, facts: Facts, trunks: Mapping[str, Trunk], listen
     if facts.numbers is not None:
         active.numbers = {tag: number + _LEAP for tag, number in facts.numbers.items()}
     active.callback = None if facts.callback is None else TN(facts.callback)
+    active.bounded = None if facts.bounded is None else TN(facts.bounded)
     if facts.leg is not None:
         active.leg = CarrierLeg(facts.leg.trunk, facts.leg.tag, facts.leg.initial)
         active.leg.shift = facts.leg.now

@@ -38,7 +38,7 @@ class Core:
         self._delivery = Delivery(self.station, self._upstream, call_log)
         self._in_dialog = InDialog(self.station, self._delivery, call_log)
         self.ending = Ending(self.station, self._in_dialog, call_log)
-        self._responses = Responses(self.station, self._upstream, self._delivery, self.ending, call_log)
+        self.responses = Responses(self.station, self._upstream, self._delivery, self.ending, call_log)
         self.scanners = Scanners(self.station)
         self._authentication = Authentication(self.station, self.scanners)
         self._screening = Screening(self.station, self._delivery, self._upstream, self._authentication)
@@ -121,7 +121,7 @@ class Core:
             self.prober.response(transaction.owner, response, now)
             return
         try:
-            self._responses.response(transaction, response, now)
+            self.responses.response(transaction, response, now)
         except Exception as error:
             if response.code >= 200:
                 self._upstream.fail(transaction.owner.context.server, error, now)
@@ -140,14 +140,14 @@ class Core:
         if isinstance(transaction.owner, Probe):
             self.prober.unanswered(transaction.owner, now, "no answer to OPTIONS")
         else:
-            self._responses.timed_out(transaction, now)
+            self.responses.timed_out(transaction, now)
 
     def unreachable(self, transaction: ClientTransaction, now: float) -> None:
         """The request can't be delivered on its flow."""
         if isinstance(transaction.owner, Probe):
             self.prober.unanswered(transaction.owner, now, "unreachable")
         else:
-            self._responses.unreachable(transaction, now)
+            self.responses.unreachable(transaction, now)
 
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         """The server transaction has ended; so has whatever waited for it."""

@@ -47,7 +47,12 @@ class DurationLimits:
         tn = called_number(call)
         found = None if tn is None else self._station.view.policy.destinations.max_duration.find(tn)
         if tn is not None and found is not None:
+            active.bounded = tn
             self._station.timers.start(now + found[1], _Deadline(self, active.identifier, tn), 0)
+
+    def recovered(self, active: ActiveCall, tn: TN, now: float) -> None:
+        """A call of the process before this one went there; what is left of its time is seen at the next tick."""
+        self._station.timers.start(now, _Deadline(self, active.identifier, tn), 0)
 
     def due(self, deadline: _Deadline, identifier: str, tn: TN, now: float) -> None:
         """The time of a call may be over."""

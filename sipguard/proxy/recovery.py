@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from sipguard.proxy import call_memory
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.call_log import CallLog
+from sipguard.proxy.duration_limits import DurationLimits
 from sipguard.proxy.output import INFO
 from sipguard.proxy.station import Station
 
 
-def recover(station: Station, call_log: CallLog, lines: Iterable[bytes], now: float) -> None:
+def recover(station: Station, call_log: CallLog, limits: DurationLimits, lines: Iterable[bytes], now: float) -> None:
     """``lines`` are what that process remembered, oldest first."""
     view, listeners = station.view, station.identity.listeners
     behind = station.wall - now
@@ -26,6 +27,8 @@ def recover(station: Station, call_log: CallLog, lines: Iterable[bytes], now: fl
         if facts.places:
             active.hold = view.usage.hold(list(facts.places))
         call_log.alive(active, facts.seen - behind)
+        if active.bounded is not None:
+            limits.recovered(active, active.bounded, now)
     station.remembers = True
     if calls or strange:
         known = len(station.calls)

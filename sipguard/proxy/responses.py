@@ -35,7 +35,7 @@ class Responses:
         self._upstream = upstream
         self._delivery = delivery
         self._ending = ending
-        self._duration_limits = DurationLimits(station, ending)
+        self.duration_limits = DurationLimits(station, ending)
 
     def response(self, client: ClientTransaction, response: Response, now: float) -> None:
         """A response from a target (RFC 3261 §16.7)."""
@@ -95,7 +95,7 @@ class Responses:
             if policy.ends_calls:
                 self._ending.note(active, now)
                 if policy.destinations.max_duration:
-                    self._duration_limits.answered(context, now)
+                    self.duration_limits.answered(context, now)
         if branch.attempt.route is not None:
             context.route = branch.attempt.route[0].name
         self._delivery.cancel_others(branch, _ELSEWHERE, now)

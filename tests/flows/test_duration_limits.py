@@ -59,6 +59,18 @@ def test_the_longest_prefix_says_how_long() -> None:
     assert len(byes(stage.carrier)) == 1
 
 
+def test_a_restart_gains_no_time_either() -> None:
+    """The next process knows since when the call is up, and where it went."""
+    stage = Stage(policy=ends())
+    stage.call(300.0, called=GUINEA)
+    stage.restart()
+    stage.network.run(290.0)
+    assert byes(stage.carrier) == []
+    stage.network.run(15.0)
+    assert (len(byes(stage.pbx)), len(byes(stage.carrier))) == (1, 1)
+    assert stage.record("end")["duration"] == pytest.approx(600.0, abs=0.1)
+
+
 def test_a_re_invite_gains_no_time() -> None:
     """The time runs from the first answer on."""
     stage = Stage(policy=ends())
