@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import uvloop
@@ -52,6 +52,10 @@ class EchoEngine:
 
     def tick(self, now: float, wall: float) -> list[Output]:
         """Nothing is timed."""
+        return []
+
+    def recover(self, lines: Iterable[bytes], now: float, wall: float) -> list[Output]:
+        """Nothing was remembered."""
         return []
 
     def observe(self, delay: float, now: float) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ class ScriptedEngine:
         self.due = None
         self._changed.set()
         return self.on_tick()
+
+    def recover(self, lines: Iterable[bytes], now: float, wall: float) -> list[Output]:
+        """Nothing was remembered."""
+        return []
 
     def observe(self, delay: float, now: float) -> None:
         self.delays.append(delay)
