@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sipguard.policy.call_lists import EVERYBODY, DoNotCall, listings_of
 from sipguard.policy.directory import Account, Directory
@@ -42,6 +44,33 @@ def test_a_listed_number_is_not_called(on: str) -> None:
     assert stage.octets_to(CARRIER_A) == []
     assert stage.record("decision")["rule"] == RULE
     stage.settle()
+
+
+_SEPARATOR = st.sampled_from(["", "", "-", ".", "%2D"])
+
+
+@st.composite
+def spellings(draw: st.DrawFn) -> str:
+    """The listed number as somebody may dial it who knows that it is listed."""
+    digits = CALLED if draw(st.booleans()) else "+" + CALLED
+    digits = draw(st.sampled_from([digits, CALLED[1:], "011" + CALLED]))
+    written = "".join(
+        (f"%3{digit}" if digit.isdigit() and draw(st.booleans()) else digit) + draw(_SEPARATOR) for digit in digits
+    )
+    if draw(st.booleans()):
+        return f"sip:{written}@{PROXY[0]}{draw(st.sampled_from(['', ';user=phone']))}"
+    return f"sip:{written};{draw(st.sampled_from(['npdi', 'rn=+14155550000', 'isub=1']))}@{PROXY[0]};user=phone"
+
+
+@pytest.mark.clause("policy: destinations")
+@settings(max_examples=60, deadline=None)
+@given(spellings())
+def test_no_spelling_of_a_listed_number_gets_through(uri: str) -> None:
+    """With and without prefixes, separators, escapes and parameters: refused, and never sent."""
+    stage = Stage(directory=directory())
+    stage.call(uri=uri)
+    assert stage.pbx.codes[-1] == 403
+    assert stage.octets_to(CARRIER_A) == []
 
 
 @pytest.mark.clause("policy: destinations")
