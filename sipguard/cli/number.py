@@ -26,6 +26,7 @@ from sipguard.config.dial_plan import dial_plan
 from sipguard.registry.formats import NumbersFormat
 from sipguard.registry.numbers import KINDS, NumberEntry
 from sipguard.registry.values import (
+    call_count,
     canonical_right,
     choice,
     expiry,
@@ -52,6 +53,7 @@ def add(
     expires: Annotated[str, typer.Option(help="When the right ends, like 2027-12-31.", metavar="DATE")] = "",
     end_user: Annotated[str | None, typer.Option(help="The end user below the account who uses it.")] = None,
     trunk: Annotated[str | None, typer.Option(help="The trunk that calls to it go to.")] = None,
+    max_calls: Annotated[str, typer.Option(help="Calls from it at a time; 0: no limit.", metavar="N")] = "",
     country: CountryOption = "US",
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -60,7 +62,8 @@ def add(
     with checked():
         plan, callers = dial_plan(country), policy_settings(load(config)).caller_numbers
         tn = presentable_right(number, plan, callers)
-        entry = NumberEntry(tn, account, choice("kind", kind, tuple(KINDS)), expiry(expires), end_user, trunk)
+        calls = call_count(max_calls) if max_calls else None
+        entry = NumberEntry(tn, account, choice("kind", kind, tuple(KINDS)), expiry(expires), end_user, trunk, calls)
     open_registry(config).numbers.add(entry)
     warning = right_warning(tn, plan, callers)
     if warning:
@@ -131,7 +134,7 @@ def import_csv(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Import rights: columns number, account, kind, and optionally expires, end_user, trunk."""
+    """Import rights: columns number, account, kind, and optionally expires, end_user, trunk, max_calls."""
     with checked():
         form = NumbersFormat(country, policy_settings(load(config)).caller_numbers)
     import_file(open_registry(config), form, file, validate_only=validate_only, as_json=as_json)

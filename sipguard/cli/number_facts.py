@@ -97,6 +97,7 @@ def _right(entry: NumberEntry, now: UnixTime) -> dict[str, object]:
         "in_force": entry.expires is None or entry.expires > now,
         "end_user": entry.end_user,
         "trunk": entry.trunk,
+        "max_calls": entry.max_calls,
     }
 
 

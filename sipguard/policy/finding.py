@@ -87,7 +87,7 @@ class CallerIdentity:
     ``effective`` is the number everything later uses (signing, statistics, records); ``right`` is the account's right
     to it, None when it has none (attestation B at most). ``replaced`` is the number put in place of a refused one.
     ``mismatch`` names the rule that matched and was not applied (the trunk's ``on_mismatch``, or the rule's mode).
-    ``forwarded`` is what licenses a number that is not the account's.
+    ``forwarded`` is what licenses a number that is not the account's. ``max_calls`` is the number's own limit, if any.
     """
 
     effective: TN
@@ -99,6 +99,7 @@ class CallerIdentity:
     replaced: TN | None = None
     mismatch: str = ""
     forwarded: Forwarded | None = None
+    max_calls: int | None = None
 
     @property
     def matched(self) -> str:

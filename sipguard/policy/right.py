@@ -24,6 +24,7 @@ class NumberRight(NamedTuple):
     expires: UnixTime | None = None
     end_user: str | None = None
     trunk: str | None = None  # where calls to this number go; None: the account's first trunk with targets
+    max_calls: int | None = None  # from this number at a time; 0: no limit; None: as for every number
 
     def in_force(self, now: UnixTime) -> bool:
         """Whether the right has not expired."""

@@ -14,7 +14,7 @@ from sipguard.policy.call_lists import Listings, listings_of
 from sipguard.policy.number_book import NumberChanges
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight
 from sipguard.registry.emergency import EmergencyEntry
-from sipguard.registry.numbers import KINDS
+from sipguard.registry.numbers import KINDS, NumberEntry
 from sipguard.registry.schema import AuditRow, CallListRow, EmergencyRow, ListRow, NumberRow
 from sipguard.stir.telephone_number import TN
 
@@ -67,7 +67,7 @@ def read_changes(connection: Connection, touched: Touched) -> NumberChanges:
 
 def _rights(connection: Connection, patterns: Iterable[str]) -> dict[str, dict[str, NumberRight]]:
     table = NumberRow.__table__.c
-    columns = (table.tn, table.account, table.kind, table.expires, table.end_user, table.trunk)
+    columns = [table[name] for name in NumberEntry._fields]
     found: dict[str, dict[str, NumberRight]] = {pattern: {} for pattern in patterns}
     for batch in _batches(found):
         for tn, account, kind, *rest in connection.execute(select(*columns).where(table.tn.in_(batch))):

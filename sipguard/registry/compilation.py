@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sipguard.policy.compiled import Contents, Octets, Rows, compile_block
 from sipguard.policy.pattern import Form, block_key, forms_of, split_block
 from sipguard.registry.emergency import EmergencyEntry
-from sipguard.registry.numbers import KINDS
+from sipguard.registry.numbers import KINDS, NumberEntry
 from sipguard.registry.schema import AuditRow, CallListRow, EmergencyRow, ListRow, NumberRow, Table
 
 _BATCH = 20_000  # rows fetched at a time
@@ -66,7 +66,7 @@ def fingerprint(connection: Connection, revision: int) -> str:
 def _rights(connection: Connection, *, blocks: bool) -> Rows:
     """By number: who may use it, in one value per number."""
     table = NumberRow.__table__.c
-    columns = (table.tn, table.account, table.kind, table.expires, table.end_user, table.trunk)
+    columns = [table[name] for name in NumberEntry._fields]
     rows = _rows(connection, select(*columns).where(_chosen(table.tn, blocks)).order_by(table.tn, table.account))
     kinds = {name: int(kind) for name, kind in KINDS.items()}
     return _gathered((tn, (account, kinds[kind], *rest)) for tn, account, kind, *rest in rows)

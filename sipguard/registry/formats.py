@@ -124,7 +124,7 @@ class AccountsFormat(Format[AccountEntry]):
 
 
 class NumbersFormat(Format[NumberEntry]):
-    """``number,account,kind,expires,end_user,trunk``; national numbers are of the given country.
+    """``number,account,kind,expires,end_user,trunk,max_calls``; national numbers are of the given country.
 
     A number with trailing X is a block (``+1415555XXXX``).
     """
@@ -133,7 +133,7 @@ class NumbersFormat(Format[NumberEntry]):
     table = NumberRow
     fields = NumberEntry._fields
     make = NumberEntry._make
-    columns = Columns(("number", "account", "kind"), ("expires", "end_user", "trunk"))
+    columns = Columns(("number", "account", "kind"), ("expires", "end_user", "trunk", "max_calls"))
 
     def __init__(self, country: str = "US", callers: CallerNumbers | None = None) -> None:
         """``callers`` judges the numbers; without it any that could be one is taken."""
@@ -149,6 +149,7 @@ class NumbersFormat(Format[NumberEntry]):
             expiry(values["expires"]),
             values["end_user"] or None,
             values["trunk"] or None,
+            call_count(values["max_calls"]) if values["max_calls"] else None,
         )
 
     def problems(self, session: Session, entries: Sequence[Numbered[NumberEntry]]) -> Iterator[RowProblem]:

@@ -30,6 +30,7 @@ class NumberEntry(NamedTuple):
     expires: UnixTime | None = None
     end_user: str | None = None
     trunk: str | None = None
+    max_calls: int | None = None  # at a time, of each number of a block; 0: no limit
 
 
 _LONGEST_NUMBER = 15  # digits (E.164)

@@ -62,6 +62,7 @@ class NumberRow(Table):
     expires: Mapped[int | None] = mapped_column(BigInteger)
     end_user: Mapped[str | None] = mapped_column(ForeignKey("accounts.name"), index=True)
     trunk: Mapped[str | None] = mapped_column(String(64))
+    max_calls: Mapped[int | None]
     imported: Mapped[int | None] = mapped_column(BigInteger)  # the audit entry of the import it came with
 
 

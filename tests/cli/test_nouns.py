@@ -20,7 +20,7 @@ def test_numbers(shell: Shell) -> None:
     """A number is given in any spelling, shown with its plus, and taken away."""
     record = shell.data("number", "add", "(415) 555-0100", "--account", "acme", "--expires", "2027-01-01")
     assert record == {"number": "+14155550100", "account": "acme", "kind": "owned", "expires": "2027-01-01T00:00:00Z",
-                      "end_user": None, "trunk": None}  # fmt: skip
+                      "end_user": None, "trunk": None, "max_calls": None}  # fmt: skip
     assert shell.data("number", "list", "--account", "acme") == [record]
     lines = shell.run("number", "list").out.splitlines()
     assert lines[0].split("\t")[:2] == ["number", "account"]

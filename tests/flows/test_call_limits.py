@@ -5,9 +5,23 @@ from typing import Any
 
 import pytest
 
+from sipguard.policy.directory import Directory
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import CallLimits, PolicySettings
-from sipguard.testing.sample import CARRIER_A, CARRIER_A_SPARE, CARRIER_B, PROXY, VERIFIED, changed, invite, target
+from sipguard.testing.sample import (
+    CARRIER_A,
+    CARRIER_A_SPARE,
+    CARRIER_B,
+    OWNED,
+    PROXY,
+    VERIFIED,
+    changed,
+    directory,
+    invite,
+    target,
+)
 from sipguard.testing.user_agent import Script
 from sipguard.traffic.limit import CallLimit
 from tests.flows.stage import Stage, refusing, ringing, with_settings
@@ -116,6 +130,24 @@ def test_other_numbers_have_limits_of_their_own() -> None:
     stage = Stage(policy=limited(number=ONE_A_SECOND))
     assert calls(stage, 3) == [200, 200, 503]
     assert calls(stage, 2, first=3, calling=VERIFIED) == [200, 200]
+
+
+def test_a_number_may_have_its_own() -> None:
+    """Its right says how many calls at a time, wider or narrower than for every number; how fast stays the same."""
+    expected = {1: [200, 503, 503, 503], 3: [200, 200, 200, 503], 0: [200] * 4, None: [200, 200, 503, 503]}
+    for own, answers in expected.items():
+        rights = [(OWNED, NumberRight("acme", RightKind.OWNED, max_calls=own))]
+        known = directory()
+        stage = Stage(
+            directory=Directory(
+                accounts=known.accounts.values(),
+                trunks=known.trunks.values(),
+                numbers=NumberBook.of(rights=rights, emergency=(), listed=()),
+            ),
+            policy=limited(number=CallLimit(rate=100.0, burst=4, concurrent=2)),
+        )
+        assert calls(stage, 4) == answers
+    assert calls(stage, 1, first=4) == [503]
 
 
 def test_what_one_limit_refuses_takes_nothing_of_another() -> None:

@@ -126,6 +126,7 @@ def test_a_registry_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) ->
         connection.execute("DROP INDEX ix_audit_subject")
         for table in ("numbers", "do_not_originate"):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN imported")
+        connection.execute("ALTER TABLE numbers DROP COLUMN max_calls")
         connection.execute("DROP TABLE credentials")
         connection.execute("DROP TABLE call_lists")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")

@@ -191,6 +191,7 @@ def _identity(
         replaced=replaced,
         mismatch=mismatch,
         forwarded=forwarded,
+        max_calls=None if right is None else right.max_calls,
     )
 
 

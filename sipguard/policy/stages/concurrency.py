@@ -4,6 +4,8 @@ a number and an end user may call; both also for what goes to one place.
 It stands behind the rules about numbers: a call that those refuse has no number of its own, and is never up.
 """
 
+from dataclasses import replace
+
 from sipguard.policy.account_limits import TREE, Charge, charges_of
 from sipguard.policy.call import Call
 from sipguard.policy.call_limits import charge_rates, refuse_full, towards
@@ -19,7 +21,10 @@ def examine(call: Call, view: View) -> Refusal | None:
     limits = view.policy.limits
     own: list[Charge] = []
     if call.identity is not None:
-        own.append((("number", call.identity.effective), limits.number))
+        of_number = limits.number
+        if call.identity.max_calls is not None:
+            of_number = replace(of_number, concurrent=call.identity.max_calls)
+        own.append((("number", call.identity.effective), of_number))
         if call.identity.end_user is not None:
             own += _of_end_user(call, view)
     own += towards(call, limits)
