@@ -4,6 +4,7 @@ What the figures mean is said in ``sipguard.policy.destination_settings``.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -38,31 +39,67 @@ class CeilingSection(Section):
         return Ceiling(self.number, self.five_minutes, self.hour)
 
 
+class HomeSection(CeilingSection):
+    """In the country of the trunk."""
+
+    number: Number = 50
+
+
+class AbroadSection(CeilingSection):
+    """In each other country."""
+
+    number: Number = 20
+    five_minutes: Number = 100
+    hour: Number = 600
+
+
+class HighRiskSection(CeilingSection):
+    """At each entry of ``high_risk`` and in each premium range."""
+
+    number: Number = 5
+    five_minutes: Number = 10
+    hour: Number = 30
+
+
+class OwnCeilingSection(Section):
+    """An account's own figures; one that is left out is everybody's."""
+
+    number: Number | None = None
+    five_minutes: Number | None = None
+    hour: Number | None = None
+
+    def ceiling(self, everybodys: Ceiling) -> Ceiling:
+        """As stages read it."""
+        return replace(everybodys, **self.model_dump(exclude_none=True))
+
+
 class AccountVelocitySection(Section):
-    """What is left out is as for everybody."""
+    """The figures of one account, and of those below it that have none of their own."""
 
-    home: CeilingSection | None = None
-    abroad: CeilingSection | None = None
-    high_risk: CeilingSection | None = None
+    home: OwnCeilingSection | None = None
+    abroad: OwnCeilingSection | None = None
+    high_risk: OwnCeilingSection | None = None
 
-    def ceilings(self) -> dict[Risk, Ceiling]:
+    def ceilings(self, everybodys: Mapping[Risk, Ceiling]) -> dict[Risk, Ceiling]:
         """Those that are given."""
         sections = {Risk.HOME: self.home, Risk.ABROAD: self.abroad, Risk.HIGH: self.high_risk}
-        return {risk: section.ceiling() for risk, section in sections.items() if section is not None}
+        return {risk: section.ceiling(everybodys[risk]) for risk, section in sections.items() if section is not None}
 
 
-class VelocitySection(AccountVelocitySection):
+class VelocitySection(Section):
     """``[policy.destinations.velocity]``: the limits of every account, and those of some."""
 
-    home: CeilingSection = CeilingSection(number=50)
-    abroad: CeilingSection = CeilingSection(number=20, five_minutes=100, hour=600)
-    high_risk: CeilingSection = CeilingSection(number=5, five_minutes=10, hour=30)
+    home: HomeSection = HomeSection()
+    abroad: AbroadSection = AbroadSection()
+    high_risk: HighRiskSection = HighRiskSection()
     accounts: Mapping[str, AccountVelocitySection] = Field(default_factory=dict)
 
     def settings(self) -> VelocitySettings:
         """As stages read it."""
-        own = {name: section.ceilings() for name, section in self.accounts.items()}
-        return VelocitySettings(self.ceilings(), own)
+        everybodys = {
+            Risk.HOME: self.home.ceiling(), Risk.ABROAD: self.abroad.ceiling(), Risk.HIGH: self.high_risk.ceiling(),
+        }  # fmt: skip
+        return VelocitySettings(everybodys, {name: own.ceilings(everybodys) for name, own in self.accounts.items()})
 
 
 class WangiriSection(Section):

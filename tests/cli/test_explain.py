@@ -354,7 +354,7 @@ def test_where_an_account_called(shell: Shell, tmp_path: Path) -> None:
     facts = shell.data("explain", "account", "acme")["destinations"]
     assert facts["velocity"] == {
         "home": {"number": 50, "five_minutes": 0, "hour": 0},
-        "abroad": {"number": 0, "five_minutes": 0, "hour": 7},
+        "abroad": {"number": 20, "five_minutes": 100, "hour": 7},
         "high-risk": {"number": 5, "five_minutes": 10, "hour": 30},
     }
     assert facts["places"] == [

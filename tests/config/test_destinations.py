@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from sipguard.config import load
 from sipguard.config.call_limits import CallLimitsSection
 from sipguard.config.destinations import DestinationsSection
 from sipguard.policy.destination_settings import Ceiling, DestinationLimit
@@ -10,6 +11,7 @@ from sipguard.policy.heading import Risk
 from sipguard.stir.telephone_number import TN
 from sipguard.traffic.limit import CallLimit
 from sipguard.traffic.missed_calls import MissedCallThresholds
+from tests.config.test_example import EXAMPLE
 
 
 @pytest.mark.clause("policy: destinations")
@@ -34,14 +36,25 @@ def test_premium_ranges_are_high_risk() -> None:
 
 
 def test_an_account_and_who_is_below_it_have_their_own() -> None:
-    """The nearest one that says something about a kind of destination counts; the others stay as they are."""
-    accounts = {"reseller": {"abroad": {"hour": 9}, "home": {"number": 8}}, "acme": {"abroad": {"number": 7}}}
+    """The nearest one that says something about a kind of destination counts; what it leaves out is everybody's."""
+    accounts = {"reseller": {"abroad": {"hour": 9}, "home": {"hour": 8}}, "acme": {"abroad": {"number": 7, "hour": 0}}}
     velocity = DestinationsSection.model_validate({"velocity": {"accounts": accounts}}).settings().velocity
     path = ("operator", "reseller", "acme")
-    assert velocity.ceiling(Risk.ABROAD, path) == Ceiling(7)
-    assert velocity.ceiling(Risk.HOME, path) == Ceiling(8)
+    assert velocity.ceiling(Risk.ABROAD, path) == Ceiling(7, 100, 0)
+    assert velocity.ceiling(Risk.HOME, path) == Ceiling(50, 0, 8)
     assert velocity.ceiling(Risk.HIGH, path) == Ceiling(5, 10, 30)
     assert velocity.ceiling(Risk.ABROAD, ("operator", "other")) == Ceiling(20, 100, 600)
+
+
+def test_the_example_shows_the_defaults() -> None:
+    """Every figure in sipguard.toml is the one that counts without it."""
+    assert load(EXAMPLE).policy.destinations == DestinationsSection()
+
+
+def test_one_figure_may_be_given_alone() -> None:
+    """The others keep their defaults."""
+    velocity = DestinationsSection.model_validate({"velocity": {"abroad": {"hour": 9}}}).settings().velocity
+    assert velocity.ceiling(Risk.ABROAD, ("acme",)) == Ceiling(20, 100, 9)
 
 
 def test_nothing_is_counted_where_nothing_is_limited() -> None:

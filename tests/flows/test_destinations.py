@@ -17,10 +17,10 @@ from sipguard.policy.heading import Headings, Risk
 from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.settings import CallLimits, PolicySettings
-from sipguard.testing.sample import PROXY, changed, invite
+from sipguard.testing.sample import CARRIER_A, PROXY, changed, flow_from, invite
 from sipguard.traffic.limit import CallLimit
 from sipguard.traffic.missed_calls import MissedCallThresholds
-from tests.flows.stage import Stage, refusing, ringing
+from tests.flows.stage import Stage, answer_to, refusing, ringing
 
 VELOCITY, WANGIRI = "destination.velocity", "destination.wangiri"
 GUINEA, CUBA = "224712345{:03d}", "5371234{:03d}"
@@ -297,6 +297,19 @@ def test_among_other_calls_it_is_none() -> None:
     stage.carrier.script = ringing()
     rings(stage, 6)
     assert decisions(stage, "rule") == []
+
+
+def test_a_bye_before_the_answer_is_no_way_around() -> None:
+    """Who hangs up an early dialog has given up like who cancels."""
+    stage = Stage(policy=wangiri(), scripts={"carrier-a": ringing()})
+    for _ in range(5):
+        calls(stage, "12125550{:03d}", 1, 1.0)
+        stage.pbx.start(stage.pbx.in_dialog("BYE"))
+        stage.network.run(0.3)
+        request = stage.requests_to(CARRIER_A, "INVITE")[-1]
+        stage.network.inject(answer_to(request, "487 Request Terminated", "carrier-a"), flow_from(CARRIER_A))
+        stage.network.run(0.2)
+    assert calls(stage, "12125559999", 1) == [603]
 
 
 def test_what_never_rang_was_not_missed() -> None:
