@@ -18,14 +18,14 @@ from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.policy.heading import Heading
 from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.settings import CallLimits, PolicySettings
-from sipguard.policy.stages import velocity, wangiri
+from sipguard.policy.stages import caller_number, display_number, hugging, network_caller, rotation, velocity, wangiri
 from sipguard.policy.velocity import note_attempt
 from sipguard.sip.uri import parse_uri
 from sipguard.stir.authentication import Signer
 from sipguard.stir.generations import Generations
 from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
-from sipguard.testing.sample import ACME_PBX, CALLED, OWNED, WALL, Sample, directory, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CALLED, CARRIER_A, OWNED, WALL, Sample, directory, flow_from, invite
 from sipguard.traffic.book import TrafficBook
 from sipguard.traffic.limit import CallLimit
 from sipguard.traffic.profile import Profile
@@ -117,6 +117,28 @@ def destinations() -> None:
             measure(f"destination {name}, {word}", one_heading(sample, called))
 
 
+def stages() -> None:
+    """What the stages about callers cost a call for which none of them has a word."""
+    sample = Sample(policy=PolicySettings(caller_numbers=CallersSection().numbers(PremiumNumbers(), {})))
+    view, trunks = sample.view, sample.directory.trunks
+    request = invite(headers=(f"P-Asserted-Identity: <sip:+{OWNED}@pbx.example>",))
+    account = sample.directory.account("acme")
+    call = Call("1", request, flow_from(ACME_PBX), UnixTime(int(WALL)), trunks["acme-pbx"], account)
+    arriving = invite(calling=CALLED, called=OWNED, source=CARRIER_A)
+    other = Call("2", arriving, flow_from(CARRIER_A), UnixTime(int(WALL)), trunks["carrier-a"], None)
+    chain.run(call, view)
+    chain.run(other, view)
+    view.rotation.refused(("globex", CALLED), OWNED, 0.0, 60.0)
+    limit = CallLimits(account=CallLimit(rate=10.0, concurrent=30))
+    limited = replace(view, policy=replace(view.policy, limits=limit))
+    measure("stage rotation", lambda: rotation.examine(call, view))
+    measure("stage caller-number", lambda: caller_number.examine(call, view))
+    measure("stage display-number", lambda: display_number.examine(call, view))
+    measure("stage hugging", lambda: hugging.examine(call, view))
+    measure("stage hugging, limited", lambda: hugging.examine(call, limited))
+    measure("stage network-caller", lambda: network_caller.examine(other, view))
+
+
 def main() -> None:
     """Measure and print."""
     plan, called = DialPlan(), parse_uri("sip:+14155550150@proxy.example")
@@ -126,6 +148,7 @@ def main() -> None:
     measure("caller number, new", lambda: callers.fault(next(others), plan))
     measure("caller number, known", lambda: callers.fault(OWNED, plan))
     measure("the same, limits", one_call(Sample(limited_tree(), everywhere())))
+    stages()
     measure("emergency_number", lambda: emergency_number(called, plan, {}))
     measure("traffic, per event", one_life(TrafficBook(Profile())), events=3)
     destinations()

@@ -1,5 +1,6 @@
 """``sipguard number``: who may present which number."""
 
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -32,6 +33,7 @@ from sipguard.registry.values import (
     expiry,
     leading_digits,
     presentable_right,
+    right_fault,
     right_warning,
     shown_number,
     shown_time,
@@ -115,6 +117,24 @@ def search(
     show([_record(entry) for entry in entries], as_json, f"no number begins with {prefix}")
 
 
+@app.command(epilog="Example: sipguard number check --account acme")
+def check(
+    account: Annotated[str | None, typer.Option(help="Only this account's numbers.")] = None,
+    limit: LimitOption = 1000,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Find numbers that are in the registry and that no call may show. Exit code 1: there are some."""
+    callers = policy_settings(load(config)).caller_numbers
+    judged = ((entry, right_fault(entry.tn, callers)) for entry in open_registry(config).numbers.export(account))
+    found = [
+        _record(entry) | {"rule": f"caller-id.{fault}"} for entry, fault in islice(filter(_has_fault, judged), limit)
+    ]
+    show(found, as_json, "every number may be shown")
+    if found:
+        raise typer.Exit(1)
+
+
 @app.command("export", epilog="Example: sipguard number export numbers.csv --account acme")
 def export_csv(
     file: OutputArgument,
@@ -138,6 +158,10 @@ def import_csv(
     with checked():
         form = NumbersFormat(country, policy_settings(load(config)).caller_numbers)
     import_file(open_registry(config), form, file, validate_only=validate_only, as_json=as_json)
+
+
+def _has_fault(judged: tuple[NumberEntry, str]) -> bool:
+    return bool(judged[1])
 
 
 def _record(entry: NumberEntry) -> dict[str, object]:

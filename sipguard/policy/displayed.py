@@ -22,12 +22,17 @@ def display_names(request: Request) -> list[str]:
     display = request.from_.display
     shown = [display] if display else []
     for field in _FIELDS:
-        if request.has(field):
+        if field in request.first and not _is_nameless(request.values(field)):
             try:
                 shown += [name for value in request.listed(field) if (name := parse_address(value).display)]
             except MalformedValue:
                 continue  # the caller-id stage has its say about it
     return shown
+
+
+def _is_nameless(values: list[str]) -> bool:
+    """Whether there is one value, and no name before its URI, as nearly always."""
+    return len(values) == 1 and values[0][:1] == "<" and "," not in values[0]
 
 
 def plain_digits(display: str) -> str:

@@ -109,8 +109,9 @@ class CallerIdentity:
     @property
     def shown(self) -> tuple[TN, ...]:
         """Every number the next hop may read, none twice; after a replacement only that one leaves."""
-        if self.replaced is not None or (self.from_tn == self.effective and not self.asserted):
-            return (self.effective,)
+        alone = (self.effective,)
+        if self.replaced is not None or (self.from_tn == self.effective and self.asserted in ((), alone)):
+            return alone
         presented = self.asserted if self.from_tn is None else (self.from_tn, *self.asserted)
         return tuple(dict.fromkeys((self.effective, *presented)))
 

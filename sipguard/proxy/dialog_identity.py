@@ -3,9 +3,9 @@
 RFC 4916 lets either party change its From with a re-INVITE or UPDATE, and RFC 3325 lets any request carry asserted
 identities. A customer that was screened once could so call as itself and speak as somebody else. Here a From that is
 the dialog's own passes on one comparison (in the form the other party was shown, where that is another one). Another
-From passes when the account has a right to its number, when it is anonymous, or a mere name. Any other is refused in
-a re-INVITE or UPDATE; requests that must not fail (ACK, BYE, a dialog from before a restart, an emergency call) go on
-under the identity that was screened.
+From passes when the account has a right to its number and calls may show it, when it is anonymous, or a mere name. Any
+other is refused in a re-INVITE or UPDATE; requests that must not fail (ACK, BYE, a dialog from before a restart, an
+emergency call) go on under the identity that was screened.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from sipguard.proxy.active_calls import ActiveCall, Party
 from sipguard.proxy.plain_form import ANONYMOUS_URI, UNAVAILABLE_URI, Checked
 from sipguard.sip.address import Address, format_address, parse_address
 from sipguard.sip.message import Request
-from sipguard.stir.telephone_number import DialPlan
+from sipguard.stir.telephone_number import TN, DialPlan
 from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Verstat
 
@@ -150,7 +150,19 @@ def _may_use(presented: Presented, trunk: Trunk | None, view: View, wall: UnixTi
         return presented.anonymous or not presented.numeric
     if trunk is None or trunk.account is None:
         return False
-    return trunk.gateway or view.directory.right(presented.tn, trunk.account, wall) is not None
+    if trunk.gateway:
+        return True
+    has_right = view.directory.right(presented.tn, trunk.account, wall) is not None
+    return has_right and not _is_never_shown(presented.tn, trunk, view, wall)
+
+
+def _is_never_shown(tn: TN, trunk: Trunk, view: View, wall: UnixTime) -> bool:
+    """Whether a call from this number would have been refused whoever has a right to it."""
+    fault = view.policy.caller_numbers.fault(tn, trunk.dial_plan)
+    if not fault and view.directory.do_not_originate(tn, wall) is not None:
+        fault = "do-not-originate"
+    account = view.directory.account(trunk.account or "")
+    return fault != "" and mode_at(f"caller-id.{fault}", tn, trunk, account, view.policy) is Mode.BLOCK
 
 
 def _write(fork: Request, field: str, shown: Address) -> None:

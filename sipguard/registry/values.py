@@ -87,7 +87,7 @@ def presentable_right(text: str, plan: DialPlan, callers: CallerNumbers | None) 
     Premium numbers are taken: an account may have one to be called at. Whoever calls *from* it is refused.
     """
     tn = canonical_right(text, plan.country)
-    fault = "" if callers is None else _fault(tn, plan, callers)
+    fault = "" if callers is None else right_fault(tn, callers, plan)
     if fault and fault != PREMIUM:
         hint = f" (phonenumbers {VERSION}); a new range is named in policy.callers.allocated"
         raise ValueError(f'"{text}" {FAULTS[fault]}{hint if fault == UNALLOCATED else ""}')
@@ -96,12 +96,14 @@ def presentable_right(text: str, plan: DialPlan, callers: CallerNumbers | None) 
 
 def right_warning(tn: TN, plan: DialPlan, callers: CallerNumbers) -> str:
     """What to know of a right that is good; empty: nothing."""
-    if _fault(tn, plan, callers) != PREMIUM:
+    if right_fault(tn, callers, plan) != PREMIUM:
         return ""
     return f"{shown_number(tn)} {FAULTS[PREMIUM]}: calls from it are refused (caller-id.premium)"
 
 
-def _fault(tn: TN, plan: DialPlan, callers: CallerNumbers) -> str:
+def right_fault(tn: TN, callers: CallerNumbers, plan: DialPlan | None = None) -> str:
+    """Why no call may show a number or any of a block (``caller_numbers.FAULTS``); empty: calls may."""
+    plan = plan or DialPlan()
     block = split_block(tn)
     return callers.fault(tn, plan) if block is None else callers.block_fault(*block, plan)
 

@@ -1,5 +1,6 @@
 """``sipguard number``, ``trunk``, ``emergency``, ``list`` and ``policy``."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,23 @@ def test_numbers_nobody_can_call_from(shell: Shell, tmp_path: Path) -> None:
     with shell.config.open("a") as configuration:
         configuration.write('[policy.callers]\nallocated = ["+1333"]\n')
     assert shell.run("number", "add", "+13335550100", "--account", "acme").code == 0
+
+
+def test_numbers_from_before(shell: Shell) -> None:
+    """What the registry holds that no call may show is found, rule by rule; nothing found is exit code 0."""
+    assert shell.run("number", "check") == (0, "", "every number may be shown\n")
+    assert shell.run("number", "add", "+19005550100", "--account", "acme").code == 0
+    assert shell.run("number", "add", "+14155550100", "--account", "acme").code == 0
+    with shell.config.open("a") as configuration:
+        configuration.write('[policy.callers]\nallocated = ["+1333"]\n')
+    assert shell.run("number", "add", "+1333555XXXX", "--account", "acme").code == 0
+    shell.config.write_text(shell.config.read_text().partition("[policy.callers]")[0])
+    outcome = shell.run("number", "check", "--json")
+    assert outcome.code == 1
+    assert [(row["number"], row["rule"]) for row in json.loads(outcome.out)] == [
+        ("+1333555XXXX", "caller-id.unallocated"), ("+19005550100", "caller-id.premium"),
+    ]  # fmt: skip
+    assert shell.run("number", "check", "--account", "nobody").code == 0
 
 
 def test_trunks(shell: Shell) -> None:

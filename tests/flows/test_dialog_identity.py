@@ -4,11 +4,24 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.directory import OnMismatch
+from sipguard.policy.directory import Account, Directory, OnMismatch
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.sip.message import Request
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, FORGED, OWNED, PROXY, RESCUE, VERIFIED, changed, flow_from
+from sipguard.testing.sample import (
+    ACME_PBX,
+    CARRIER_A,
+    FORGED,
+    OWNED,
+    PROXY,
+    RESCUE,
+    TRUNKS,
+    VERIFIED,
+    changed,
+    flow_from,
+)
 from sipguard.testing.user_agent import UserAgent
 from tests.flows.same_view import readers
 from tests.flows.stage import Stage
@@ -64,6 +77,27 @@ def test_a_from_of_somebody_else_is_403(method: str) -> None:
     assert stage.engine.active_calls == 1
     stage.hang_up()
     stage.settle()
+
+
+@pytest.mark.clause("RFC 4916 4.2", "policy: caller identity")
+@pytest.mark.parametrize(("mode", "code"), [(Mode.BLOCK, 403), (Mode.REPORT, 200)])
+def test_a_number_of_its_own_that_never_calls_is_not_spoken_under_either(mode: Mode, code: int) -> None:
+    """A do-not-originate number, though it is the account's, is refused inside a dialog where it is at the start."""
+    stage = Stage(policy=PolicySettings(modes={"caller-id.do-not-originate": mode}))
+    stage.call()
+    says(stage, stage.pbx, "UPDATE", "<sip:+14155550199@192.0.2.11>")
+    assert stage.pbx.responses[-1].code == code
+
+
+@pytest.mark.parametrize(("number", "code"), [("19005550100", 403), (VERIFIED, 200)])
+def test_a_premium_number_is_not_spoken_under(number: str, code: int) -> None:
+    """Nor is one that a bad import gave the account."""
+    rights = [(tn, NumberRight("acme", RightKind.OWNED)) for tn in (OWNED, VERIFIED, "19005550100")]
+    book = NumberBook.of(rights=rights)
+    stage = Stage(directory=Directory(accounts=[Account("acme", path=("acme",))], trunks=TRUNKS, numbers=book))
+    stage.call()
+    says(stage, stage.pbx, "UPDATE", f"<sip:+{number}@192.0.2.11>")
+    assert stage.pbx.responses[-1].code == code
 
 
 @pytest.mark.clause("RFC 4916 4.2")
