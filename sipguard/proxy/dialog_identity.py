@@ -68,7 +68,7 @@ def settle(
             _write(fork, "from", speaker.shown)
         return None
     if trunk is not None and trunk.side is Side.NETWORK:
-        _settle_stranger(fork, trunk, host)
+        _settle_stranger(fork, trunk, call, host)
         return None
     return _settle_customer(fork, trunk, speaker, peer, view, host, wall)
 
@@ -100,9 +100,13 @@ def _settle_customer(
     return Judgement(refusal, applied=False)
 
 
-def _settle_stranger(fork: Request, trunk: Trunk, host: str) -> None:
-    """The network changed its From: nobody verified that number, and the customer is told so."""
-    _settle_plain(fork, from_identity(fork, trunk.dial_plan), Verstat.NONE.value, host)
+def _settle_stranger(fork: Request, trunk: Trunk, call: ActiveCall | None, host: str) -> None:
+    """The network changed its From: nobody verified that number, and the customer of a call is told so.
+
+    A subscription has no verdict, as the request that opened it had none: neither says anything of a number.
+    """
+    of_a_call = call is not None or fork.method in _MAY_BE_REFUSED
+    _settle_plain(fork, from_identity(fork, trunk.dial_plan), Verstat.NONE.value if of_a_call else None, host)
 
 
 def _settle_plain(fork: Request, presented: Presented, verstat: str | None, host: str) -> None:

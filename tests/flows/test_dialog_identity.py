@@ -21,6 +21,7 @@ from sipguard.testing.sample import (
     VERIFIED,
     changed,
     flow_from,
+    invite,
 )
 from sipguard.testing.user_agent import UserAgent
 from tests.flows.same_view import readers
@@ -248,6 +249,28 @@ def test_the_operator_may_let_it_pass(modes: dict[str, Mode], trunk: dict[str, A
     assert heard(stage, CARRIER_A, "INVITE").from_.uri == f"sip:+{FORGED}@192.0.2.11"
     counted = stage.engine.counters.get(("reported", "dialog", RULE), 0) > 0  # the re-INVITE, and its ACK
     assert counted is not (Mode.OFF in modes.values() or "gateway" in trunk)
+
+
+@pytest.mark.clause("RFC 6665 4.1.2", "VS-27")
+def test_a_subscription_is_refreshed_under_the_from_that_opened_it() -> None:
+    """Nothing was verified for either: both show the customer the same From, and nobody's word for it."""
+    stage = Stage()
+    stage.arrives(method="SUBSCRIBE", headers=("Event: presence",))
+    first = stage.pbx.requests[0]
+    refresh = invite(
+        calling="12125550123", called=OWNED, source=CARRIER_A, method="SUBSCRIBE", call_id="call-2@sample",
+        uri=f"sip:{ACME_PBX[0]}", headers=("Event: presence", f"Route: {first.listed('record-route')[0]}"),
+    )  # fmt: skip
+    refresh.set("call-id", first.call_id)
+    refresh.set("cseq", "2 SUBSCRIBE")
+    refresh.set("to", f"{refresh.required('to')};tag=callee-tag")
+    for lie in ("", ";verstat=TN-Validation-Passed"):
+        refresh.set("from", f"<sip:+12125550123{lie}@{CARRIER_A[0]};user=phone>;tag=caller-tag")
+        refresh.set("via", refresh.required("via").replace("call-2", f"call-2{len(lie)}"))
+        stage.network.inject(refresh.encode(), flow_from(CARRIER_A))
+        stage.network.run(1)
+        assert len(stage.requests_to(ACME_PBX, "SUBSCRIBE")) == (3 if lie else 2)
+        assert heard(stage, ACME_PBX, "SUBSCRIBE").required("from") == first.required("from")
 
 
 @pytest.mark.clause("RFC 4916 4.2", "VS-27")
