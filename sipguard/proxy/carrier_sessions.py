@@ -1,8 +1,8 @@
 """What carriers last asked for: with it the next request brings its credentials along, and is not challenged at all.
 
 One challenge is kept for each trunk, with how often it was answered (the nonce count, RFC 7616 §3.4) and what the
-trunk's password becomes for it. A carrier that wants another nonce says so with a challenge, which is kept from then
-on.
+trunk's password becomes for it. A carrier that wants another nonce says so with a challenge, which is kept once its
+first answer was taken.
 """
 
 from sipguard.errors import MalformedValue
@@ -17,7 +17,7 @@ ANSWERS = {"www-authenticate": "authorization", "proxy-authenticate": "proxy-aut
 class Session:
     """One challenge of a trunk's carrier, being answered."""
 
-    __slots__ = ("_count", "_password", "_secret", "_username", "challenge", "header")
+    __slots__ = ("_count", "_password", "_secret", "_username", "challenge", "header", "shared")
 
     def __init__(self, header: str, challenge: Challenge, username: str, password: str) -> None:
         """``header`` is what answers go in. Raises KeyError for an algorithm that is not known."""
@@ -27,6 +27,7 @@ class Session:
         self._password = password
         self._secret = secret_of(challenge.algorithm or "", username, challenge.realm, password)
         self._count = 0
+        self.shared = False  # whether other requests answer with it, too
 
     def is_of(self, username: str, password: str) -> bool:
         """Whether these are still the trunk's user name and password."""

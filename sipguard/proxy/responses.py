@@ -13,7 +13,7 @@ from sipguard.proxy.disposition import refuses_recursion
 from sipguard.proxy.duration_limits import DurationLimits
 from sipguard.proxy.ending import Ending
 from sipguard.proxy.redirection import redirection
-from sipguard.proxy.resubmission import CHALLENGED, Verdict, take
+from sipguard.proxy.resubmission import CHALLENGED, Verdict, take, taken
 from sipguard.proxy.station import Station
 from sipguard.proxy.upstream import Upstream
 from sipguard.sip.flow import Flow
@@ -53,6 +53,8 @@ class Responses:
             return
         if context.inside is not None:
             context.inside.answered(upstream)
+        if context.resubmission is not None and code not in CHALLENGED:
+            taken(self._station, branch)
         if code < 200:
             self._provisional(branch, client.flow, upstream, now)
         elif code < 300:

@@ -171,8 +171,21 @@ def _answer(
         taken.add(place)
         session = Session(header, challenge, trunk.username or "", password)
         resubmission.answered[place] = session
-        station.sessions.keep(trunk, session)
     return bool(taken)
+
+
+def taken(station: Station, branch: Branch) -> None:
+    """The carrier took the answers: from now on its nonce is for other requests, too.
+
+    Not before: datagrams overtake each other, and where counts must rise another's second answer would spoil the first.
+    """
+    resubmission = branch.context.resubmission
+    if resubmission is None or resubmission.trunk is None or resubmission.attempt is not branch.attempt:
+        return
+    for session in resubmission.answered.values():
+        if not session.shared:
+            session.shared = True
+            station.sessions.keep(resubmission.trunk, session)
 
 
 def _advance(station: Station, context: ResponseContext, resubmission: Resubmission, trunk: Trunk) -> None:

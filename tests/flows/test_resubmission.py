@@ -476,3 +476,33 @@ def test_sending_again_is_no_fork_and_no_hop(header: str) -> None:
     for name in ("max-forwards", "max-breadth", "request-disposition"):
         assert first.values(name) == again.values(name)
     assert carrier.complaints == []
+
+
+@pytest.mark.clause("RFC 7616 3.4")
+def test_a_nonce_is_nobody_elses_until_its_first_answer_was_taken() -> None:
+    """Datagrams overtake each other: a count of 2 before that of 1 would have the call refused a second time."""
+    stage, carrier = with_carrier(once=False)
+    stage.call()
+    stage.hang_up()
+    carrier._nonces["nonce-1"] = 2**32  # it wants another one now
+    before = len(stage.requests_to(CARRIER_A, "INVITE"))
+    stage.pbx.start(invite(call_id="call-2@sample"))
+    while len(stage.requests_to(CARRIER_A, "INVITE")) < before + 2:  # challenged, and on its way again
+        stage.network.run(0.001)
+    stage.pbx.start(invite(call_id="call-3@sample"))
+    stage.network.run(3)
+    invites = stage.requests_to(CARRIER_A, "INVITE")[before:]
+    again = [request.required("proxy-authorization") for request in invites if request.cseq.number == 2]
+    (meanwhile,) = [
+        request.required("proxy-authorization")
+        for request in invites
+        if request.call_id == "call-3@sample" and request.cseq.number == 1
+    ]
+    assert [value.count("nc=00000001") for value in again] == [1, 1]
+    assert 'nonce="nonce-1"' in meanwhile
+    assert stage.pbx.codes.count(200) == 4
+    stage.pbx.start(invite(call_id="call-4@sample"))
+    stage.network.run(3)
+    assert stage.pbx.codes.count(200) == 5
+    assert alarms(stage) == 0
+    assert carrier.complaints == []
