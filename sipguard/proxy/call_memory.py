@@ -53,6 +53,7 @@ class Facts(msgspec.Struct, omit_defaults=True):
     leg: _Shift | None = None
     callback: str | None = None
     bounded: str | None = None
+    end_user: str | None = None
 
 
 class _Entry(msgspec.Struct):
@@ -85,6 +86,7 @@ def line_of(active: ActiveCall, now: float, wall: float) -> bytes:
             leg=None if leg is None else _Shift(leg.trunk, leg.tag, leg.shift, leg.initial),
             callback=callback,
             bounded=active.bounded,
+            end_user=active.end_user,
         )
     )
 

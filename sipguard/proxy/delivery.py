@@ -59,6 +59,8 @@ class Delivery:
                 context.active.callback = call.emergency.callback
             if account is not None and self._station.view.policy.ends_calls:
                 context.active.numbers = {tag: call.request.cseq.number}
+            if account is not None and call.identity is not None:
+                context.active.end_user = call.identity.end_user
             self._station.calls.add(context.active)
             self._call_log.attempted(context, now)
         self.next_attempt(context, now)

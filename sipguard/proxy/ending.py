@@ -1,4 +1,4 @@
-"""Ending the calls of accounts that were suspended or terminated, where ``policy.suspended_calls`` says so.
+"""Ending the calls of accounts and end users that are suspended or terminated, if ``policy.suspended_calls`` says so.
 
 BYE goes to both sides (RFC 3261 §15), each as the other party would have sent it and by the same way as one received
 from it: with route set, shown identities, numbers and credentials of the carrier. Many calls are ended some at a time,
@@ -70,11 +70,12 @@ class Ending:
         view = self._station.view
         if call.numbers is None or call.account is None or not view.policy.end_suspended:
             return None
-        account = view.directory.account(call.account)
-        rule = None if account is None else _RULES.get(account.state)
-        if account is None or rule is None or self.mode(rule, call, account) is not Mode.BLOCK:
-            return None
-        return rule
+        for name in (call.account, call.end_user):
+            account = None if name is None else view.directory.account(name)
+            rule = None if account is None else _RULES.get(account.state)
+            if account is not None and rule is not None and self.mode(rule, call, account) is Mode.BLOCK:
+                return rule
+        return None
 
     def mode(self, rule: str, call: ActiveCall, account: Account) -> Mode:
         """The mode of a rule for a call that is up."""

@@ -17,6 +17,7 @@ def recover(station: Station, call_log: CallLog, limits: DurationLimits, lines: 
     calls, strange = call_memory.read(lines)
     for facts in calls:
         active = ActiveCall(call_log, facts.id, facts.call_id, facts.caller_tag, facts.account)
+        active.end_user = facts.end_user
         active.answered_at = facts.answered - behind
         if not call_memory.recall(active, facts, view.directory.trunks, listeners):
             call_log.given_up(active)

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import AccountState, Directory
+from sipguard.policy.directory import Account, AccountState, Directory
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.sip.message import Request
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, VERIFIED, changed, directory, invite
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, OWNED, VERIFIED, changed, directory, invite
 from sipguard.testing.user_agent import UserAgent
 from tests.flows.carrier import WITH_PASSWORD, with_carrier
 from tests.flows.stage import Stage, ringing
@@ -31,6 +31,28 @@ def in_state(state: AccountState) -> Directory:
 def byes(agent: UserAgent) -> list[Request]:
     """The BYE requests an agent got."""
     return [request for request in agent.requests if request.method == "BYE"]
+
+
+def test_calls_of_a_suspended_end_user_end() -> None:
+    """Those that show its number, over the account's trunk; its other calls go on. A restart is no way out."""
+    sales = Account("acme/sales", path=("acme", "acme/sales"))
+    accounts = [*directory().accounts.values(), sales]
+    stage = Stage(directory=with_accounts(accounts), policy=ENDS)
+    stage.call(call_id="sales@sample", calling=OWNED)
+    stage.call(call_id="other@sample", calling=VERIFIED)
+    stage.restart()
+    accounts[-1] = replace(sales, state=AccountState.SUSPENDED)
+    stage.engine.reconfigure(replace(stage.sample.view, directory=with_accounts(accounts)))
+    stage.network.run(0.5)
+    assert [bye.call_id for bye in byes(stage.carrier)] == ["sales@sample"]
+    assert stage.record("end")["reason"] == "Account Suspended"
+    assert stage.engine.active_calls == 1
+
+
+def with_accounts(accounts: list[Account]) -> Directory:
+    """The sample directory with other accounts."""
+    known = directory()
+    return Directory(accounts=accounts, trunks=known.trunks.values(), numbers=known.numbers)
 
 
 @pytest.mark.parametrize("state", [AccountState.SUSPENDED, AccountState.TERMINATED])
