@@ -21,10 +21,12 @@ _SHORTEST_GLOBAL = 7
 
 def destination_facts(account: Account, node: Node, recent: RecentCalls, now: float) -> dict[str, object]:
     """The figures in force, and the few numbers and places that were called most; ``now`` is Unix seconds."""
-    settings = node.view.policy.destinations
+    settings, limits = node.view.policy.destinations, node.view.policy.limits.destinations
     path = account.path or (account.name,)
     return {
         "velocity": {risk.value: asdict(settings.velocity.ceiling(risk, path)) for risk in Risk},
+        "limits": {place: asdict(limit) for place, limit in limits.values.items()},
+        "max_duration": dict(settings.max_duration.values),
         **_called(account, node, recent, now),
     }
 

@@ -342,7 +342,9 @@ def test_for_people(shell: Shell, words: tuple[str, ...], lines: tuple[str, ...]
 def test_where_an_account_called(shell: Shell, tmp_path: Path) -> None:
     """The figures in force, and the busiest numbers and places of the last hour; not what was refused."""
     shell.config.write_text(
-        shell.config.read_text() + "[policy.destinations]\nvelocity.accounts.reseller.abroad.hour = 7\n"
+        shell.config.read_text()
+        + "[policy.destinations]\nvelocity.accounts.reseller.abroad.hour = 7\n"
+        + 'max_duration.GN = 600\n[limits.calls.destinations]\n"+2247" = { concurrent = 3 }\n'
     )
     calls = [decided(ago, trunk="acme-pbx", called={"request_uri": tn}) for ago, tn in (
         (7000, "224712345678"), (1000, "224712345678"), (800, "224712345678"), (100, "224799999999"),
@@ -357,6 +359,8 @@ def test_where_an_account_called(shell: Shell, tmp_path: Path) -> None:
         "abroad": {"number": 20, "five_minutes": 100, "hour": 7},
         "high-risk": {"number": 5, "five_minutes": 10, "hour": 30},
     }
+    assert facts["limits"]["+2247"]["account"]["concurrent"] == 3
+    assert facts["max_duration"] == {"GN": 600.0}
     assert facts["places"] == [
         {"place": "GN", "last_5_minutes": 1, "last_hour": 3},
         {"place": "GB", "last_5_minutes": 1, "last_hour": 1},
