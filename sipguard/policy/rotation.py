@@ -2,7 +2,7 @@
 
 A refusal that may be got around by another number begins it: of the caller's number or name, of the destination, by
 analytics, here (``603 Network Blocked``) or at a carrier (that, 607 and 608). A callee that declines with a plain 603
-has blocked nobody. Emergency calls and calls back enter nothing.
+has blocked nobody. Emergency calls and calls back enter nothing, nor do calls of a gateway: it brings many callers.
 """
 
 from sipguard.errors import MalformedValue
@@ -34,7 +34,7 @@ def note_answer(call: Call, response: Response, view: View, now: float) -> None:
 
 def pair_of(call: Call) -> Pair | None:
     """The account and the called number; None when a call has none of them, or is not counted."""
-    if call.account is None or call.emergency is not None or call.callback is not None:
+    if call.account is None or call.trunk.gateway or call.emergency is not None or call.callback is not None:
         return None
     try:
         tn = call.request_tn

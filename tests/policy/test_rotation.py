@@ -1,11 +1,13 @@
 """What begins the watch for changing caller numbers."""
 
+from dataclasses import replace
+
 import pytest
 
 from sipguard.policy.finding import Callback, Emergency
 from sipguard.policy.rotation import caller_of, note_answer, note_refusal, pair_of
 from sipguard.sip.response import build_response
-from tests.policy.kit import CONVERSATIONAL, OWNED, VERIFIED, call_of, invite, view_of
+from tests.policy.kit import CONVERSATIONAL, CUSTOMER, OWNED, VERIFIED, call_of, invite, view_of
 
 
 @pytest.mark.clause("policy: evading filters")
@@ -40,8 +42,9 @@ def test_a_603_of_analytics_is_told_from_a_persons(phrase: str, reason: str | No
 
 
 def test_only_calls_of_accounts_to_numbers_are_counted() -> None:
-    """No account, no number, a call for help or back from help: none of them is one."""
+    """No account, many callers, no number, a call for help or back from help: none of them is one."""
     assert pair_of(call_of()) == ("acme", "14155550150")
+    assert pair_of(call_of(trunk=replace(CUSTOMER, gateway=True))) is None
     assert pair_of(call_of(trunk=CONVERSATIONAL, account=None)) is None
     assert pair_of(call_of(invite("sip:alice@p"))) is None
     assert pair_of(call_of(invite("sip:%zz@p"))) is None
