@@ -5,8 +5,11 @@ first proof; a ban must not cost it its emergency call (EMG-04). What the Reques
 dial plans of all customers. Such a call then goes the way of all others: it is asked for the password, and the right
 one lifts the ban.
 
-The door is no hole: so many messages a source, so many for the node, and a glance at what does not come in.
+The door is no hole: a plain number is passed over at a glance, so many others of each source are looked at, and so many
+of all sources together come in.
 """
+
+import re
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.directory import Directory, Side
@@ -17,6 +20,7 @@ from sipguard.traffic.gcra import Gcra
 from sipguard.traffic.limit import CallLimit
 
 _METHOD = b"INVITE "
+_PLAIN = re.compile(rb"INVITE sips?:\+?[0-9]{11,}[@;]")  # a number that is none for help anywhere
 _LONGEST = 256  # octets of a Request-URI; what dials an emergency number is short
 # A call is two INVITEs, before and after it is asked for the password, and as often as they are repeated. Guessing
 # passwords here is no faster than where nobody is banned (``digest_failures``).
@@ -38,11 +42,12 @@ class EmergencyDoor:
 
     def admits(self, data: bytes, host: str, view: View, now: float) -> bool:
         """Whether a message of a banned stranger is an INVITE for help that may come in; it is counted then."""
-        if not view.directory.asks_credentials or not data.startswith(_METHOD):
+        if not data.startswith(_METHOD) or _PLAIN.match(data) or not view.directory.asks_credentials:
             return False
         key = ("source", host)
-        if not self._spent.admits(_ALL, _OF_ALL, now) or not self._spent.admits(key, _OF_SOURCE, now):
+        if not self._spent.admits(key, _OF_SOURCE, now):
             return False
+        self._spent.spend(key, _OF_SOURCE, now)
         end = data.find(b" ", len(_METHOD), len(_METHOD) + _LONGEST)
         uri = data[len(_METHOD) : end].decode("latin-1") if end > 0 else ""
         try:
@@ -50,8 +55,9 @@ class EmergencyDoor:
                 return False
         except MalformedValue:
             return False
+        if not self._spent.admits(_ALL, _OF_ALL, now):
+            return False
         self._spent.spend(_ALL, _OF_ALL, now)
-        self._spent.spend(key, _OF_SOURCE, now)
         return True
 
     def _plans_of(self, directory: Directory) -> tuple[DialPlan, ...]:

@@ -183,6 +183,12 @@ def test_the_door_for_help_is_no_hole() -> None:
     assert heard(sources[0], 30) == 1
     stage.network.run(3.0)
     assert sum(heard(source, 30) for source in sources[1:]) == 40
+    stage.network.run(40.0)
+    for number in range(10):
+        call = invite(source=sources[1], call_id=f"short-{number}@x", uri=f"sip:{1000 + number}@{PROXY[0]}")
+        assert sends(stage.network.inject(call.encode(), flow_from(sources[1]))) == []
+    assert heard(sources[1], 1) == 0  # to be looked at takes a place, too
+    assert heard(sources[2], 1) == 1
 
 
 @pytest.mark.clause("EMG-04")
