@@ -29,18 +29,20 @@ class Throttled(NamedTuple):
 
 
 def throttle(refusal: Refusal, call: Call, view: View) -> Refusal | None:
-    """None when the call goes on, else the refusal with what was too much. A rule charges a call once."""
+    """None when the call goes on, else the refusal with what was too much.
+
+    A rule charges a call once, and never a call for help.
+    """
     rule = refusal.rule
-    if any(earlier.rule == rule for earlier in call.throttled):
+    if any(earlier.rule == rule for earlier in call.throttled) or is_exempt(call, view):
         return None
     limit = view.policy.throttle(rule)
     whose = f"trunk {call.trunk.name}" if call.account is None else f"account {call.account.name}"
     key = ("throttle", f"{rule} {whose}")
     excess = _excess(key, limit, call, view)
-    admitted = not excess or is_exempt(call, view)
-    call.throttled.append(Throttled(rule, key, limit, admitted))
-    call.trail.append(("throttled", "admitted" if admitted else "refused", rule))
-    if not admitted:
+    call.throttled.append(Throttled(rule, key, limit, not excess))
+    call.trail.append(("throttled", "refused" if excess else "admitted", rule))
+    if excess:
         return replace(refusal, detail=f"{refusal.detail}; {excess} of {whose}")
     if call.request.method == "INVITE":
         call.hold = view.usage.hold([key]) if call.hold is None else call.hold.extended([key])

@@ -56,6 +56,13 @@ def test_two_go_on_and_the_third_hears_the_reason(rule: str, limit: CallLimit) -
     assert calls(stage, 2, first=3) == [200, 200]  # those that no rule matched are not held back
 
 
+def test_no_faster_than_the_rate() -> None:
+    """Of three calls every two seconds one goes on, for as long as it lasts."""
+    stage = Stage(policy=throttled(LISTED, CallLimit(rate=0.5, burst=1)))
+    for round_ in range(20):
+        assert calls(stage, 3, first=3 * round_, **ON_LIST) == [200, 403, 403]
+
+
 def test_a_place_is_free_again_when_a_call_is_over() -> None:
     """And nothing is left when all are."""
     stage = Stage(policy=throttled(LISTED, TWO_AT_A_TIME))
