@@ -103,10 +103,8 @@ def routes_beyond(response: Response, mark: str) -> tuple[str, ...]:
 
     ``mark`` is what stands in our own values and in nobody else's.
     """
-    if "record-route" not in response.names:
-        return ()
-    row = response.rows[response.names.index("record-route")]
-    if mark in row and "," not in row:  # ours is the first: nobody beyond us stays on the way
+    row = response.first.get("record-route")
+    if row is None or (mark in row and "," not in row):  # ours is the first: nobody beyond us stays on the way
         return ()
     beyond: list[str] = []
     for value in _recorded(response):

@@ -72,7 +72,8 @@ def opened(station: Station, active: ActiveCall, branch: Branch, flow: Flow, res
         if dialog is not None and dialog.state is State.EARLY and response.code >= 200:
             dialog.state = State.UP
             up = True
-    _show_caller(active, response)
+    called, caller = active.tokens
+    response.replace_text("record-route", called, caller)  # the caller gets its own (RFC 3261 §16.7 (8))
     return up
 
 
@@ -90,15 +91,6 @@ def _new(active: ActiveCall, branch: Branch, flow: Flow, response: Response, mar
     on_flow = route is not None and route[0].behind_nat
     called = leg_of(flow, target_in(response), routes_beyond(response, mark), active.reached, on_flow=on_flow)
     return Dialog(response.to.tag or "", caller, called)
-
-
-def _show_caller(active: ActiveCall, response: Response) -> None:
-    """Give the caller its own token in our Record-Route values (RFC 3261 §16.7 (8))."""
-    called, caller = active.tokens
-    if "record-route" in response.names:
-        for place, name in enumerate(response.names):
-            if name == "record-route":
-                response.rows[place] = response.rows[place].replace(called, caller)
 
 
 def closed(context: ResponseContext, call_log: CallLog, now: float) -> None:

@@ -171,6 +171,17 @@ class Message:
         self._forget(name)
         self.rows[self.names.index(name)] = self.first[name] = row
 
+    def replace_text(self, name: str, old: str, new: str) -> None:
+        """Put ``new``, as it stands, in the place of ``old`` in every row called ``name``."""
+        first = self.first.get(name)
+        if first is None:
+            return
+        self.set_row(name, first.replace(old, new))
+        if self.names.count(name) > 1:
+            for index, row_name in enumerate(self.names):
+                if row_name == name:
+                    self.rows[index] = self.rows[index].replace(old, new)
+
     def put_row(self, index: int, row: str) -> None:
         """Put ``row``, as it stands, in the place of another of the same name."""
         name = self.names[index]

@@ -1,15 +1,16 @@
 """One heap for everything that waits: transaction timers, Timer C, the bound on a parked call.
 
-Cancelling is lazy. A cancelled timer only lets go of its owner (so nothing it pointed to is kept alive) and stays in
-the heap until it is due or until the heap is rebuilt without such, which is when it has grown to twice what was left
-the last time. Starting costs O(log n) and cancelling O(1) on average, however far away the due time is. Nothing here
-reads a clock: whoever owns the heap says what time it is.
+The heap holds due times, each once, because comparing numbers is all it does; the timers of a time stand beside it.
+Cancelling is lazy. A cancelled timer only lets go of its owner (so nothing it pointed to is kept alive) and stays until
+it is due or until all are gathered anew without such, which is when there are twice as many as were left the last time.
+Starting costs O(log n) and cancelling O(1) on average, however far away the due time is. Nothing here reads a clock:
+whoever owns the heap says what time it is.
 """
 
 from heapq import heapify, heappop, heappush
 from typing import Protocol
 
-_REBUILD_FROM = 2048  # fewer entries aren't worth a rebuild
+_GATHER_FROM = 2048  # fewer aren't worth it
 
 
 class TimerOwner(Protocol):
@@ -36,32 +37,37 @@ class Timer:
 class TimerHeap:
     """All running timers by due time; equal times fire in the order they were started."""
 
-    __slots__ = ("_entries", "_rebuild_at", "_serial")
+    __slots__ = ("_at", "_gather_at", "_held", "_times")
 
     def __init__(self) -> None:
-        self._entries: list[tuple[float, int, Timer]] = []
-        self._serial = 0  # breaks ties, so that timers themselves are never compared
-        self._rebuild_at = _REBUILD_FROM
+        self._times: list[float] = []
+        self._at: dict[float, list[Timer]] = {}
+        self._held = 0  # timers, with those that were cancelled
+        self._gather_at = _GATHER_FROM
 
     def __len__(self) -> int:
         """How many timers are running; looks at every one."""
-        return sum(entry[2].owner is not None for entry in self._entries)
+        return sum(timer.owner is not None for timers in self._at.values() for timer in timers)
 
     def start(self, when: float, owner: TimerOwner, kind: int) -> Timer:
         """Call ``owner.fire(kind, now)`` at the first tick at or after ``when`` (monotonic seconds)."""
+        if self._held >= self._gather_at:
+            self._gather()
         timer = Timer(owner, kind)
-        self._serial += 1
-        entries = self._entries
-        if len(entries) >= self._rebuild_at:
-            self._rebuild()
-        heappush(entries, (when, self._serial, timer))
+        self._held += 1
+        others = self._at.get(when)
+        if others is None:
+            self._at[when] = [timer]
+            heappush(self._times, when)
+        else:
+            others.append(timer)
         return timer
 
     def tick(self, now: float) -> None:
         """Fire every timer due at ``now``, earliest first, those started meanwhile included."""
-        entries = self._entries
-        while entries and entries[0][0] <= now:
-            timer = heappop(entries)[2]
+        times = self._times
+        while times and times[0] <= now:
+            timer = self._next()
             owner = timer.owner
             if owner is not None:
                 timer.owner = None
@@ -69,14 +75,30 @@ class TimerHeap:
 
     def deadline(self) -> float | None:
         """When the next running timer is due, or None when nothing waits."""
-        entries = self._entries
-        while entries and entries[0][2].owner is None:
-            heappop(entries)
-        return entries[0][0] if entries else None
+        times = self._times
+        while times and self._at[times[0]][0].owner is None:
+            self._next()
+        return times[0] if times else None
 
-    def _rebuild(self) -> None:
+    def _next(self) -> Timer:
+        """Take out the first one of the earliest time."""
+        timers = self._at[self._times[0]]
+        timer = timers.pop(0)
+        self._held -= 1
+        if not timers:
+            del self._at[heappop(self._times)]
+        return timer
+
+    def _gather(self) -> None:
         """Leave the cancelled out."""
-        entries = self._entries
-        entries[:] = [entry for entry in entries if entry[2].owner is not None]  # in place: tick holds the list
-        heapify(entries)
-        self._rebuild_at = max(_REBUILD_FROM, 2 * len(entries))
+        self._held = 0
+        for when, timers in list(self._at.items()):
+            running = [timer for timer in timers if timer.owner is not None]
+            if running:
+                self._at[when] = running
+                self._held += len(running)
+            else:
+                del self._at[when]
+        self._times[:] = self._at  # in place: tick holds the list
+        heapify(self._times)
+        self._gather_at = max(_GATHER_FROM, 2 * self._held)
