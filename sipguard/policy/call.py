@@ -40,6 +40,7 @@ UNKNOWN_TRUNK = Trunk("unknown", Side.CUSTOMER)  # stands in for the trunk of a 
 class Call:
     """One out-of-dialog request on its way through the chain.
 
+    ``outbound`` is whether it comes from a customer (origination) rather than from the network (termination).
     ``received_at`` is wall-clock seconds; ``identifier`` names the attestation record. Findings are None until their
     stage has run. ``position`` is the stage to resume at after a need was answered. ``authenticated`` is the user name
     that the caller proved to be by digest; empty for a caller known otherwise. ``arrived`` is monotonic seconds.
@@ -66,6 +67,7 @@ class Call:
         "hold",
         "identifier",
         "identity",
+        "outbound",
         "position",
         "received_at",
         "repeat",
@@ -99,6 +101,7 @@ class Call:
         self.hold: Hold | None = None
         self.repeat: Pair | None = None
         self.trunk = trunk
+        self.outbound = trunk.side is Side.CUSTOMER
         self.account = account
         self.authenticated = ""
         self.position = 0
@@ -122,11 +125,6 @@ class Call:
         self._request_tn: TN | None = None
         self._from_tn: TN | None = None
         self._to_tn: TN | None = None
-
-    @property
-    def outbound(self) -> bool:
-        """Whether the call comes from a customer (origination) rather than from the network (termination)."""
-        return self.trunk.side is Side.CUSTOMER
 
     @property
     def direction(self) -> str:

@@ -141,7 +141,7 @@ class Classified:
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
-        return (self.traffic_class.value, self.points, *self.tags)
+        return (self.traffic_class, self.points, *self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Attested:
 
     def trail(self) -> TrailEntry:
         """What the trail shows after the stage name."""
-        return (self.level.value if self.level else "none", self.why)
+        return (self.level or "none", self.why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ _ARRIVES = (RightKind.OWNED, RightKind.DELEGATED)
 def licence(caller: TN, call: Call, view: View) -> Forwarded | CertificateNeed | str:
     """What licenses a call of ``caller``, the certificate that depends on, or in words why nothing does."""
     request, trunk, account = call.request, call.trunk, call.account
-    asked = trunk.forwarding is not Forwarding.REFUSE and not FIELDS.isdisjoint(request.names)
+    asked = trunk.forwarding is not Forwarding.REFUSE and request.has_any(FIELDS)
     if not asked or account is None or call.emergency is not None or request.method != "INVITE":
         return ""
     try:

@@ -313,7 +313,7 @@ def _findings(record: DecisionRecord, call: Call) -> None:
     if call.callback is not None:
         record.callback = call.callback.why
     if call.attested is not None and call.attested.level is not None:
-        record.attest = call.attested.level.value
+        record.attest = call.attested.level
         record.origid = call.attested.origid
     if call.signed is not None:
         record.x5u, record.spc, record.identity_sent = call.signed.x5u, call.signed.spc, call.signed.identity
@@ -321,7 +321,7 @@ def _findings(record: DecisionRecord, call: Call) -> None:
     if call.verified is not None:
         _verdict(record, call.verified.verdict)
     if call.classified is not None:
-        record.traffic_class = call.classified.traffic_class.value
+        record.traffic_class = call.classified.traffic_class
         record.tags = [*call.tags, *call.classified.tags]
     elif call.tags:
         record.tags = call.tags

@@ -58,7 +58,7 @@ def settle(
         trunk = speaker.trunk
     if trunk is None or trunk.side is Side.CUSTOMER:
         presentation.strip_untrusted(fork)
-    if not _FIELDS.isdisjoint(fork.first):
+    if fork.has_any(_FIELDS):
         _settle_asserted(fork, trunk, view, host, wall)
     if peer is not None and peer.own is not peer.shown and fork.to.uri == peer.shown.uri:
         _write(fork, "to", peer.own)

@@ -17,6 +17,7 @@ from sipguard.sip.flow import Flow
 from sipguard.sip.message import Response
 from sipguard.transaction.derived import SPENT
 
+_EARLY, _UP = State.EARLY, State.UP
 _OVER = frozenset((404, 408, 410, 480, 481, 502, 604))  # there is no such dialog any more, or nobody behind it
 
 
@@ -65,12 +66,12 @@ def opened(station: Station, active: ActiveCall, branch: Branch, flow: Flow, res
             dialog = _new(active, branch, flow, response, mark)
             if dialog is not None:
                 station.calls.learn(active, dialog)
-        elif dialog.state is State.EARLY:
+        elif dialog.state is _EARLY:
             dialog.called.moves(target_in(response))
             if response.code >= 200 or response.has("record-route"):
                 dialog.called.routes = routes_beyond(response, mark)
-        if dialog is not None and dialog.state is State.EARLY and response.code >= 200:
-            dialog.state = State.UP
+        if dialog is not None and dialog.state is _EARLY and response.code >= 200:
+            dialog.state = _UP
             up = True
     called, caller = active.tokens
     response.replace_text("record-route", called, caller)  # the caller gets its own (RFC 3261 §16.7 (8))

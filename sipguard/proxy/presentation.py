@@ -56,7 +56,7 @@ def originate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
     _settle_to(fork, call, egress, host)
     mark_from(fork, None)
     _present_asserted(fork, call, egress, host)
-    if not FIELDS.isdisjoint(fork.names):
+    if fork.has_any(FIELDS):
         _settle_diversion(fork, call, egress, host)
     if not egress.trusted and call.emergency is None:
         privacy_service.serve(fork)
@@ -139,7 +139,7 @@ def terminate(fork: Request, call: Call, egress: Trunk, host: str) -> None:
 
 def is_concerned(message: Message) -> bool:
     """Whether ``cross`` could have anything to do: seldom, so that who trusts whom need not be asked."""
-    return message.unusual or not _AT_THE_BOUNDARY.isdisjoint(message.first)
+    return message.unusual or message.has_any(_AT_THE_BOUNDARY)
 
 
 def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
@@ -159,7 +159,7 @@ def cross(message: Message, from_trusted: bool, to_trusted: bool) -> None:
 
 def strip_untrusted(message: Message) -> None:
     """Drop every header that is believed only inside the trust domain; P-Asserted-Identity is the caller's business."""
-    if not TRUSTED_ONLY.isdisjoint(message.first):
+    if message.has_any(TRUSTED_ONLY):
         for name in TRUSTED_ONLY:
             message.remove(name)
 

@@ -35,7 +35,7 @@ def serve(fork: Request) -> None:
 
 def conceal_past(message: Message, wanted: list[str]) -> None:
     """Make the entries of History-Info and Diversion anonymous that ask for it; without an end they go altogether."""
-    if PAST.isdisjoint(message.first):
+    if not message.has_any(PAST):
         return
     whole = "none" not in wanted and not _WHOLE_HISTORY.isdisjoint(wanted)
     for field in (_HISTORY, _DIVERSION):

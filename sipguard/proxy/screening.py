@@ -189,7 +189,7 @@ class Screening:
             reason = call.verified.verdict.reason
             self._station.count("verified", call.verified.verdict.verstat.value, reason.value if reason else "")
         if call.attested is not None and call.signed is not None and call.attested.level is not None:
-            self._station.count("signed", call.attested.level.value)
+            self._station.count("signed", call.attested.level)
 
     def _report(self, call: Call, decision: Decision) -> None:
         """What an operator hears at once: emergency calls, refusals that alert, calls that left unsigned."""

@@ -25,7 +25,7 @@ _NOBODY: frozenset[str] = frozenset()
 
 def strip_from_customer(message: Message, trusted: bool) -> None:
     """Take off what a customer claims and may not: no subscriber may claim an emergency service's priority."""
-    if CONCERNED.isdisjoint(message.first):
+    if not message.has_any(CONCERNED):
         return
     _strip_priorities(message, trusted, _NOBODY, _EMERGENCY)
     if not trusted:
@@ -38,7 +38,7 @@ def strip_from_network(message: Message, call: Call) -> None:
     rich = None if verdict is None else verdict.rich
     if rich is not None:
         _strip_other_names(message, rich.nam)
-    if CONCERNED.isdisjoint(message.first):
+    if not message.has_any(CONCERNED):
         return
     trusted = call.trunk.trusted
     if verdict is None:
@@ -52,7 +52,7 @@ def strip_from_network(message: Message, call: Call) -> None:
 
 def strip_in_dialog(message: Message) -> None:
     """Take off what an in-dialog request from outside the trust domain claims: it carries no PASSporT."""
-    if not CONCERNED.isdisjoint(message.first):
+    if message.has_any(CONCERNED):
         _strip_priorities(message, False, _NOBODY, _NOBODY)
         _strip_call_info(message, _NOBODY)
 

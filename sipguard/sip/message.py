@@ -13,7 +13,7 @@ from sipguard.errors import MalformedValue
 from sipguard.sip.address import Address, parse_party
 from sipguard.sip.cseq import CSeq, parse_cseq
 from sipguard.sip.header import MAX_ITEMS, is_one_line, split_list, unfold
-from sipguard.sip.names import display_name
+from sipguard.sip.names import EVERYDAY, display_name
 from sipguard.sip.via import Via, parse_top_via
 
 _READ = {"via": "_via", "from": "_from", "to": "_to", "cseq": "_cseq", "call-id": "_call_id"}
@@ -24,10 +24,24 @@ class Message:
 
     ``names`` holds the canonical lower-case name of each row, ``rows`` the rows as received without the closing CRLF,
     ``first`` the first row of each name. They agree, so only this class changes them.
-    ``unusual`` is whether a row may be folded or have white space before its colon.
+    ``unusual`` is whether a row may be folded or have white space before its colon, ``plain`` whether all names are
+    known to be of the ``EVERYDAY`` ones.
     """
 
-    __slots__ = ("_call_id", "_cseq", "_from", "_to", "_via", "body", "first", "names", "rows", "start_line", "unusual")
+    __slots__ = (
+        "_call_id",
+        "_cseq",
+        "_from",
+        "_to",
+        "_via",
+        "body",
+        "first",
+        "names",
+        "plain",
+        "rows",
+        "start_line",
+        "unusual",
+    )
 
     def __init__(self, start_line: str, names: list[str], rows: list[str], body: bytes) -> None:
         self.start_line = start_line
@@ -36,6 +50,7 @@ class Message:
         self.first = dict(zip(reversed(names), reversed(rows)))  # noqa: B905 - checking costs as much as the rest
         self.body = body
         self.unusual = False
+        self.plain = False
         self._via: Via | None = None
         self._from: Address | None = None
         self._to: Address | None = None
@@ -56,6 +71,7 @@ class Message:
         self.first = original.first.copy()
         self.body = original.body
         self.unusual = original.unusual
+        self.plain = original.plain
         self._via = original._via
         self._from = original._from
         self._to = original._to
@@ -97,6 +113,10 @@ class Message:
     def has(self, name: str) -> bool:
         """Whether any row is called ``name``."""
         return name in self.first
+
+    def has_any(self, names: frozenset[str]) -> bool:
+        """Whether any row has one of these names, none of which is an everyday one; mostly answered by one look."""
+        return not self.plain and not names.isdisjoint(self.first)
 
     def required(self, name: str) -> str:
         """The value of the first row called ``name``. Raises MalformedValue when there is none."""
@@ -196,6 +216,7 @@ class Message:
 
     def append_row(self, name: str, row: str) -> None:
         """Add ``row``, as it stands, at the end; for what we wrote ourselves."""
+        self.plain = self.plain and name in EVERYDAY
         self.rows.append(row)
         self.names.append(name)
         self.first.setdefault(name, row)
@@ -204,6 +225,7 @@ class Message:
         """Add a row before the first of its name, or before everything."""
         row = _new_row(name, value)
         self._forget(name)
+        self.plain = self.plain and name in EVERYDAY
         index = self.names.index(name) if name in self.first else 0
         self.names.insert(index, name)
         self.rows.insert(index, row)

@@ -40,6 +40,13 @@ KNOWN_SPELLINGS = {spelling: name for name, usual in _DISPLAY.items() for spelli
 for _compact, _name in COMPACT_FORMS.items():
     KNOWN_SPELLINGS[_compact] = KNOWN_SPELLINGS[_compact.upper()] = _name
 
+# What nearly every message is made of, and nothing that says who calls, how urgent it is, or what to conceal.
+EVERYDAY = frozenset((
+    "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "max-breadth", "route", "record-route",
+    "content-type", "content-length", "user-agent", "server", "allow", "allow-events", "accept", "supported", "require",
+    "session-expires", "min-se", "expires", "timestamp", "rseq", "rack",
+))  # fmt: skip
+
 
 def canonical_name(spelling: str) -> str:
     """The lower-case long form of a header field name; white space before the colon is tolerated (HCOLON)."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from sipguard.errors import MalformedMessage
 from sipguard.sip.message import Request, Response
-from sipguard.sip.names import KNOWN_SPELLINGS, canonical_name
+from sipguard.sip.names import EVERYDAY, KNOWN_SPELLINGS, canonical_name
 
 MAX_HEAD = 65_535  # octets before the body (MSG-29)
 MAX_ROWS = 512
@@ -48,6 +48,7 @@ def parse(data: bytes) -> Request | Response:
     names = [_KNOWN.get(row[: row.find(":") + 1], "") for row in rows]
     known = "" not in names  # so no row is folded, and none has a space before its colon
     message = _start(start_line, names, rows, body) if known else _slowly(head, start_line, rows, body)
+    message.plain = message.first.keys() <= EVERYDAY
     if not separator:
         raise MalformedMessage(400, "Header Section Not Terminated", message)
     # Every CR and LF must belong to a line end; a bare one would let two readers see two different messages.

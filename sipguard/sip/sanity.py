@@ -31,15 +31,14 @@ def check(message: Request | Response, *, datagram: bool) -> None:
     A datagram's octets beyond Content-Length are cut off ``message.body`` (RFC 3261 §18.3). Raises MalformedMessage
     with the status to answer a request with; a response that raises is to be dropped.
     """
-    present = message.first.keys()
-    if not present >= _MANDATORY:
-        missing = ", ".join(sorted(display_name(name) for name in _MANDATORY - present))
-        raise MalformedMessage(400, f"Missing {missing}", message)
-    repeated = len(message.names) - len(present)
+    repeated = len(message.names) - len(message.first)
     if repeated and repeated != message.names.count("via") - 1:
         _refuse_repeated(message)
     try:
         _check_fields(message)
+    except KeyError:
+        missing = ", ".join(sorted(display_name(name) for name in _MANDATORY - message.first.keys()))
+        raise MalformedMessage(400, f"Missing {missing}", message) from None
     except MalformedValue as error:
         raise MalformedMessage(400, f"Bad Request ({error})", message) from None
     _check_length(message, datagram)
@@ -52,7 +51,7 @@ def _refuse_repeated(message: Request | Response) -> None:
 
 
 def _check_fields(message: Request | Response) -> None:
-    """Read what every layer needs. Raises MalformedValue."""
+    """Read what every layer needs. Raises MalformedValue, and KeyError when one of ``_MANDATORY`` is missing."""
     first = message.first
     via = parse_top_via(row_value(first["via"]))
     from_ = parse_party(row_value(first["from"]))

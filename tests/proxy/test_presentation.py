@@ -2,7 +2,8 @@
 
 import pytest
 
-from sipguard.proxy import presentation
+from sipguard.proxy import presentation, privacy_service, unverified
+from sipguard.sip.names import EVERYDAY
 from tests.sip.messages import request
 
 PASSED = "TN-Validation-Passed"
@@ -72,3 +73,9 @@ def test_the_boundary(source: bool, destination: bool, privacy: str, asserted: b
     fork = request("P-Asserted-Identity: <sip:a@b>", "P-Charge-Info: <sip:a@b>", f"Privacy: {privacy}").fork()
     presentation.cross(fork, source, destination)
     assert (fork.has("p-asserted-identity"), fork.has("p-charge-info")) == (asserted, rest)
+
+
+def test_everyday_fields_are_no_business_of_the_boundary() -> None:
+    """No field that the trust boundary looks at counts as an everyday one, or it would be overlooked."""
+    concerned = presentation.TRUSTED_ONLY | unverified.CONCERNED | privacy_service.PAST | {presentation.ASSERTED}
+    assert concerned.isdisjoint(EVERYDAY)

@@ -1,8 +1,11 @@
 """Messages: reading rows, editing by splicing, writing."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipguard.errors import MalformedValue
+from sipguard.sip.names import EVERYDAY
 from sipguard.sip.parser import parse
 from tests.sip.messages import octets, request, response
 
@@ -166,3 +169,42 @@ def test_an_escaped_nul_may_be_written() -> None:
     message = request().fork()
     message.set("subject", '"\\\0" \xff')
     assert message.value("subject") == '"\\\0" \xff'
+
+
+def test_a_message_of_everyday_fields_has_none_of_the_others() -> None:
+    """A plain message has no identity field; what is added, in whatever way, is found."""
+    seldom = frozenset(("p-asserted-identity", "privacy", "diversion"))
+    assert seldom.isdisjoint(EVERYDAY)
+    assert not request().has_any(seldom)
+    assert request("Privacy: id").has_any(seldom)
+    assert request("privacy : id").has_any(seldom)
+    assert not request("X-Privacy: id").has_any(seldom)
+    for edit in (
+        lambda message: message.append("privacy", "id"),
+        lambda message: message.prepend("privacy", "id"),
+        lambda message: message.set("privacy", "id"),
+    ):
+        message = request().fork()
+        edit(message)
+        assert message.has_any(seldom)
+        assert message.fork().has_any(seldom)
+        message.remove("privacy")
+        assert not message.has_any(seldom)
+
+
+@given(st.lists(st.sampled_from(["append", "prepend", "set", "remove", "remove_first", "row", "text"]), max_size=12))
+def test_whatever_is_edited_the_first_rows_are_the_first_rows(edits: list[str]) -> None:
+    """After any edits, ``first`` is what reading the rows anew would give."""
+    message = request("X-A: 1, 2", "X-B: 3", "X-A: 4").fork()
+    for number, edit in enumerate(edits):
+        if edit in ("append", "prepend", "set"):
+            getattr(message, edit)("x-a", f"{number}")
+        elif edit in ("remove", "remove_first"):
+            getattr(message, edit)("x-a")
+        elif edit == "row":
+            message.put_row(len(message.rows) - 1, f"{message.names[-1]}: {number}")
+        else:
+            message.replace_text("x-a", "4", "5")
+        again = parse(message.encode())
+        assert (message.names, message.rows) == (again.names, again.rows)
+        assert message.first == again.first

@@ -74,4 +74,4 @@ def _origid(call: Call, view: View, account: str) -> str:
     if view.policy.sign_origid == "call":
         return view.origids.of_call(call.identifier)
     traffic_class = call.classified.traffic_class if call.classified is not None else TrafficClass.CONVERSATIONAL
-    return view.origids.of(account, traffic_class.value)
+    return view.origids.of(account, traffic_class)

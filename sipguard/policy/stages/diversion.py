@@ -21,7 +21,7 @@ _SHORTEST = 7  # digits of a number that means the same to everybody
 def examine(call: Call, view: View) -> Refusal | None:
     """Refuse a call that claims to come from somebody else's number."""
     account = call.account
-    if FIELDS.isdisjoint(call.request.names) or account is None or call.emergency is not None or call.trunk.gateway:
+    if not call.request.has_any(FIELDS) or account is None or call.emergency is not None or call.trunk.gateway:
         return None
     for field in (DIVERSION, HISTORY):
         tn = _claimed(field, call)

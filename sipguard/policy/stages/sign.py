@@ -72,7 +72,7 @@ def _sign(
     call: Call, view: View, generations: Generations, attested: Attested, identity: CallerIdentity, dest: str,
     issued: _Issued,
 ) -> Signed | Unsigned | Refusal:  # fmt: skip
-    level = "" if attested.level is None else attested.level.value
+    level = "" if attested.level is None else attested.level
     keys = fingerprints(call.request.body)
     why = f"certificate {generations.name} is not valid now"
     for signer in generations.usable(issued.iat, call.received_at):
