@@ -20,6 +20,7 @@ from sipguard.traffic.usage import Hold
 from sipguard.transaction.timers import Timer
 
 _BETWEEN = "~"  # in a token, between the record's identifier, the time and the shift
+_PROOF = 16  # hexadecimal digits for one side, half of a digest of as many octets
 _CALLER, _CALLED = "1", "2"  # whom a token was given to
 
 
@@ -148,7 +149,7 @@ class ActiveCalls:
         """``secret`` keys the tokens. Raises ValueError when it is empty: anybody could write such tokens."""
         if not secret:
             raise ValueError("the secret for Record-Route tokens is empty")
-        self._keyed = hashlib.blake2b(key=secret, digest_size=8)
+        self._keyed = hashlib.blake2b(key=secret, digest_size=_PROOF)
         self._by_tag: dict[tuple[str, str], ActiveCall] = {}
         self._by_record: dict[str, ActiveCall] = {}
 
@@ -177,6 +178,17 @@ class ActiveCalls:
         """The call with this record. A call that comes through here twice has two, with the same Call-ID and tags."""
         return self._by_record.get(identifier)
 
+    def claimed(self, token: str | None, call_id: str, tag: str) -> ActiveCall | None:
+        """The call that a request with this token says it is of; without a token the one a party of which has this tag.
+
+        Whether it is, its tags must say: a token of a call that is up proves no more than they do.
+        """
+        if token is not None:
+            call = self._by_record.get(token.partition(_BETWEEN)[0])
+            if call is not None and call.call_id == call_id:
+                return call
+        return self.find(call_id, tag)
+
     def remove(self, call: ActiveCall) -> None:
         """The call is over."""
         if call.timer is not None:
@@ -194,9 +206,8 @@ class ActiveCalls:
         ``issued`` is wall-clock seconds now, ``shift`` how far the caller's numbers are ahead.
         """
         said = f"{identifier}{_BETWEEN}{issued:x}{_BETWEEN}{shift}" if shift else f"{identifier}{_BETWEEN}{issued:x}"
-        called = self._digest(said, call_id, caller_tag, _CALLED)
-        caller = self._digest(said, call_id, caller_tag, _CALLER)
-        return Tokens(f"{said}.{_CALLED}{called}", f"{said}.{_CALLER}{caller}")
+        digest = self._digest(said, call_id, caller_tag)  # half of it for each: neither tells the other
+        return Tokens(f"{said}.{_CALLED}{digest[:_PROOF]}", f"{said}.{_CALLER}{digest[_PROOF:]}")
 
     def redeem(self, token: str, call_id: str, own_tag: str, peer_tag: str) -> Redeemed | None:
         """What a token of ours for this Call-ID and these tags says, None when it is not ours.
@@ -208,15 +219,16 @@ class ActiveCalls:
         if side not in (_CALLER, _CALLED):
             return None
         for tag, from_caller in ((own_tag, True), (peer_tag, False)):
-            digest = self._digest(said, call_id, tag, side)
-            if hmac.compare_digest(proof[1:].encode("latin-1"), digest.encode("ascii")):
+            digest = self._digest(said, call_id, tag)
+            mine = digest[_PROOF:] if side == _CALLER else digest[:_PROOF]
+            if hmac.compare_digest(proof[1:].encode("latin-1"), mine.encode("ascii")):
                 identifier, issued, *shift = said.split(_BETWEEN)
                 return Redeemed(
                     identifier, int(issued, 16), int(shift[0]) if shift else 0, from_caller, side == _CALLER
                 )
         return None
 
-    def _digest(self, said: str, call_id: str, caller_tag: str, side: str) -> str:
+    def _digest(self, said: str, call_id: str, caller_tag: str) -> str:
         digest = self._keyed.copy()
-        digest.update(f"{said}\n{call_id}\n{caller_tag}\n{side}".encode("latin-1"))
+        digest.update(f"{said}\n{call_id}\n{caller_tag}".encode("latin-1"))
         return digest.hexdigest()

@@ -152,7 +152,7 @@ class Core:
     def gone(self, transaction: ServerTransaction, now: float) -> None:
         """The server transaction has ended; so has whatever waited for it."""
         if transaction.context is not None:
-            self._upstream.close(transaction.context, now)
+            self._upstream.close(transaction.context, now, answered=False)
             transaction.context = None
 
     def stranded(self, transaction: ServerTransaction, now: float) -> None:

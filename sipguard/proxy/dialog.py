@@ -1,6 +1,6 @@
 """One dialog of a call as it stands from here: where each party is, and what lies between it and us (RFC 3261 §12).
 
-A party's remote target is the Contact it sent last; it moves with a re-INVITE or UPDATE, and with the 2xx to one
+A party's remote target is the Contact it sent last; it moves with a target refresh request, and with the 2xx to one
 (§12.2). What is left of the route set beyond us is what its INVITE, or its answer, brought in Record-Route. A request
 of the other party goes there and nowhere else: what it says itself is only held against that (``dialog_path``).
 """
@@ -16,7 +16,7 @@ from sipguard.sip.header import split_list
 from sipguard.sip.message import Message, Request, Response
 from sipguard.sip.uri import SipUri, parse_uri, same_target
 
-REFRESHING = frozenset(("INVITE", "UPDATE"))
+REFRESHING = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY"))  # RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4.1
 _REMEMBERED = 2  # targets a party had before; requests that name one crossed the news
 
 

@@ -1,9 +1,9 @@
 """What passes through here says of the dialogs of a call: that they are there, where a party moved, that they are over.
 
-A response with a To tag opens one, a 2xx settles its target and route set (RFC 3261 §12.1, §13.2.2.4), a re-INVITE or
-UPDATE and the 2xx to it move the parties (§12.2). A BYE ends one, but not before it was answered: what the other side
-refuses, because it came with a hop too few or a number too low, has ended nothing there. That nobody answers, or that
-there is no such dialog, is an end (RFC 3261 §15.1.1, RFC 5057 §5.1).
+A response with a To tag opens one, a 2xx settles its target and route set (RFC 3261 §12.1, §13.2.2.4), a target refresh
+request (a re-INVITE, an UPDATE) and the 2xx to it move the parties (§12.2). A BYE ends one, but not before it was
+answered: what the other side refuses, because it came with a hop too few or a number too low, has ended nothing there.
+That nobody answers, or that there is no such dialog, is an end (RFC 3261 §15.1.1, RFC 5057 §5.1).
 """
 
 from sipguard.proxy.active_calls import ActiveCall
@@ -22,7 +22,7 @@ _OVER = frozenset((404, 408, 410, 480, 481, 502, 604))  # there is no such dialo
 
 
 class Inside:
-    """A re-INVITE, UPDATE or BYE of a call that is up, until its final answer.
+    """A target refresh request or BYE of a call that is up, until its final answer.
 
     ``since`` is when it came, ``refused`` whether the last target asked said that it did not take it.
     """

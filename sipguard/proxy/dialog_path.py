@@ -16,12 +16,9 @@ SENDER = "dialog.sender"
 TARGET = "dialog.target"
 
 
-def may_speak(party: Party | None, trunk: Trunk | None, *, proved: bool) -> bool:
-    """Whether a request in the name of this party may come from there.
-
-    ``trunk`` is who sent it, as far as its flow says; ``proved`` is whether it brought the token of that party.
-    """
-    if proved or party is None:
+def may_speak(party: Party | None, trunk: Trunk | None) -> bool:
+    """Whether a request in the name of this party may come from this trunk, as far as its flow says."""
+    if party is None:
         return True
     if trunk is None:
         return party.trunk.side is Side.CUSTOMER

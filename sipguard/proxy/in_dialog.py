@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sipguard.errors import ForgedToken, MalformedValue
 from sipguard.policy import chain
 from sipguard.policy.decision import Decision
+from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Refusal
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.policy.rules import Mode
@@ -21,11 +22,12 @@ from sipguard.proxy.call_log import CallLog
 from sipguard.proxy.delivery import Delivery
 from sipguard.proxy.dialog import REFRESHING, Leg, target_in
 from sipguard.proxy.dialog_news import Inside
+from sipguard.proxy.output import INFO
 from sipguard.proxy.own_request import OwnRequest
 from sipguard.proxy.passage import Passage
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.resubmission import inside
-from sipguard.proxy.routing import next_hop, only_over_tls, preprocess
+from sipguard.proxy.routing import Preprocessed, next_hop, only_over_tls, preprocess
 from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.validation import is_sips, is_spent
 from sipguard.sip.address import Address, format_address
@@ -36,7 +38,8 @@ from sipguard.stir.unix_time import UnixTime
 from sipguard.transaction.server import ServerTransaction
 
 _MAY_FOLLOW_THE_END = frozenset(("ACK", "BYE", "NOTIFY", "SUBSCRIBE"))  # or belong to a subscription
-_COMPLAINTS = 5  # of one call go on record; all are counted
+_ALIVE = frozenset(("INVITE", "UPDATE"))  # RFC 4028
+_COMPLAINTS = 5  # of one call go on record and into the log; all are counted
 
 
 class Refused(NamedTuple):
@@ -46,6 +49,7 @@ class Refused(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+_NOT_OF_THAT_SIDE = "the request does not come from that side of the dialog"
 _NO_DIALOG = Refused(481)
 _FORGED = Refused(403)
 
@@ -95,7 +99,8 @@ class InDialog:
             target = target_in(request)
             own = dialog.caller if passage.by_caller else dialog.called
             own.announced = target or own.announced
-            self._call_log.alive(active, now)
+            if method in _ALIVE:
+                self._call_log.alive(active, now)
         context.inside = Inside(active, dialog, method, target, now, by_caller=passage.by_caller)
 
     def say(self, request: Request, flow: Flow, active: ActiveCall, now: float) -> None:
@@ -138,32 +143,35 @@ class InDialog:
         fork = request.fork()
         preprocessed = preprocess(fork, station.identity)
         token, own_tag, peer_tag = preprocessed.token, request.from_.tag or "", request.to.tag or ""
-        redeemed = None if token is None else station.calls.redeem(token, request.call_id, own_tag, peer_tag)
-        record = None if redeemed is None else redeemed.identifier
-        active = ours or (
-            station.calls.find(request.call_id, own_tag) if record is None else station.calls.named(record)
-        )
-        passage = Passage(fork, record, active, station.identity.arrived_on(flow))
+        passage = Passage(fork, station.identity.arrived_on(flow))
+        active = passage.active = ours or station.calls.claimed(token, request.call_id, own_tag)
         if active is not None:
             passage.dialog = active.dialog_between(own_tag, peer_tag)
             passage.by_caller = own_tag == active.caller_tag
-        legs = passage.legs
-        if legs is not None:
-            proved = ours is not None or (redeemed is not None and redeemed.callers_own is passage.by_caller)
-            refused = self._along(passage, request, flow, legs[1], proved=proved)
-            if refused is None:
-                refused = self._to_party(passage, flow, legs[1], preprocessed.flow)
+        redeemed = None
+        sender = passage.speaker if ours is not None else station.view.directory.trunk_of(flow)
+        there = passage.there
+        if token is not None and (there is None or (active is not None and active.leg is not None)):
+            redeemed = station.calls.redeem(token, request.call_id, own_tag, peer_tag)
+        if there is not None:
+            refused = self._along(passage, request, sender, there, token)
+            refused = refused or self._to_party(passage, flow, there, preprocessed.flow)
         elif redeemed is None or not self._may_outlive(request, redeemed):
             return _NO_DIALOG
-        elif preprocessed.flow is None:
-            refused = self._to_next_hop(passage, flow, preprocessed.listener)
         else:
-            refused = self._on_flow(passage, flow, preprocessed.flow)
-        refused = refused or self._identified(passage, request, flow)
+            passage.record = redeemed.identifier
+            refused = self._onwards(passage, flow, preprocessed)
+        refused = refused or self._identified(passage, request, sender)
         if refused is not None:
             return refused
         self._mind_credentials(passage, redeemed)
         return passage
+
+    def _onwards(self, passage: Passage, flow: Flow, preprocessed: Preprocessed) -> Refused | None:
+        """By the route set that came, or on the flow it names. Raises MalformedValue."""
+        if preprocessed.flow is None:
+            return self._to_next_hop(passage, flow, preprocessed.listener)
+        return self._on_flow(passage, flow, preprocessed.flow)
 
     def _may_outlive(self, request: Request, redeemed: Redeemed) -> bool:
         """Whether a request may pass by its token alone: after the end of a call, or in a subscription."""
@@ -174,22 +182,25 @@ class InDialog:
             return False
         return request.method in _MAY_FOLLOW_THE_END
 
-    def _along(self, passage: Passage, request: Request, flow: Flow, there: Leg, *, proved: bool) -> Refused | None:
+    def _along(
+        self, passage: Passage, request: Request, sender: Trunk | None, there: Leg, token: str | None
+    ) -> Refused | None:
         """Lead a request of a dialog that is up to the other party; who means another place is refused."""
-        station, active = self._station, passage.active
-        sender = station.view.directory.trunk_of(flow)
-        party = None if active is None else active.caller if passage.by_caller else active.called
-        refusal = None
+        active, by_caller = passage.active, passage.by_caller
+        if active is None:
+            return None
+        party = active.caller if by_caller else active.called
         wrong = dialog_path.direct(passage.fork, there)
-        if not dialog_path.may_speak(party, sender, proved=proved):
-            refusal = Refusal(dialog_path.SENDER, "the request does not come from that side of the dialog")
-        elif wrong is not None:
-            refusal = Refusal(dialog_path.TARGET, wrong)
-        if refusal is not None and active is not None:
-            refused = self._complain(active, request, refusal)
-            if refused is not None:
-                return refused
-        return None
+        if not dialog_path.may_speak(party, sender) and not self._proves(token, request, by_caller=by_caller):
+            return self._complain(active, request, Refusal(dialog_path.SENDER, _NOT_OF_THAT_SIDE))
+        return None if wrong is None else self._complain(active, request, Refusal(dialog_path.TARGET, wrong))
+
+    def _proves(self, token: str | None, request: Request, *, by_caller: bool) -> bool:
+        """Whether a request brings the token of the party that its tags name."""
+        if token is None:
+            return False
+        redeemed = self._station.calls.redeem(token, request.call_id, request.from_.tag or "", request.to.tag or "")
+        return redeemed is not None and redeemed.callers_own is by_caller
 
     def _to_party(self, passage: Passage, flow: Flow, there: Leg, token: str | None) -> Refused | None:
         """Find the next hop towards a party; ``token`` is the flow token that came. Raises MalformedValue."""
@@ -225,6 +236,10 @@ class InDialog:
         if active.complaints < _COMPLAINTS:
             active.complaints += 1
             station.record(station.recorder.refused(active.identifier, request, decision, station.wall))
+            station.log(
+                INFO, "request.refused", record=active.identifier, method=request.method, rule=decision.rule,
+                detail=decision.detail,
+            )  # fmt: skip
         warning = f"399 {station.settings.node} {quote(f'{decision.detail} (record {active.identifier})')}"
         return Refused(decision.code, (("reason", decision.reason(station.view.policy) or ""), ("warning", warning)))
 
@@ -237,11 +252,10 @@ class InDialog:
         if passage.hop is not None and (shifted or view.directory.has_passwords):
             passage.resubmission = inside(self._station, passage.fork, active, redeemed, passage.hop)
 
-    def _identified(self, passage: Passage, request: Request, flow: Flow) -> Refused | None:
+    def _identified(self, passage: Passage, request: Request, sender: Trunk | None) -> Refused | None:
         """Hold who speaks against who was screened. Raises MalformedValue."""
         station = self._station
         view, active = station.view, passage.active
-        sender = view.directory.trunk_of(flow)
         host = passage.listener.advertised_host
         judgement = dialog_identity.settle(passage.fork, active, sender, view, host, UnixTime(int(station.wall)))
         if judgement is None:

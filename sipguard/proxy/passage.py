@@ -1,5 +1,6 @@
 """A request inside a dialog on its way through here."""
 
+from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server, TargetNeed
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.dialog import Dialog, Leg
@@ -11,18 +12,18 @@ from sipguard.sip.message import Request
 class Passage:
     """One in-dialog request on its way to its next hop.
 
-    ``record`` is the record our token in its route set names; ``active`` is the call and ``dialog`` its dialog while
-    that is up, ``by_caller`` whether the caller sent it. ``flow`` is the flow it must leave on, if there is one;
-    ``hop`` is None when that flow is no more. ``resubmission`` is there when it goes to a carrier that may ask for
-    credentials.
+    ``active`` is the call and ``dialog`` its dialog while that is up, ``by_caller`` whether the caller sent it;
+    ``record`` is the record that the token in its route set names otherwise. ``flow`` is the flow it must leave on, if
+    there is one; ``hop`` is None when that flow is no more. ``resubmission`` is there when it goes to a carrier that
+    may ask for credentials.
     """
 
     __slots__ = ("active", "by_caller", "dialog", "flow", "fork", "hop", "listener", "record", "resubmission")
 
-    def __init__(self, fork: Request, record: str | None, active: ActiveCall | None, arrived_on: Listener) -> None:
+    def __init__(self, fork: Request, arrived_on: Listener) -> None:
         self.fork = fork
-        self.record = record
-        self.active = active
+        self.record: str | None = None
+        self.active: ActiveCall | None = None
         self.dialog: Dialog | None = None
         self.by_caller = False
         self.listener = arrived_on
@@ -31,9 +32,16 @@ class Passage:
         self.resubmission: Resubmission | None = None
 
     @property
-    def legs(self) -> tuple[Leg, Leg] | None:
-        """Whence and where it goes."""
+    def there(self) -> Leg | None:
+        """The side of the party it is for."""
         if self.dialog is None:
             return None
-        caller, called = self.dialog.caller, self.dialog.called
-        return (caller, called) if self.by_caller else (called, caller)
+        return self.dialog.called if self.by_caller else self.dialog.caller
+
+    @property
+    def speaker(self) -> Trunk | None:
+        """The trunk of the party whose tag it has."""
+        if self.active is None:
+            return None
+        party = self.active.caller if self.by_caller else self.active.called
+        return None if party is None else party.trunk

@@ -61,6 +61,8 @@ class Responses:
             self._success(branch, client.flow, upstream, now)
         elif not context.done:
             self._failed(branch, upstream, now)
+        else:
+            self._upstream.close(context, now)
 
     def _heard(self, branch: Branch, client: ClientTransaction, now: float) -> None:
         """The first response on a branch, whatever it is: there is somebody."""
@@ -182,6 +184,7 @@ class Responses:
         branch: Branch = client.owner
         context = branch.context
         if context.done:
+            self._upstream.close(context, now)
             return
         context.ended(branch)
         if branch.given_up:
@@ -200,6 +203,7 @@ class Responses:
         branch: Branch = client.owner
         context = branch.context
         if context.done:
+            self._upstream.close(context, now)
             return
         context.ended(branch)
         if branch.given_up:

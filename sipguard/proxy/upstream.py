@@ -37,13 +37,13 @@ class Upstream:
         self._station.pending += 1
         return context
 
-    def close(self, context: ResponseContext, now: float) -> None:
-        """The final answer is out, or nobody waits for one any more."""
+    def close(self, context: ResponseContext, now: float, *, answered: bool = True) -> None:
+        """The final answer is out, or nobody waits for one any more; it may still come, unless it was ``answered``."""
+        if answered and context.inside is not None:
+            dialog_news.closed(context, self._call_log, now)
         if context.done:
             return
         context.done = True
-        if context.inside is not None:
-            dialog_news.closed(context, self._call_log, now)
         if context.decision is None and context.call is not None:
             self._call_log.undecided(context, None, "it ended before it was decided")
         self._station.pending -= 1

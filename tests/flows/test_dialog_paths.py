@@ -6,6 +6,7 @@ import pytest
 
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.response import build_response
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, PROXY, RESCUE, flow_from
@@ -357,6 +358,26 @@ def test_a_bye_to_nobody_ends_the_call(code: int | None) -> None:
     assert stage.engine.active_calls == 0
     assert stage.record("end")["duration"] < 3
     stage.settle()
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 15.1.1")
+@pytest.mark.parametrize(("code", "calls"), [(483, 1), (481, 0), (200, 0), (None, 0)])
+def test_who_hangs_up_on_its_own_bye_changes_nothing(code: int | None, calls: int) -> None:
+    """A caller whose connection goes right after its BYE: what the other side makes of it counts all the same."""
+    stage = Stage()
+    stage.pbx = stage.agent(ACME_PBX, "acme-pbx", transport="tcp", listener=1, connection=7)
+    stage.call(transport="TCP")
+    bye = stage.pbx.in_dialog("BYE")
+    if code is None:
+        stage.network.detach(CARRIER_A)
+    else:
+        stage.carrier.request = refuser(stage.carrier, code)  # type: ignore[method-assign]
+    flow = Flow(1, "tcp", *ACME_PBX, 7)
+    stage.network.inject(bye.encode(), flow)
+    stage.network.unreachable.add(ACME_PBX)
+    stage.network.apply(stage.engine.lost(flow, stage.network.now, stage.network.wall))
+    stage.network.run(100)
+    assert stage.engine.active_calls == calls
 
 
 @pytest.mark.clause("PRX-23", "PRX-24")
