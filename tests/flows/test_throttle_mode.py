@@ -91,6 +91,15 @@ def test_a_call_that_another_rule_refuses_takes_nothing() -> None:
     assert calls(stage, 2, first=3, **ON_LIST) == [200, 403]
 
 
+def test_a_refused_call_gives_its_place_back_at_once() -> None:
+    """Before the record of its refusal is written, however slow the log is."""
+    slow = throttled(LISTED, CallLimit(concurrent=1))
+    stage = Stage(policy=replace(slow, modes=slow.modes | {"destination.country": Mode.BLOCK}))
+    stage.network.ledger_answers = False
+    calls(stage, 1, called="442079460000", **ON_LIST)
+    assert stage.sample.view.usage._counts == {}
+
+
 def test_one_rule_one_account_one_throttle() -> None:
     """What one rule holds back is not counted for another."""
     both = PolicySettings(
@@ -108,6 +117,10 @@ def test_emergency_calls_are_exempt() -> None:
     asserted = (f"P-Asserted-Identity: <sip:+{FORGED}@{ACME_PBX[0]}>",)
     assert calls(stage, 3, headers=asserted, **EMERGENCY) == [200] * 3
     assert trails(stage) == []
+    decisions = [record for record in stage.network.records if record["event"] == "decision"]
+    assert [(record["reported"], record.get("tags")) for record in decisions] == [
+        (["caller-id.asserted-not-owned"], None)
+    ] * 3
     assert stage.sample.view.usage._counts == {}
 
 
