@@ -20,7 +20,7 @@ from sipguard.proxy.station import Station, identity_of
 from sipguard.proxy.upstream import Upstream
 from sipguard.proxy.urgency import has_priority
 from sipguard.proxy.validation import is_sips
-from sipguard.sip.flow import Flow, Listener
+from sipguard.sip.flow import LARGEST_DATAGRAM, Flow, Listener
 from sipguard.sip.message import Request
 from sipguard.sip.response import build_response
 from sipguard.transaction.server import ServerTransaction
@@ -144,6 +144,12 @@ class Delivery:
         except Exception as error:
             self._upstream.fail(context.server, error, now)
             return
+        if leaving.size > station.settings.max_datagram:
+            if context.inside is not None:
+                context.inside.refused = True  # it may be lost in pieces: that nobody answers ends no dialog then
+            if leaving.size > LARGEST_DATAGRAM:
+                self.failed_here(context, 513, now)
+                return
         active = context.active
         if active is not None and active.hold is not None and attempt.route is not None:
             active.hold.move("egress", attempt.route[0].name)

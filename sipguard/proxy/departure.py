@@ -37,10 +37,13 @@ class Departure:
     """``fork`` leaves from ``egress``, with our Via and ``branch`` on top, and a Max-Breadth of ``breadth``. Raises
     MalformedValue.
 
-    ``switched`` is whether it leaves over TCP for its size only.
+    ``switched`` is whether it leaves over TCP for its size only, ``size`` how many octets it has as a datagram, 0 over
+    a stream.
     """
 
-    __slots__ = ("_attempt", "_context", "_server", "_station", "_token", "branch", "egress", "fork", "switched")
+    __slots__ = (
+        "_attempt", "_context", "_server", "_station", "_token", "branch", "egress", "fork", "size", "switched",
+    )  # fmt: skip
 
     def __init__(
         self, station: Station, context: ResponseContext, attempt: Attempt, server: Server, egress: Listener,
@@ -52,18 +55,21 @@ class Departure:
         self._server = server
         self._token: str | None = None
         self.switched = False
+        self.size = 0
         self.egress = egress
         self.fork = self._fork()
         forwarding.limit_breadth(self.fork, breadth)
         if context.server.offered:
             oc_parameters.rewrite(self.fork)  # what the client before us offers is for us (RFC 7339 §5.6)
         routes = self._put_us_on()
-        if egress.transport != "udp" or attempt.flow is not None:
+        if egress.transport != "udp":
+            return
+        self.size = self.fork.size
+        if self.size <= station.settings.max_datagram or attempt.flow is not None:
             return
         if attempt.route is not None and attempt.route[0].udp_only:
             return
-        size = self.fork.size
-        stream = station.stream_for(size, egress, server, now) if size > station.settings.max_datagram else None
+        stream = station.stream_for(self.size, egress, server, now)
         if stream is not None:
             self._switch(stream, routes)
 
@@ -76,6 +82,7 @@ class Departure:
         if fork is context.base:
             context.base = fork.fork()  # for UDP, should the stream be refused
         self.switched = True
+        self.size = 0
         self.egress = stream
         self._put_us_on()
 

@@ -34,8 +34,8 @@ _TIMESTAMPS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _STAMP = struct.Struct("@ll")  # struct timespec
 _STAMP_SPACE = socket.CMSG_SPACE(_STAMP.size)
 _BACKLOG = 4  # datagrams at one wake-up, from which on the delay is worth measuring
-_CONGESTION = frozenset((errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EINTR))  # as if lost on the way
 _TOO_BIG = errno.EMSGSIZE
+_CONGESTION = frozenset((errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EINTR))  # as if lost on the way
 
 
 class UdpTransport:
@@ -78,7 +78,7 @@ class UdpTransport:
         self._socket.close()
 
     def send(self, flow: Flow, data: bytes) -> None:
-        """Send one datagram. A full buffer drops it, as the network may; any other failure is told to the driver."""
+        """Send one datagram. A full buffer drops it, as the network may; so does its size. Else the driver is told."""
         try:
             if self._ipv6:
                 self._socket.sendto(data, socket_address(flow.host, flow.port, mapped=self._mapped))
@@ -134,7 +134,10 @@ class UdpTransport:
         if error.errno in _CONGESTION:
             self.dropped += 1
             return
-        if error.errno != _TOO_BIG and self._drain_errors():
+        if error.errno == _TOO_BIG:  # what is wrong with one message is no loss of everybody else's
+            self.failed += 1
+            return
+        if self._drain_errors():
             # The error may be what an earlier datagram met at another neighbour: the kernel tells it once, here.
             try:
                 self._socket.sendto(data, socket_address(flow.host, flow.port, mapped=self._mapped))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 WEBSOCKET = frozenset(("ws", "wss"))  # RFC 7118: nobody can be dialled over them
 OVER_TLS = frozenset(("tls", "wss"))
+LARGEST_DATAGRAM = 65_507  # octets: what UDP over IPv4 carries
 _DELIMITING = WEBSOCKET | {"udp"}
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from sipguard.engine import Ask, Close, Engine, Event, Log, Notice, Output, Remember, Send
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
-from sipguard.sip.flow import Flow
+from sipguard.sip.flow import LARGEST_DATAGRAM, Flow
 
 Endpoint = tuple[str, int]
 
@@ -149,6 +149,8 @@ class Network:
         self.sent.append((self.now, output))
         endpoint = (output.flow.host, output.flow.port)
         host = self._hosts.get(endpoint)
+        if not output.flow.reliable and len(output.data) > LARGEST_DATAGRAM:  # no kernel sends it
+            return
         if endpoint in self.unreachable or (output.flow.reliable and endpoint in self.no_streams):
             self.apply(self.engine.lost(output.flow, self.now, self.wall))
         elif host is not None:

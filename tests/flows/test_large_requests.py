@@ -217,3 +217,36 @@ def test_a_large_request_in_a_dialog_that_met_a_refusal() -> None:
     assert [len(request.listed("via")) for request in (first, second)] == [2, 2]
     assert first.via.branch != second.via.branch
     assert stage.pbx.codes[-1] == 200
+
+
+@pytest.mark.clause("TRN-02", "RFC 3261 21.5.7")
+def test_what_no_datagram_carries_costs_nobody_else_a_call() -> None:
+    """One call is larger than any datagram and its target takes no TCP: 513, and the call beside it rings on."""
+    stage = Stage(trunks=changed("carrier-a", udp_only=True), scripts={"carrier-a": ringing()})
+    stage.call()
+    stage.pbx.start(invite(headers=(f"X-Padding: {'x' * 64_700}",), call_id="large@sample"))
+    stage.network.run(1)
+    assert [(response.call_id, response.code) for response in stage.pbx.responses] == [
+        ("call-1@sample", 100), ("call-1@sample", 180), ("large@sample", 100), ("large@sample", 513),
+    ]  # fmt: skip
+    assert stage.octets_to(CARRIER_A_SPARE) == []
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 18.1.1")
+@pytest.mark.parametrize(("padding", "code"), [(1_400, 100), (65_120, 513)])
+def test_a_bye_too_large_to_arrive_ends_nothing(padding: int, code: int) -> None:
+    """In pieces it may be lost on the way, and nobody answers; a customer could end its record alone by that."""
+    stage = Stage(trunks=changed("carrier-a", udp_only=True))
+    stage.call()
+    carrier = stage.network._hosts[CARRIER_A]
+    stage.network.detach(CARRIER_A)
+    bye = stage.pbx.in_dialog("BYE")
+    bye.append("x-padding", "x" * padding)
+    stage.pbx.start(bye)
+    stage.network.run(40)
+    assert stage.pbx.codes[-1] == code
+    assert (stage.engine.active_calls, stage.events) == (1, ["decision", "answer"])
+    stage.network.attach(CARRIER_A, carrier)
+    stage.hang_up()
+    assert stage.record("end")["released_by"] == "caller"
+    assert stage.requests_to(CARRIER_A, "BYE")[-1].size < 1300
