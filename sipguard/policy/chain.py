@@ -142,7 +142,8 @@ def run(call: Call, view: View) -> Decision | Need:
     for position in range(call.position, len(stages)):
         call.position = position
         stage = stages[position]
-        finding = stage.examine(call, view)
+        examine = stage.examine
+        finding = examine(call, view)
         if finding is None:
             trail.append(stage.passed)
         elif isinstance(finding, _NEEDS):

@@ -93,10 +93,12 @@ class TimerHeap:
         """Leave the cancelled out."""
         self._held = 0
         for when, timers in list(self._at.items()):
-            running = [timer for timer in timers if timer.owner is not None]
-            if running:
-                self._at[when] = running
-                self._held += len(running)
+            if len(timers) > 1:
+                timers[:] = [timer for timer in timers if timer.owner is not None]
+            elif timers[0].owner is None:
+                timers.clear()
+            if timers:
+                self._held += len(timers)
             else:
                 del self._at[when]
         self._times[:] = self._at  # in place: tick holds the list
