@@ -113,7 +113,7 @@ class Departure:
         if trunk.username is not None or context.resubmission is not None:
             shift = resubmission.leave(self._station, context, self._attempt, trunk, fork)
         if request.method in forwarding.DIALOG_FORMING:
-            self._token = self._token_of(call.identifier, request, shift)
+            self._token = self._token_of(call, shift)
         context.original_from = _changed(request, fork, "from") or context.original_from  # of any branch
         context.original_to = _changed(request, fork, "to") or context.original_to
         if context.active is not None:
@@ -141,11 +141,11 @@ class Departure:
             tokens.write(there, call_id) if route[0].behind_nat else "",
         )
 
-    def _token_of(self, identifier: str, request: Request, shift: int) -> str:
-        """What our Record-Route says of the dialog to whom is called."""
-        station = self._station
+    def _token_of(self, call: Call, shift: int) -> str:
+        """What our Record-Route says of the dialog to whom is called; to each target the same, but for the shift."""
+        request = call.request
         caller_tag = request.from_.tag or ""
-        tokens = station.calls.tokens(identifier, request.call_id, caller_tag, int(station.wall), shift)
+        tokens = self._station.calls.tokens(call.identifier, request.call_id, caller_tag, int(call.received_at), shift)
         if self._context.active is not None:
             self._context.active.tokens = tokens
         return tokens.called

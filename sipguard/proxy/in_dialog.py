@@ -76,7 +76,7 @@ class InDialog:
         if passage.resubmission is not None:
             context.resubmission = passage.resubmission
         _remember_rows(context, server.request, passage.fork)
-        if passage.active is not None:
+        if passage.active is not None and passage.believed:
             self._heard(context, server.request, passage.active, passage, now)
         elif server.method == "BYE" and passage.record is not None:
             self._call_log.released_before_our_time(passage.record)
@@ -192,6 +192,7 @@ class InDialog:
         party = active.caller if by_caller else active.called
         wrong = dialog_path.direct(passage.fork, there)
         if not dialog_path.may_speak(party, sender) and not self._proves(token, request, by_caller=by_caller):
+            passage.believed = False
             return self._complain(active, request, Refusal(dialog_path.SENDER, _NOT_OF_THAT_SIDE))
         return None if wrong is None else self._complain(active, request, Refusal(dialog_path.TARGET, wrong))
 

@@ -15,10 +15,21 @@ class Passage:
     ``active`` is the call and ``dialog`` its dialog while that is up, ``by_caller`` whether the caller sent it;
     ``record`` is the record that the token in its route set names otherwise. ``flow`` is the flow it must leave on, if
     there is one; ``hop`` is None when that flow is no more. ``resubmission`` is there when it goes to a carrier that
-    may ask for credentials.
+    may ask for credentials. ``believed`` is whether what it says of its sender counts.
     """
 
-    __slots__ = ("active", "by_caller", "dialog", "flow", "fork", "hop", "listener", "record", "resubmission")
+    __slots__ = (
+        "active",
+        "believed",
+        "by_caller",
+        "dialog",
+        "flow",
+        "fork",
+        "hop",
+        "listener",
+        "record",
+        "resubmission",
+    )
 
     def __init__(self, fork: Request, arrived_on: Listener) -> None:
         self.fork = fork
@@ -26,6 +37,7 @@ class Passage:
         self.active: ActiveCall | None = None
         self.dialog: Dialog | None = None
         self.by_caller = False
+        self.believed = True
         self.listener = arrived_on
         self.hop: Server | TargetNeed | None = None
         self.flow: Flow | None = None

@@ -430,6 +430,24 @@ def test_an_emergency_call_is_led_to_its_other_side() -> None:
     assert stage.octets_to(CARRIER_A) == []
 
 
+@pytest.mark.clause("EMG-04", "PRX-24")
+def test_an_emergency_call_moves_nobody_by_false_tags() -> None:
+    """What a customer says in the other side's name reaches its own address at most, and is not believed."""
+    stage = Stage()
+    stage.call(uri=f"sip:911@{PROXY[0]};user=phone", called="911")
+    premium = f"sip:+19005550100@{CARRIER_A[0]}"
+    update = swapped(stage.pbx.in_dialog("UPDATE"))
+    update.set("contact", f"<{premium}>")
+    assert said(stage, update) == 200
+    assert [request.method for request in stage.pbx.requests] == ["UPDATE"]
+    request = stage.pbx.in_dialog("INVITE")
+    request.set_uri(premium)
+    assert said(stage, request) == 200
+    assert stage.octets_to(CARRIER_A) == []
+    assert said(stage, swapped(stage.pbx.in_dialog("BYE"))) == 200
+    assert stage.engine.active_calls == 1
+
+
 def swapped(request: Request, branch: str = "swapped") -> Request:
     """The request as if the other side had sent it: the tags the other way round, to the sender's own address."""
     own, peer = request.from_.tag or "", request.to.tag or ""
