@@ -57,3 +57,10 @@ def note_call(call: Call, view: View, now: float) -> None:
     if call.repeat is not None:
         repeated = view.policy.repeated
         view.usage.repeats.count(call.repeat, repeated.calls, repeated.window, now)
+
+
+def take_back_call(call: Call, view: View) -> None:
+    """It never left, or was only asked for credentials (401, 407): what comes with them is the call."""
+    if call.repeat is not None:
+        view.usage.repeats.withdraw(call.repeat)
+        call.repeat = None

@@ -4,6 +4,7 @@ An attempt is an INVITE we let through, answered is a 2xx, the duration runs fro
 last dialog of the call, abandoned is a CANCEL, or a BYE before the answer, by the caller.
 """
 
+from sipguard.policy.callee import take_back_call
 from sipguard.policy.rules import RULES
 from sipguard.policy.velocity import called_number, take_back_attempt
 from sipguard.proxy import call_memory
@@ -72,6 +73,7 @@ class CallLog:
                 traffic.failed(active.account, code, now)
                 if code in CHALLENGE_CODES and context.call is not None:
                     take_back_attempt(context.call, self._station.view)
+                    take_back_call(context.call, self._station.view)
 
     def _gave_up(self, context: ResponseContext, account: str, now: float) -> None:
         """The caller hung up while it rang, perhaps at once."""

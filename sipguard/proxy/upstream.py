@@ -5,6 +5,7 @@ whoever else may still speak.
 """
 
 from sipguard.errors import MalformedValue
+from sipguard.policy.callee import take_back_call
 from sipguard.policy.rotation import note_answer
 from sipguard.proxy import dialog_news, emergency_location, forwarding, presentation, stir_reasons
 from sipguard.proxy.call_log import CallLog
@@ -58,8 +59,7 @@ class Upstream:
         call = context.call
         if call is not None and call.hold is not None:  # it went nowhere
             call.hold.release()
-            if call.repeat is not None:
-                self._station.view.usage.repeats.withdraw(call.repeat)
+            take_back_call(call, self._station.view)
         context.call = context.decision = context.best = None
         context.challenges = ()
         context.attempts = []

@@ -1,7 +1,7 @@
 """Repeats: how often an account called one number lately, by the moments of its latest calls to it.
 
-Only as many moments are kept as it takes to say "too often". The table is bounded: a pair nobody called in the window
-makes room first, at the bound the pair called longest ago.
+Only as many moments are kept as it takes to say "too often", and one more, which may be taken back. The table is
+bounded: a pair nobody called in the window makes room first, at the bound the pair called longest ago.
 """
 
 Pair = tuple[str, str]  # the account and the called number
@@ -25,9 +25,9 @@ class Repeats:
         return 0 if moments is None else sum(1 for moment in moments if moment > now - window)
 
     def count(self, pair: Pair, kept: int, window: float, now: float) -> None:
-        """One more call; ``kept`` of the latest are remembered."""
+        """One more call; ``kept`` of those before it are remembered."""
         moments = self._moments
-        latest = (*moments.pop(pair, ()), now)[-kept:]
+        latest = (*moments.pop(pair, ())[-kept:], now)
         while moments and (len(moments) >= self.capacity or next(iter(moments.values()))[-1] <= now - window):
             del moments[next(iter(moments))]
         moments[pair] = latest

@@ -11,6 +11,7 @@ from sipguard.policy.repeated_calls import RepeatedCalls
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.testing.sample import CALLED, CARRIER_A, PROXY, TRUNKS, directory, invite
+from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, refusing, silent, with_settings
 
 HOURS, REPEATED = "destination.hours", "destination.repeated"
@@ -129,3 +130,21 @@ def test_customers_are_called_at_night() -> None:
     stage.arrives()
     stage.arrives(calling="12125550124")
     assert stage.carrier.codes[-1] == 200
+
+
+@pytest.mark.parametrize("mode", [Mode.BLOCK, Mode.REPORT])
+def test_a_carrier_that_asks_for_credentials_was_not_called(mode: Mode) -> None:
+    """The INVITE that brings them is the call; what was asked takes nothing, and no call before it, back."""
+    challenge = refusing(407, ("proxy-authenticate", 'Digest realm="carrier", nonce="1"'))
+    stage = staged(most=2, modes={REPEATED: mode}, scripts={"carrier-a": challenge})
+    assert calls(stage, 4) == [407] * 4
+    assert len(stage.sample.view.usage.repeats) == 0
+    stage.carrier.script = Script()
+    assert calls(stage, 2, first=4) == [200, 200]
+    stage.carrier.script = challenge
+    calls(stage, 1, first=6)
+    last = [record for record in stage.network.records if record["event"] == "decision"][-1]
+    assert (last.get("rule"), last.get("reported")) == ((REPEATED, None) if mode is Mode.BLOCK else (None, [REPEATED]))
+    stage.carrier.script = Script()
+    assert calls(stage, 1, first=7) == [403 if mode is Mode.BLOCK else 200]
+    assert stage.sample.view.usage.repeats.within(("acme", CALLED), 86_400.0, 60.0) >= 2

@@ -34,6 +34,15 @@ def test_a_call_that_went_nowhere_is_taken_back():
     assert len(repeats) == 0
 
 
+def test_a_call_that_is_taken_back_takes_none_of_those_before_it_along():
+    """Who called often enough already, and once more for nothing, still has."""
+    repeats = Repeats()
+    for moment in range(5):
+        repeats.count(PAIR, 3, DAY, float(moment))
+    repeats.withdraw(PAIR)
+    assert repeats.within(PAIR, DAY, 5.0) == 3
+
+
 def test_the_table_is_bounded():
     """At the bound the pair called longest ago goes, not the one seen first."""
     repeats = Repeats(capacity=2)
@@ -60,11 +69,11 @@ def test_what_is_over_makes_room_by_itself():
     st.integers(1, 5),
 )
 def test_it_says_what_a_plain_list_would_say(steps, kept):
-    """Up to as many as are kept, the count is that of all calls in the window."""
+    """Up to one more than are kept, the count is that of all calls in the window."""
     repeats, calls, now = Repeats(), [], 0.0
     for pair, pause in steps:
         now += pause
         plain = sum(1 for called, moment in calls if called == pair and moment > now - 100.0)
-        assert repeats.within(pair, 100.0, now) == min(plain, kept)
+        assert repeats.within(pair, 100.0, now) == min(plain, kept + 1)
         repeats.count(pair, kept, 100.0, now)
         calls.append((pair, now))
