@@ -8,8 +8,9 @@ when it would be.
 from sipguard.errors import MalformedValue
 from sipguard.policy.account_limits import TREE, Charge, places_of
 from sipguard.policy.call import Call
+from sipguard.policy.callee import called_number
 from sipguard.policy.emergency_numbers import emergency_number
-from sipguard.policy.end_user import end_user_of
+from sipguard.policy.end_user import below, end_user_of
 from sipguard.policy.finding import Refusal
 from sipguard.policy.settings import CallLimits
 from sipguard.policy.view import View
@@ -67,10 +68,7 @@ def towards(call: Call, limits: CallLimits) -> list[Charge]:
     """What a customer's call takes of the limits on the place it goes to: of its account's, and of everybody's."""
     if not (limits.destinations and call.outbound):
         return []
-    try:
-        tn = call.request_tn
-    except MalformedValue:
-        return []
+    tn = called_number(call)
     found = None if tn is None else limits.destinations.find(tn)
     if found is None:
         return []
@@ -90,7 +88,7 @@ def places(call: Call, view: View) -> list[Key]:
         keys.append(("number", call.identity.effective))
         end_user = end_user_of(call, view)
         if end_user is not None:
-            keys.append((TREE, end_user.name))
+            keys += [(TREE, name) for name in below(call, end_user)]
     if call.routed is not None and call.routed.trunks:
         keys.append(("egress", call.routed.trunks[0].name))
     limits = view.policy.limits

@@ -1,9 +1,12 @@
 """Who is called, and for whom, for rules about people who do not want to be.
 
 Called is a whole number: short codes, service numbers and the crisis line are nobody's telephone, and what has no
-number at all is for ``destination`` to refuse. A call is made for the end user that the calling number belongs to,
-over whosever trunk, and else for the trunk's account.
+number at all is for ``destination`` to refuse. It is the number that a switch reaches, whatever else was dialled: a
+service code in front (``*67``, ``#31#``), what follows a ``#``, digits beyond the eleven that numbers within +1 have. A
+call is made for the end user that the calling number belongs to, over whosever trunk, and else for the trunk's account.
 """
+
+import re
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
@@ -11,22 +14,32 @@ from sipguard.policy.call_lists import DoNotCall
 from sipguard.policy.directory import Account
 from sipguard.policy.end_user import end_user_of
 from sipguard.policy.view import View
-from sipguard.stir.telephone_number import TN
+from sipguard.stir.telephone_number import TN, canonicalise
 from sipguard.traffic.repeats import Pair
 
 _NATIONAL = DoNotCall.NATIONAL  # looked up once: every call asks
 _SHORTEST = 7  # digits; what is shorter is a service code
+_NORTH_AMERICAN = 11  # digits
+_REACHED = re.compile(r"(?:[*#]{1,2}[0-9]{2,3}[*#]|\*[2-9][0-9])?([0-9]{7,})(?:[*#]|\Z)")
 
 
-def callee_of(call: Call) -> TN | None:
-    """The called number that somebody may have at home; None when there is none, or the call is for help."""
-    if call.emergency is not None or call.callback is not None:
-        return None
+def called_number(call: Call) -> TN | None:
+    """The number a call reaches; None for short and service codes, and for what is no number."""
     try:
         tn = call.request_tn
     except MalformedValue:
         return None
-    return tn if tn is not None and len(tn) >= _SHORTEST else None
+    if tn is not None and not tn.isdecimal():
+        found = _REACHED.match(tn)
+        tn = None if found is None else canonicalise(found[1], call.trunk.dial_plan)
+    if tn is None or len(tn) < _SHORTEST:
+        return None
+    return TN(tn[:_NORTH_AMERICAN]) if tn[0] == "1" else tn
+
+
+def callee_of(call: Call) -> TN | None:
+    """The called number that somebody may have at home; None when there is none, or the call is for help."""
+    return None if call.emergency is not None or call.callback is not None else called_number(call)
 
 
 def account_of(call: Call, view: View) -> Account | None:

@@ -1,7 +1,7 @@
 """The end user a call is made for: a customer of the account, known by the number that the call shows.
 
 What was decided about an end user - its state, its attestation cap, its limit - also holds where it calls over the
-trunk of the account above it.
+trunk of an account above it; so does what was decided about the accounts between the two.
 """
 
 from sipguard.policy.call import Call
@@ -17,6 +17,12 @@ def end_user_of(call: Call, view: View) -> Account | None:
     if identity is None or identity.end_user is None or account is None or identity.end_user in account.path:
         return None
     return view.directory.account(identity.end_user)
+
+
+def below(call: Call, end_user: Account) -> tuple[str, ...]:
+    """The accounts from the one below the call's account down to the end user. Only of a call with an account."""
+    own = call.account.path if call.account is not None else ()
+    return tuple(name for name in end_user.path or (end_user.name,) if name not in own)
 
 
 def state_of(call: Call, view: View) -> AccountState:

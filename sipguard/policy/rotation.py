@@ -5,9 +5,9 @@ analytics, here (``603 Network Blocked``) or at a carrier (that, 607 and 608). A
 has blocked nobody. Emergency calls and calls back enter nothing, nor do calls of a gateway: it brings many callers.
 """
 
-from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.presented import ASSERTED, numbers
+from sipguard.policy.callee import called_number
+from sipguard.policy.presented import ASSERTED, PREFERRED, REMOTE_PARTY, numbers
 from sipguard.policy.rules import RULES, Family
 from sipguard.policy.view import View
 from sipguard.sip.message import Response
@@ -36,17 +36,15 @@ def pair_of(call: Call) -> Pair | None:
     """The account and the called number; None when a call has none of them, or is not counted."""
     if call.account is None or call.trunk.gateway or call.emergency is not None or call.callback is not None:
         return None
-    try:
-        tn = call.request_tn
-    except MalformedValue:
-        return None
+    tn = called_number(call)
     return None if tn is None else (call.account.name, tn)
 
 
-def caller_of(call: Call) -> str:
-    """What the call presents as its caller: two calls with the same are of one caller."""
-    asserted = numbers(call.request, ASSERTED, call.trunk.dial_plan)
-    return " ".join((call.from_tn or "", *asserted))
+def caller_of(call: Call) -> int:
+    """A fingerprint of the numbers a call presents: of one caller they are the same, in whatever field and spelling."""
+    fields = (ASSERTED, PREFERRED, REMOTE_PARTY)
+    shown = [tn for field in fields for tn in numbers(call.request, field, call.trunk.dial_plan)]
+    return hash(frozenset((call.from_tn, *shown)))
 
 
 def _note(call: Call, view: View, now: float) -> None:

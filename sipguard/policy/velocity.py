@@ -4,25 +4,14 @@ A call counts when it is let through, before it leaves, so that many which are r
 enters no statistic: emergency calls, service codes, and what is no INVITE.
 """
 
-from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
+from sipguard.policy.callee import called_number
 from sipguard.policy.destination_settings import Ceiling
 from sipguard.policy.directory import Account
 from sipguard.policy.heading import Heading
 from sipguard.policy.view import View
 from sipguard.stir.telephone_number import TN
 from sipguard.traffic.recent_counts import Key, RecentCounts
-
-_SHORTEST_GLOBAL = 7  # digits; what is shorter is a service code
-
-
-def called_number(call: Call) -> TN | None:
-    """The number called, where it is one that has a country."""
-    try:
-        tn = call.request_tn
-    except MalformedValue:
-        return None
-    return None if tn is None or len(tn) < _SHORTEST_GLOBAL else tn
 
 
 def ceiling_of(account: Account, where: Heading, view: View) -> Ceiling:

@@ -4,9 +4,9 @@ An attempt is an INVITE we let through, answered is a 2xx, the duration runs fro
 last dialog of the call, abandoned is a CANCEL, or a BYE before the answer, by the caller.
 """
 
-from sipguard.policy.callee import take_back_call
+from sipguard.policy.callee import called_number, take_back_call
 from sipguard.policy.rules import RULES
-from sipguard.policy.velocity import called_number, take_back_attempt
+from sipguard.policy.velocity import take_back_attempt
 from sipguard.proxy import call_memory
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.dialog import Dialog

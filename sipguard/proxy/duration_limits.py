@@ -4,8 +4,8 @@ Each such call has one timer from its first answer on. When it is due, the polic
 that may be called longer by then is waited for, a rule that does not block is only recorded.
 """
 
+from sipguard.policy.callee import called_number
 from sipguard.policy.rules import Mode
-from sipguard.policy.velocity import called_number
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.ending import Ending
 from sipguard.proxy.output import INFO

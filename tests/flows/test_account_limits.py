@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from sipguard.policy.directory import Account, AccountState, Directory
+from sipguard.policy.number_book import NumberBook
+from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.testing.sample import CARRIER_B, OWNED, TRUNKS, VERIFIED, directory, invite, target
@@ -185,3 +187,22 @@ def test_a_restricted_end_user_is_segregated_and_capped() -> None:
     record = stage.network.records[0]
     assert (record["attest"], record["traffic_class"], record["tags"]) == ("B", "dialer", ["account-restricted"])
     assert calls(stage, 3, first=3, calling=VERIFIED) == [200] * 3
+
+
+@pytest.mark.parametrize("who", ["acme", "acme/sales"])
+def test_an_end_user_two_levels_below_the_trunk(who: str) -> None:
+    """Over the reseller's trunk it is held to its own limit, to that of the account between, and to their restriction."""
+    of_sales = NumberRight("reseller", RightKind.OWNED, end_user="acme/sales")
+    rights = [(OWNED, of_sales), (VERIFIED, NumberRight("reseller", RightKind.OWNED))]
+    pbx = replace(TRUNKS[0], account="reseller")
+    for found in (tree((who, TWO_AT_A_TIME)), tree((who, ONE_A_SECOND)), tree(restricted=[who])):
+        accounts, trunks = found.accounts.values(), (pbx, *TRUNKS[1:])
+        numbers = NumberBook.of(rights=rights)
+        stage = Stage(
+            directory=Directory(accounts=accounts, trunks=trunks, numbers=numbers),
+            policy=limited(restricted=TWO_AT_A_TIME),
+        )
+        assert calls(stage, 3, calling=OWNED) == [200, 200, 503]
+        assert calls(stage, 3, first=3, calling=VERIFIED) == [200] * 3
+        stage.network.run(22_000.0)
+        assert stage.sample.view.usage._counts == {}

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from sipguard.policy.destination_settings import DestinationLimit
+from sipguard.policy.destination_table import DestinationTable
 from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
@@ -234,3 +236,11 @@ def test_the_log_of_a_flood_is_bounded_and_its_records_are_not() -> None:
     lines = [log for log in stage.network.logs if log.event == "call.refused"]
     assert len(lines) == 60
     assert len(rules(stage)) == 99
+
+
+@pytest.mark.parametrize("code", ["988", "411", "*98"])
+def test_a_short_code_is_in_no_country(code: str) -> None:
+    """988 is not in Iran and 411 not in Switzerland, so no limit on calls there counts them."""
+    places = {place: DestinationLimit(CallLimit(rate=0.001, burst=1, concurrent=1)) for place in ("IR", "CH", "+4")}
+    stage = Stage(policy=limited(destinations=DestinationTable(places)))
+    assert calls(stage, 2, uri=f"sip:{code}@{PROXY[0]}", called=code) == [200, 200]

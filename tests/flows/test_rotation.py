@@ -97,6 +97,18 @@ def test_another_callee_is_no_rotation() -> None:
     assert all(reported == [] for _, reported in decisions(scene))
 
 
+@pytest.mark.clause("policy: evading filters")
+@pytest.mark.parametrize("field", ["P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"])
+def test_anonymous_callers_have_numbers_too(field: str) -> None:
+    """Whoever hides From and changes the number beside it is changing numbers."""
+    scene = stage()
+    calls(scene, FORGED)
+    for number, caller in enumerate(OWN[:2], 1):
+        hidden = {"from_value": "<sip:anonymous@anonymous.invalid>", "headers": (f"{field}: <sip:+{caller}@pbx>",)}
+        scene.call(call_id=f"call-{number}@sample", **hidden)
+    assert decisions(scene) == [("caller-id.not-owned", []), ("forward", []), ("forward", [RULE])]
+
+
 def test_our_own_lack_of_a_route_begins_nothing() -> None:
     """A refusal that no other number would avoid."""
     scene = stage()

@@ -54,10 +54,13 @@ def test_only_calls_of_accounts_to_numbers_are_counted() -> None:
         assert pair_of(call) is None
 
 
-def test_a_caller_is_what_the_call_presents() -> None:
-    """Changing only the asserted number is changing the caller; another spelling is not."""
-    row = f"P-Asserted-Identity: <sip:+{VERIFIED}@pbx>"
+@pytest.mark.parametrize("field", ["P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"])
+def test_a_caller_is_what_the_call_presents(field: str) -> None:
+    """Changing the number in any identity field is changing the caller; another spelling is not, nor another field."""
     first, second = call_of(), call_of(invite(from_="<sip:4155550100@pbx>"))
-    assert caller_of(first) == caller_of(second) == OWNED
-    assert caller_of(call_of(invite("sip:+14155550150@p", f"<sip:+{OWNED}@pbx>", None, row))) == f"{OWNED} {VERIFIED}"
-    assert caller_of(call_of(invite(from_="<sip:alice@pbx>"))) == ""
+    assert caller_of(first) == caller_of(second)
+    same = call_of(invite("sip:+14155550150@p", f"<sip:+{OWNED}@pbx>", None, f"{field}: <tel:+{OWNED}>"))
+    assert caller_of(same) == caller_of(first)
+    other = call_of(invite("sip:+14155550150@p", f"<sip:+{OWNED}@pbx>", None, f"{field}: <sip:+{VERIFIED}@pbx>"))
+    assert caller_of(other) != caller_of(first)
+    assert caller_of(call_of(invite(from_="<sip:alice@pbx>"))) != caller_of(first)

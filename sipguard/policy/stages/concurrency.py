@@ -9,7 +9,7 @@ from dataclasses import replace
 from sipguard.policy.account_limits import TREE, Charge, charges_of
 from sipguard.policy.call import Call
 from sipguard.policy.call_limits import charge_rates, refuse_full, towards
-from sipguard.policy.end_user import end_user_of
+from sipguard.policy.end_user import below, end_user_of
 from sipguard.policy.finding import Refusal
 from sipguard.policy.view import View
 
@@ -40,8 +40,9 @@ def examine(call: Call, view: View) -> Refusal | None:
 
 
 def _of_end_user(call: Call, view: View) -> list[Charge]:
-    """The end user's own limit, if it has one; the account's are asked anyway."""
+    """The limits of the end user and of accounts between it and the call's, whose own are asked anyway."""
     end_user = end_user_of(call, view)
     if end_user is None:
         return []
-    return [charge for charge in charges_of(end_user, view) if charge[0] == (TREE, end_user.name)]
+    places = [(TREE, name) for name in below(call, end_user)]
+    return [charge for charge in charges_of(end_user, view) if charge[0] in places]

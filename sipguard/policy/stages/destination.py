@@ -7,6 +7,7 @@ nearest account above it, or the policy's; where nobody names any, the trunk's o
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
+from sipguard.policy.callee import called_number
 from sipguard.policy.countries import ANYWHERE, country_of, home
 from sipguard.policy.finding import Refusal
 from sipguard.policy.view import View
@@ -27,7 +28,8 @@ def examine(call: Call, view: View) -> Refusal | None:
         return Refusal("destination.invalid", "the Request-URI cannot be read")
     if tn is None or not _SHORTEST <= len(tn) <= _LONGEST:
         return Refusal("destination.invalid", "the Request-URI holds no telephone number")
-    return None if len(tn) < _SHORTEST_GLOBAL else _permitted(tn, call, view)
+    reached = called_number(call) or tn
+    return None if len(reached) < _SHORTEST_GLOBAL else _permitted(reached, call, view)
 
 
 def _permitted(tn: TN, call: Call, view: View) -> Refusal | None:

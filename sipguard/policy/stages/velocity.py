@@ -5,9 +5,10 @@ It is an agreed figure, not a score, so what exceeds it is refused with 403. Cal
 
 from sipguard.policy.call import Call
 from sipguard.policy.call_limits import is_exempt
+from sipguard.policy.callee import called_number
 from sipguard.policy.finding import Refusal
 from sipguard.policy.heading import Heading
-from sipguard.policy.velocity import called_number, excess
+from sipguard.policy.velocity import excess
 from sipguard.policy.view import View
 
 _RULE = "destination.velocity"

@@ -53,6 +53,16 @@ def test_an_emergency_call_is_not_asked(uri):
     assert examine(call, view_of()) is None
 
 
+@pytest.mark.clause("policy: evading filters", "policy: destinations")
+@pytest.mark.parametrize("user", ["*6719005551212", "*679005551212", "%2331%2319005551212", "*67*9005551212%23"])
+@pytest.mark.parametrize("countries", [(), ("*",)])
+def test_a_service_code_hides_no_destination(user, countries):
+    """A premium number is one behind it too, and a number at home may be called."""
+    view = view_of(policy=PolicySettings(countries=countries))
+    assert examine(call_of(invite(f"sip:{user}@p")), view).rule == "destination.premium"
+    assert examine(call_of(invite(f"sip:{user.replace('900', '415')}@p")), view) is None
+
+
 def rule_for(number, *, trunk=CUSTOMER, account=ACME, **policy):
     """The rule that refuses a call to a number, if any does."""
     finding = examine(call_of(invite(f"sip:+{number}@p"), trunk, account), view_of(policy=PolicySettings(**policy)))
