@@ -1,6 +1,7 @@
 """What a person reads beside a caller's number: the display names of a request, and the numbers they show.
 
-Digits of other scripts and full-width forms are digits to a person, and separators are none of a number.
+Digits of other scripts and full-width forms are digits to a person; separators are none of a number, whether they are
+dashes, spaces, dots or nothing that is seen.
 """
 
 import re
@@ -13,8 +14,11 @@ from sipguard.sip.message import Request
 
 SHORTEST_SHOWN = 7  # digits; fewer are an extension, a year or a house number
 _FIELDS = (ASSERTED, PREFERRED, REMOTE_PARTY)
-_LIKE_A_NUMBER = re.compile(r"[+0-9][0-9 .()\-/]{5,}[0-9]")
-_SEPARATORS = str.maketrans("", "", " .()-/")
+_BETWEEN = "\t ()*,-./:;_|~'"
+_LIKE_A_NUMBER = re.compile(rf"[+0-9][0-9{re.escape(_BETWEEN)}]{{5,}}[0-9]")
+_SEPARATORS = str.maketrans("", "", _BETWEEN)
+_SEEN = "PSZ"  # categories of marks that a person takes for separators
+_UNSEEN = ("Cf", "Mn", "Me")  # of those that add nothing to what is there
 
 
 def display_names(request: Request) -> list[str]:
@@ -36,11 +40,22 @@ def _is_nameless(values: list[str]) -> bool:
 
 
 def plain_digits(display: str) -> str:
-    """A display name with the digits a person sees in it as ASCII digits."""
+    """A display name with the digits a person sees in it as ASCII digits, and what separates them as ``-``."""
     if display.isascii():
         return display
     text = unicodedata.normalize("NFKC", display.encode("latin-1", "replace").decode("utf-8", "replace"))
-    return "".join(str(unicodedata.decimal(mark)) if mark.isdecimal() else mark for mark in text)
+    return "".join(map(_plain, text))
+
+
+def _plain(mark: str) -> str:
+    if mark.isascii():
+        return mark
+    if mark.isdecimal():
+        return str(unicodedata.decimal(mark))
+    category = unicodedata.category(mark)
+    if category in _UNSEEN:
+        return ""
+    return "-" if category[0] in _SEEN else mark
 
 
 def numbers_shown(display: str) -> list[str]:

@@ -50,7 +50,9 @@ class Emergency:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """An emergency centre calls back: ``marked`` by a trusted trunk, or ``expected`` since the number called help."""
+    """An emergency centre calls back: ``marked`` by a trusted trunk, ``expected`` since the number called help, or
+    ``vouched`` for by an ``rph`` PASSporT.
+    """
 
     why: str
 

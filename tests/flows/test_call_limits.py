@@ -244,3 +244,12 @@ def test_a_short_code_is_in_no_country(code: str) -> None:
     places = {place: DestinationLimit(CallLimit(rate=0.001, burst=1, concurrent=1)) for place in ("IR", "CH", "+4")}
     stage = Stage(policy=limited(destinations=DestinationTable(places)))
     assert calls(stage, 2, uri=f"sip:{code}@{PROXY[0]}", called=code) == [200, 200]
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.REPORT, Mode.TAG, Mode.THROTTLE])
+def test_a_limit_that_only_reports_does_not_switch_off_another(mode: Mode) -> None:
+    """Where more calls are up than would be allowed, a number still has no more of them a second than it may."""
+    both = CallLimit(rate=0.001, burst=2, concurrent=1)
+    stage = Stage(policy=limited({"limit.concurrent": mode}, number=both))
+    assert calls(stage, 4) == [200, 200, 503, 503]
+    assert rules(stage) == ["limit.rate"] * 2

@@ -7,8 +7,23 @@ import pytest
 
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, PROXY, TRUNKS, VERIFIED, changed, flow_from, invite
+from sipguard.stir.passport_writer import sign_rph
+from sipguard.stir.unix_time import UnixTime
+from sipguard.stir.verification import VerificationService, VerificationSettings
+from sipguard.testing.sample import (
+    ACME_PBX,
+    CARRIER_A,
+    OWNED,
+    PROXY,
+    TRUNKS,
+    VERIFIED,
+    WALL,
+    changed,
+    flow_from,
+    invite,
+)
 from sipguard.testing.user_agent import Script
+from sipguard.traffic.limit import CallLimit
 from tests.flows.stage import Stage, octets
 
 CALLER = "+12125550123"
@@ -274,6 +289,26 @@ def test_what_opens_no_window(called: str, policy: PolicySettings) -> None:
     assert stage.pbx.codes[-1] == 200
     stage.arrives(call_id="back@sample")
     assert stage.carrier.codes[-1] == 428
+
+
+@pytest.mark.clause("EMG-09", "EMG-10", "RFC 9027 4")
+@pytest.mark.parametrize("callback", [True, False])
+def test_a_call_back_that_an_authority_vouches_for_is_one_for_every_rule(callback: bool) -> None:
+    """It shows 911 and finds every place taken, over a carrier nobody trusts, and it gets through."""
+    shows = {"network-caller.emergency": Mode.BLOCK}
+    trunks = changed("acme-pbx", egress_limit=CallLimit(rate=0.001, burst=1, concurrent=1))
+    stage = Stage(trunks=trunks, policy=PolicySettings(modes=shows))
+    authorities = {"esnet": frozenset((stage.sample.signer.spc,))}
+    service = VerificationService(stage.sample.anchors, VerificationSettings(priority_authorities=authorities))
+    stage.engine.reconfigure(replace(stage.sample.view, verification=service))
+    stage.sample.certificate_arrives()
+    stage.arrives()
+    signed = sign_rph(stage.sample.signer, "911", [OWNED], ["esnet.1"], UnixTime(WALL), callback=callback)
+    headers = ("Priority: psap-callback", "Resource-Priority: esnet.1", f"Identity: {signed}")
+    stage.arrives(call_id="back@sample", from_value=f"<sip:911@{CARRIER_A[0]}>", headers=headers)
+    assert stage.carrier.codes[-1] == (200 if callback else 403)
+    decision = [record for record in stage.network.records if record["event"] == "decision"][-1]
+    assert decision.get("callback") == ("vouched" if callback else None)
 
 
 @pytest.mark.clause("EMG-10")

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from sipguard.policy.account_limits import TREE, Charge, charges_of
 from sipguard.policy.call import Call
-from sipguard.policy.call_limits import charge_rates, refuse_full, towards
+from sipguard.policy.call_limits import CONCURRENT, charge_rates, refuse_full, towards
 from sipguard.policy.end_user import below, end_user_of
 from sipguard.policy.finding import Refusal
+from sipguard.policy.rules import Mode
 from sipguard.policy.view import View
+from sipguard.policy.weighing import mode_for
 
 
 def examine(call: Call, view: View) -> Refusal | None:
@@ -28,15 +30,16 @@ def examine(call: Call, view: View) -> Refusal | None:
         if call.identity.end_user is not None:
             own += _of_end_user(call, view)
     own += towards(call, limits)
+    full = None
     if call.request.method == "INVITE":
         charges: list[Charge] = [(("trunk", call.trunk.name), call.trunk.limit or limits.trunk), *own]
         if call.account is not None:
             charges += charges_of(call.account, view)
-        refusal = refuse_full(charges, call, view)
-        if refusal is not None:
-            return refusal
+        full = refuse_full(charges, call, view)
+        if full is not None and mode_for(CONCURRENT, call, view.policy) is Mode.BLOCK:
+            return full
     rates = [charge for charge in own if charge[1].rate]
-    return charge_rates(rates, call, view) if rates else None
+    return (charge_rates(rates, call, view) if rates else None) or full
 
 
 def _of_end_user(call: Call, view: View) -> list[Charge]:

@@ -3,13 +3,14 @@
 Three separate choices, each with a default and an override per trunk: a call that carries no usable Identity header
 (``require_identity``), one whose signature is wrong (``on_failure``), and one whose certificate could not be had
 (``on_unavailable``). Calls to an emergency number, and calls back from an emergency centre that a trusted trunk or an
-``rph`` PASSporT vouches for (RFC 7090, RFC 9027, EMG-09), are never refused here (VS-39).
+``rph`` PASSporT vouches for (RFC 7090, RFC 9027, EMG-09), are never refused here (VS-39). What that PASSporT vouches
+for is a call back for all stages that follow.
 """
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
 from sipguard.policy.emergency_numbers import emergency_number
-from sipguard.policy.finding import Refusal
+from sipguard.policy.finding import Callback, Refusal
 from sipguard.policy.resource_priority import is_callback
 from sipguard.policy.view import View
 from sipguard.stir.verdict import Reason, Verdict, Verstat
@@ -30,13 +31,18 @@ RULE_OF = {
 }
 
 
-def examine(call: Call, view: View) -> Refusal | None:
-    """Refuse a call whose verdict policy does not accept."""
+_VOUCHED = Callback("vouched")
+
+
+def examine(call: Call, view: View) -> Refusal | Callback | None:
+    """Refuse a call whose verdict policy does not accept; say that an authority vouches for a call back."""
     if call.verified is None:
         return None
     verdict = call.verified.verdict
+    if call.callback is None and is_callback(call.request) and verdict.callback:
+        return _VOUCHED
     reason = verdict.reason
-    if reason is None or not _refused(verdict, call, view) or _emergency(verdict, call, view):
+    if reason is None or not _refused(verdict, call, view) or _emergency(call, view):
         return None
     return Refusal(RULE_OF[reason], verdict.best.detail or reason.value)
 
@@ -50,8 +56,8 @@ def _refused(verdict: Verdict, call: Call, view: View) -> bool:
     return (trunk.on_failure or policy.verify_on_failure) == "reject"
 
 
-def _emergency(verdict: Verdict, call: Call, view: View) -> bool:
-    if is_callback(call.request) and (call.trunk.trusted or verdict.callback):
+def _emergency(call: Call, view: View) -> bool:
+    if call.trunk.trusted and is_callback(call.request):
         return True
     try:
         return emergency_number(call.request_uri, call.trunk.dial_plan, view.policy.emergency_numbers) is not None

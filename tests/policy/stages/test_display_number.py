@@ -23,10 +23,12 @@ def shown(display, *headers, replaced=None, asserted=(), emergency=None):
     [
         "+1 202 555 0100", "2025550100", "Tax office 202-555-0100", "(202) 555.0100", "12025550100",
         f"+{OWNED} or +1 202 555 0100", "＋１２０２５５５０１００", "٢٠٢٥٥٥٠١٠٠", "555-0100",
+        "+1 202–555–0100", "202‑555‑0100", "202\u00a0555\u00a00100", "202\u200b555\u200b0100", "202·555·0100", "202−555−0100",
+        "2️⃣0️⃣2️⃣5️⃣5️⃣5️⃣0️⃣1️⃣0️⃣0️⃣", "202_555_0100", "202,555,0100", "202\t555\t0100", "20\u20002.55*50'100",
     ],
 )  # fmt: skip
 def test_a_name_that_shows_another_number(display):
-    """However it is written, in digits of any script."""
+    """However it is written, in digits of any script, with separators of any kind or none that is seen."""
     finding = shown(display)
     assert isinstance(finding, Refusal)
     assert finding.rule == "caller-id.display-number"
@@ -44,6 +46,13 @@ def test_a_number_that_is_presented_beside_it_may_be_shown():
     """The other number of the same call was checked as well."""
     assert isinstance(shown(f"+{VERIFIED}"), Refusal)
     assert shown(f"+{VERIFIED}", asserted=(VERIFIED,)) is None
+
+
+def test_separators_of_latin_1():
+    """A display that knows no UTF-8 shows a space where that finds no character."""
+    call = call_of(invite("sip:+14155550150@p", f'"202\xa0555\xa00100" <sip:+{OWNED}@pbx>'))
+    call.identity = CallerIdentity(OWNED, OWNED, (), RightKind.OWNED)
+    assert isinstance(examine(call, view_of()), Refusal)
 
 
 @pytest.mark.parametrize("field", ["P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.finding import Refusal, Verified
+from sipguard.policy.finding import Callback, Refusal, Verified
 from sipguard.policy.rules import RULES
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.enforce import RULE_OF, examine
@@ -113,9 +113,9 @@ def test_a_call_back_that_an_authority_vouches_for():
     for callback in (True, False):
         vouched = HeaderResult("rph", extension=PriorityClaims(("esnet.0",), callback))
         verdict = combine((HeaderResult("shaken", Reason.SIGNATURE), vouched))
-        refused = enforced(verdict, STRICT, untrusted, "Priority: psap-callback") is not None
-        assert refused is not callback
-        assert enforced(verdict, STRICT, untrusted) is not None
+        found = enforced(verdict, STRICT, untrusted, "Priority: psap-callback")
+        assert found == Callback("vouched") if callback else isinstance(found, Refusal)
+        assert isinstance(enforced(verdict, STRICT, untrusted), Refusal)
 
 
 @pytest.mark.clause("RPH-02")
