@@ -191,7 +191,7 @@ def test_a_restricted_end_user_is_segregated_and_capped() -> None:
 
 @pytest.mark.parametrize("who", ["acme", "acme/sales"])
 def test_an_end_user_two_levels_below_the_trunk(who: str) -> None:
-    """Over the reseller's trunk it is held to its own limit, to that of the account between, and to their restriction."""
+    """Over the reseller's trunk it is held to its limit, to that of the account between, and to a restriction."""
     of_sales = NumberRight("reseller", RightKind.OWNED, end_user="acme/sales")
     rights = [(OWNED, of_sales), (VERIFIED, NumberRight("reseller", RightKind.OWNED))]
     pbx = replace(TRUNKS[0], account="reseller")
