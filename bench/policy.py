@@ -128,7 +128,7 @@ def stages() -> None:
     other = Call("2", arriving, flow_from(CARRIER_A), UnixTime(int(WALL)), trunks["carrier-a"], None)
     chain.run(call, view)
     chain.run(other, view)
-    view.rotation.refused(("globex", CALLED), OWNED, 0.0, 60.0)
+    view.rotation.refused(("globex", CALLED), hash(OWNED), 0.0, 60.0)
     limit = CallLimits(account=CallLimit(rate=10.0, concurrent=30))
     limited = replace(view, policy=replace(view.policy, limits=limit))
     measure("stage rotation", lambda: rotation.examine(call, view))
