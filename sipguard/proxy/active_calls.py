@@ -20,6 +20,7 @@ from sipguard.traffic.usage import Hold
 from sipguard.transaction.timers import Timer
 
 _BETWEEN = "~"  # in a token, between the record's identifier, the time and the shift
+_MOST_DIALOGS = 32  # of one call: whoever is called could send a response with another To tag again and again
 _PROOF = 16  # hexadecimal digits for one side, half of a digest of as many octets
 _CALLER, _CALLED = "1", "2"  # whom a token was given to
 
@@ -165,10 +166,20 @@ class ActiveCalls:
         self._by_record[call.identifier] = call
 
     def learn(self, call: ActiveCall, dialog: Dialog) -> None:
-        """A response opened a dialog; for a call that is over it comes too late."""
-        if call.identifier in self._by_record:
-            call.dialogs.append(dialog)
-            self._by_tag[call.call_id, dialog.tag] = call
+        """A response opened a dialog; for a call that is over it comes too late.
+
+        Where there are too many the oldest early one goes: a telephone that rang before this one.
+        """
+        if call.identifier not in self._by_record:
+            return
+        if len(call.dialogs) >= _MOST_DIALOGS:
+            early = next((other for other in call.dialogs if other.state is State.EARLY), None)
+            if early is None:
+                return
+            call.dialogs.remove(early)
+            self._forget_tag(call, early.tag)
+        call.dialogs.append(dialog)
+        self._by_tag[call.call_id, dialog.tag] = call
 
     def find(self, call_id: str, tag: str | None) -> ActiveCall | None:
         """The call one party of which has this tag."""
@@ -197,8 +208,11 @@ class ActiveCalls:
             call.hold.release()
         self._by_record.pop(call.identifier, None)
         for tag in (call.caller_tag, *(dialog.tag for dialog in call.dialogs)):
-            if self._by_tag.get((call.call_id, tag)) is call:  # another INVITE may have taken it over
-                del self._by_tag[call.call_id, tag]
+            self._forget_tag(call, tag)
+
+    def _forget_tag(self, call: ActiveCall, tag: str) -> None:
+        if self._by_tag.get((call.call_id, tag)) is call:  # another INVITE may have taken it over
+            del self._by_tag[call.call_id, tag]
 
     def tokens(self, identifier: str, call_id: str, caller_tag: str, issued: int, shift: int = 0) -> Tokens:
         """The Record-Route parameter values that name a record and prove we wrote them.

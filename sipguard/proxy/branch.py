@@ -17,6 +17,7 @@ from sipguard.transaction.timers import Timer, TimerHeap
 if TYPE_CHECKING:
     from sipguard.proxy.response_context import ResponseContext
 
+_MOST_EARLY = 31  # early dialogs before the last one
 _NEVER = float("inf")
 
 
@@ -97,7 +98,7 @@ class Branch:
         if over:
             self.early = tuple(other for other in self.early if other != tag)
         elif tag is not None and tag not in self.early:
-            self.early += (tag,)
+            self.early = (*self.early[-_MOST_EARLY:], tag)
 
     def begin(self, timers: TimerHeap, timer_c: float, now: float) -> None:
         """The INVITE has left: bound how long the target may be silent, and how long it may ring."""

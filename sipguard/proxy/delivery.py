@@ -7,7 +7,7 @@ to the caller is for ``upstream`` to say.
 """
 
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
-from sipguard.proxy import forwarding
+from sipguard.proxy import dialog_path, forwarding
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.branch import Attempt, Branch
 from sipguard.proxy.call_log import CallLog
@@ -97,6 +97,8 @@ class Delivery:
         if context.done:
             return
         servers = answer.servers if isinstance(answer, TargetAnswer) else ()
+        if context.inward:
+            servers = dialog_path.customers_own(servers, self._station.view.directory)
         asked = context.attempts[context.next_attempt - 1]
         names = identity_of(need) if isinstance(need, TargetNeed) else ()
         found = [Attempt(asked.route, server, names, asked.contact) for server in servers]

@@ -7,7 +7,10 @@ nobody screened. So the Request-URI must be the remote target and what is left o
 neighbour of no trunk only with the token that side was given.
 """
 
-from sipguard.policy.directory import Side, Trunk
+import ipaddress
+
+from sipguard.policy.directory import Directory, Side, Trunk
+from sipguard.policy.need import Server
 from sipguard.proxy.active_calls import Party
 from sipguard.proxy.dialog import Leg
 from sipguard.sip.message import Request
@@ -25,6 +28,29 @@ def may_speak(party: Party | None, trunk: Trunk | None) -> bool:
     if trunk.side is not party.trunk.side:
         return False
     return trunk.side is Side.NETWORK or trunk.account == party.trunk.account
+
+
+def is_a_carriers(host: str, directory: Directory) -> bool:
+    """Whether a carrier is there: no place for a customer to be, whatever its Contact or Record-Route says.
+
+    Its other side need only send a re-INVITE there, and the carrier gets a call from us that nobody screened.
+    """
+    if ":" in host:
+        address = ipaddress.IPv6Address(host)
+        host = str(address.ipv4_mapped or address)
+    trunk = directory.trunk_at(host)
+    if trunk is not None:
+        return trunk.side is Side.NETWORK
+    host = host.lower().rstrip(".")
+    if host not in directory.target_hosts:
+        return False
+    carriers = (trunk for trunk in directory.trunks.values() if trunk.side is Side.NETWORK)
+    return any(target.host == host for trunk in carriers for target in trunk.targets)
+
+
+def customers_own(servers: tuple[Server, ...], directory: Directory) -> tuple[Server, ...]:
+    """Those of the servers behind a customer's name that are no carrier's."""
+    return tuple(server for server in servers if not is_a_carriers(server.host, directory))
 
 
 def direct(fork: Request, there: Leg) -> str | None:

@@ -6,8 +6,6 @@ Record-Route URI. What doesn't is answered 481, an ACK dropped in silence. Witho
 call to a carrier, unscreened, under the token of an old one.
 """
 
-from typing import NamedTuple
-
 from sipguard.errors import ForgedToken, MalformedValue
 from sipguard.policy import chain
 from sipguard.policy.decision import Decision
@@ -24,7 +22,7 @@ from sipguard.proxy.dialog import REFRESHING, Leg, target_in
 from sipguard.proxy.dialog_news import Inside
 from sipguard.proxy.output import INFO
 from sipguard.proxy.own_request import OwnRequest
-from sipguard.proxy.passage import Passage
+from sipguard.proxy.passage import Passage, Refused
 from sipguard.proxy.response_context import ResponseContext
 from sipguard.proxy.resubmission import inside
 from sipguard.proxy.routing import Preprocessed, next_hop, only_over_tls, preprocess
@@ -40,13 +38,6 @@ from sipguard.transaction.server import ServerTransaction
 _MAY_FOLLOW_THE_END = frozenset(("ACK", "BYE", "NOTIFY", "SUBSCRIBE"))  # or belong to a subscription
 _ALIVE = frozenset(("INVITE", "UPDATE"))  # RFC 4028
 _COMPLAINTS = 5  # of one call go on record and into the log; all are counted
-
-
-class Refused(NamedTuple):
-    """The answer to a request that goes nowhere and changes nothing."""
-
-    code: int
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 _NOT_OF_THAT_SIDE = "the request does not come from that side of the dialog"
@@ -75,6 +66,7 @@ class InDialog:
         context = self._delivery.open(server)
         if passage.resubmission is not None:
             context.resubmission = passage.resubmission
+        context.inward = passage.inward
         _remember_rows(context, server.request, passage.fork)
         if passage.active is not None and passage.believed:
             self._heard(context, server.request, passage.active, passage, now)
@@ -86,11 +78,13 @@ class InDialog:
         self, context: ResponseContext, request: Request, active: ActiveCall, passage: Passage, now: float
     ) -> None:
         """Remember what a request says of its dialog."""
+        dialog, method = passage.dialog, request.method
+        if dialog is None:
+            return
         if active.numbers is not None:
             tag = request.from_.tag or ""
             active.numbers[tag] = max(active.numbers.get(tag, 0), request.cseq.number)
-        dialog, method = passage.dialog, request.method
-        if dialog is None or (method != "BYE" and method not in REFRESHING):
+        if method != "BYE" and method not in REFRESHING:
             return
         target = None
         if method == "BYE":
@@ -207,7 +201,11 @@ class InDialog:
         """Find the next hop towards a party; ``token`` is the flow token that came. Raises MalformedValue."""
         station = self._station
         if not there.on_flow:
-            return self._to_next_hop(passage, flow, station.identity.arrived_on(there.flow))
+            refused = self._to_next_hop(passage, flow, station.identity.arrived_on(there.flow))
+            hop = passage.hop
+            if hop is None or not passage.inward or not dialog_path.is_a_carriers(hop.host, station.view.directory):
+                return refused
+            passage.hop = None
         try:
             if token is not None:
                 station.flows.read(token, passage.fork.call_id)
@@ -312,9 +310,12 @@ class InDialog:
 
     def resume(self, passage: Passage, need: Need, answer: Answer | TargetAnswer, now: float) -> None:
         """The servers an ACK may go to are known, or there are none."""
-        if isinstance(answer, TargetAnswer) and answer.servers:
+        servers = answer.servers if isinstance(answer, TargetAnswer) else ()
+        if passage.inward:
+            servers = dialog_path.customers_own(servers, self._station.view.directory)
+        if servers:
             names = identity_of(need) if isinstance(need, TargetNeed) else ()
-            self._send_ack(passage, answer.servers[0], names, now)
+            self._send_ack(passage, servers[0], names, now)
 
     def _send_ack(self, passage: Passage, server: Server, names: tuple[str, ...], now: float) -> None:
         """No transaction and no answer: what is lost comes again when the 200 does."""

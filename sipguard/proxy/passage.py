@@ -1,12 +1,21 @@
-"""A request inside a dialog on its way through here."""
+"""A request inside a dialog on its way through here, or why it goes nowhere."""
 
-from sipguard.policy.directory import Trunk
+from typing import NamedTuple
+
+from sipguard.policy.directory import Side, Trunk
 from sipguard.policy.need import Server, TargetNeed
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.dialog import Dialog, Leg
 from sipguard.proxy.resubmission import Resubmission
 from sipguard.sip.flow import Flow, Listener
 from sipguard.sip.message import Request
+
+
+class Refused(NamedTuple):
+    """The answer to a request that goes nowhere and changes nothing."""
+
+    code: int
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Passage:
@@ -49,6 +58,14 @@ class Passage:
         if self.dialog is None:
             return None
         return self.dialog.called if self.by_caller else self.dialog.caller
+
+    @property
+    def inward(self) -> bool:
+        """Whether the party it is for is a customer."""
+        if self.active is None:
+            return False
+        party = self.active.called if self.by_caller else self.active.caller
+        return party is not None and party.trunk.side is Side.CUSTOMER
 
     @property
     def speaker(self) -> Trunk | None:

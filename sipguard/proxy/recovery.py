@@ -18,7 +18,7 @@ def recover(station: Station, call_log: CallLog, limits: DurationLimits, lines: 
     for facts in calls:
         active = ActiveCall(call_log, facts.id, facts.call_id, facts.caller_tag, facts.account)
         active.end_user = facts.end_user
-        active.answered_at = facts.answered - behind
+        active.answered_at = min(now, facts.answered - behind)  # the clock may have been put back
         if not call_memory.recall(active, facts, view.directory.trunks, listeners):
             call_log.given_up(active)
             continue
@@ -27,7 +27,7 @@ def recover(station: Station, call_log: CallLog, limits: DurationLimits, lines: 
             station.calls.learn(active, dialog)
         if facts.places:
             active.hold = view.usage.hold(list(facts.places))
-        call_log.alive(active, facts.seen - behind)
+        call_log.alive(active, min(now, facts.seen - behind))
         if active.bounded is not None:
             limits.recovered(active, active.bounded, now)
     station.remembers = True

@@ -39,7 +39,8 @@ class ResponseContext:
     ``breadth`` is how much of the request's Max-Breadth no branch has (RFC 5393), ``challenges`` are the 401 and 407
     responses so far. ``original_from`` and ``original_to`` are the rows as received when we sent others on: responses
     show the caller what it wrote. ``resubmission`` is there when a target may ask for credentials that we have,
-    ``inside`` when the answer to an in-dialog request says more of its dialog.
+    ``inside`` when the answer to an in-dialog request says more of its dialog; ``inward`` is whether such a request is
+    for a customer.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class ResponseContext:
         "gave_up_at",
         "held_back",
         "inside",
+        "inward",
         "keeper",
         "leave_by",
         "next_attempt",
@@ -91,6 +93,7 @@ class ResponseContext:
         self.parked: Parked | None = None
         self.resubmission: Resubmission | None = None
         self.inside: Inside | None = None
+        self.inward = False
         self.cancelled = False
         self.rang_at: float | None = None
         self.gave_up_at: float | None = None

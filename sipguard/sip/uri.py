@@ -6,6 +6,7 @@ The same few URIs come back in every message, so parsed values are kept in a bou
 stranger could fill the memory with them. Errors do not quote the text: it may be a caller's number.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -190,9 +191,21 @@ def same_target(first: Uri, second: Uri) -> bool:
         return same_uri(first, second)
     if first.scheme != second.scheme:
         return False
-    if first.host != second.host or (first.port != second.port and first.place != second.place):
+    if first.host != second.host and not _same_host(first.host, second.host):
+        return False
+    if first.port != second.port and first.place[1] != second.place[1]:
         return False
     return first.user == second.user or _comparable(first.user) == _comparable(second.user)
+
+
+def _same_host(first: str, second: str) -> bool:
+    """Whether two hosts differ in nothing but the dot of the root, or in how an IPv6 address is written (RFC 5952)."""
+    if first[0] != "[" or second[0] != "[":
+        return first.rstrip(".") == second.rstrip(".")
+    try:
+        return ipaddress.IPv6Address(first[1:-1]) == ipaddress.IPv6Address(second[1:-1])
+    except ValueError:
+        return False
 
 
 def _same_sip(first: SipUri, second: SipUri) -> bool:

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from sipguard.policy.need import Server, TargetAnswer, TargetNeed
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.response import build_response
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, PROXY, RESCUE, flow_from
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, PROXY, RESCUE, flow_from, invite
 from sipguard.testing.user_agent import Script, UserAgent
 from sipguard.transaction.server import ServerTransaction
 from tests.flows.stage import Stage, answer_to, answered, silent
@@ -228,6 +229,27 @@ def test_another_spelling_of_the_target(uri: str) -> None:
     info.set_uri(uri)
     assert said(stage, info) == 200
     assert stage.carrier.requests[-1].uri == f"sip:callee@{CARRIER_A[0]};ob;x=1"
+
+
+@pytest.mark.clause("PRX-24", "RFC 5118 4.1")
+@pytest.mark.parametrize(
+    ("contact", "uri", "code"),
+    [
+        ("sip:c@[2001:DB8::1]", "sip:c@[2001:db8:0:0::1]:5060", 480),
+        ("sip:c@callee.example.", "sip:c@callee.example", 480),
+        ("sip:c@[2001:db8::1]", "sip:c@[2001:db8::2]", 403),
+        ("sip:c@[2001:db8::1]", "sip:c@2001.db8.example", 403),
+    ],
+)
+def test_another_spelling_of_the_host(contact: str, uri: str, code: int) -> None:
+    """An IPv6 address has many, a name may end in a dot; 480, for nothing leads there from the sample's listeners."""
+    stage = answered(f"<{contact}>")
+    stage.network.run(10)  # for the ACK a name was asked for in vain
+    info = stage.pbx.in_dialog("INFO")
+    info.set_uri(uri)
+    stage.pbx.start(info)
+    stage.network.run(10)
+    assert stage.pbx.codes[-1] == code
 
 
 @pytest.mark.clause("PRX-24", "PRX-05", "RFC 3261 12.1.2")
@@ -467,3 +489,50 @@ def refuser(agent: UserAgent, code: int) -> Any:
         agent.layer.respond(transaction, build_response(transaction.request, code, None, None), now)
 
     return refuse
+
+
+CARRIERS = f"{CARRIER_B[0]}:{CARRIER_B[1]}"
+
+
+@pytest.mark.clause("PRX-24")
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO", "BYE"])
+@pytest.mark.parametrize(
+    ("contact", "routes"),
+    [
+        (f"<sip:+19005550100@{CARRIERS}>", ()),
+        (f"<sip:911@{RESCUE[0]}>", ()),
+        (f"<sip:+19005550100@acme.example;maddr={CARRIER_B[0]}>", ()),
+        (f"<sip:+19005550100@[::ffff:{CARRIER_B[0]}]>", ()),
+        ("<sip:+19005550100@acme.example>", (f"Record-Route: <sip:{CARRIERS};lr>",)),
+        ("<sip:+19005550100@acme.example>", (f"Record-Route: <sip:{CARRIERS}>",)),
+    ],
+)
+def test_no_customer_is_where_a_carrier_is(method: str, contact: str, routes: tuple[str, ...]) -> None:
+    """Its other side cannot call a carrier by what a customer says in Contact or Record-Route; it is asked itself."""
+    stage = Stage()
+    request = invite(headers=routes)
+    request.set("contact", contact)
+    stage.pbx.start(request)
+    stage.network.run(2)
+    assert said(stage, stage.carrier.in_dialog(method), stage.carrier) == 200
+    assert stage.pbx.requests[-1].method == method
+    assert stage.octets_to(CARRIER_B) == stage.octets_to(RESCUE) == []
+
+
+@pytest.mark.clause("PRX-24")
+def test_nor_behind_a_name() -> None:
+    """A name of the customer's own that leads to a carrier leads nowhere; and when it leads home, home."""
+    stage = Stage()
+    request = invite()
+    request.set("contact", "<sip:+19005550100@acme.example>")
+    stage.pbx.start(request)
+    stage.network.run(2)
+    need = TargetNeed("acme.example", None, None, False)
+    stage.network.answers[need] = TargetAnswer((Server("udp", *CARRIER_B),))
+    first, again = stage.carrier.in_dialog("INVITE"), stage.carrier.in_dialog("INVITE")
+    assert said(stage, first, stage.carrier) == 480
+    assert stage.octets_to(CARRIER_B) == []
+    servers = (Server("udp", *CARRIER_B), Server("udp", *ACME_PBX))
+    stage.network.answers[need] = TargetAnswer(servers)
+    assert said(stage, again, stage.carrier) == 200
+    assert (stage.octets_to(CARRIER_B), len(stage.pbx.acks)) == ([], 1)

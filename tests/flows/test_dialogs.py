@@ -5,7 +5,7 @@ import pytest
 from sipguard.sip.message import Request
 from sipguard.testing.sample import CARRIER_A, flow_from
 from sipguard.testing.user_agent import Script
-from tests.flows.stage import Stage
+from tests.flows.stage import Stage, answer_to, silent
 
 
 def answered_twice() -> Stage:
@@ -90,3 +90,21 @@ def test_a_bye_before_the_answer_is_no_end(code: int) -> None:
     assert (end["code"], end["answered"], "duration" in end) == (code, False, False)
     assert end["released_by"] == ("caller" if code == 487 else "network")
     stage.settle()
+
+
+@pytest.mark.clause("FRK-01", "PRX-24")
+def test_ever_more_to_tags_fill_no_memory() -> None:
+    """A carrier rings with a thousand To tags; the one that answers is a dialog like any, and little is kept."""
+    stage = Stage(scripts={"carrier-a": silent()})
+    stage.call()
+    (request,) = stage.carrier.requests
+    for number in range(1000):
+        answer = answer_to(request, "180 Ringing", f"phone-{number}", f"Contact: <sip:one@{CARRIER_A[0]}>")
+        stage.network.inject(answer, flow_from(CARRIER_A))
+    answer = answer_to(request, "200 OK", "phone-1", f"Contact: <sip:one@{CARRIER_A[0]}>")
+    stage.network.inject(answer, flow_from(CARRIER_A))
+    stage.network.run(1)
+    assert len(stage.network.remembered[-1]) < 10_000
+    stage.hang_up()
+    assert stage.carrier.requests[-1].method == "BYE"
+    assert stage.events == ["decision", "answer", "end"]

@@ -334,3 +334,14 @@ def first_bye(stage: Stage) -> Request:
     request = stage.pbx.in_dialog("BYE")
     request.set("call-id", answer.call_id)
     return request
+
+
+@pytest.mark.clause("PRX-24")
+def test_a_clock_that_was_put_back() -> None:
+    """The wall clock stands an hour before the answer after a restart: no duration is less than nothing."""
+    stage = Stage()
+    stage.call(5)
+    stage.network._wall -= 3600
+    stage.restart()
+    stage.hang_up()
+    assert 0 <= stage.record("end")["duration"] < 2

@@ -3,7 +3,7 @@
 import pytest
 
 from sipguard.proxy.active_calls import ActiveCall, ActiveCalls, Redeemed
-from sipguard.proxy.dialog import Dialog, Leg
+from sipguard.proxy.dialog import Dialog, Leg, State
 from sipguard.sip.flow import Flow
 
 
@@ -103,3 +103,24 @@ def test_the_longest_call() -> None:
     long = ActiveCall(keeper, "1-1", "one", "caller", None)
     long.fire(0, 5.0)
     assert keeper.closed == [long]
+
+
+@pytest.mark.clause("PRX-24")
+def test_a_call_has_only_so_many_dialogs() -> None:
+    """With ever more To tags the oldest early one goes; those that were answered stay, and then no other is learnt."""
+    calls, up = ActiveCalls(b"secret"), call()
+    calls.add(up)
+    answered = dialog("answered")
+    answered.state = State.UP
+    calls.learn(up, answered)
+    for number in range(1000):
+        calls.learn(up, dialog(f"early-{number}"))
+    assert len(up.dialogs) < 50
+    assert calls.find("one", "answered") is calls.find("one", "early-999") is up
+    assert calls.find("one", "early-0") is None
+    for each in up.dialogs:
+        each.state = State.UP
+    calls.learn(up, dialog("late"))
+    assert (len(up.dialogs) < 50, calls.find("one", "late")) == (True, None)
+    calls.remove(up)
+    assert calls._by_tag == {}
