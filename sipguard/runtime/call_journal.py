@@ -3,8 +3,8 @@
 ``calls.base`` holds the calls that were up when it was written, ``calls.tail`` what happened since. When the tail is as
 large as a bound, and as the base, a thread makes a new base of both while a new tail grows; a crash meanwhile leaves
 ``calls.old`` between the two, and read in that order they say the same. Nothing waits for the disk: what a power
-failure takes is what the last seconds brought. Without a place to write calls go on, and a restart forgets them; one
-alarm says so.
+failure takes is what the last seconds brought. What cannot be written waits until it can, a bounded number of lines:
+the end of a call that was lost would bring it back at the next start. One alarm says that something waits.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from sipguard.proxy.call_memory import compacted
 from sipguard.runtime.faults import Faults
 
 _LARGE = 8 * 1024 * 1024  # octets of a tail that is worth a new base
+_MOST_WAITING = 10_000  # lines, while none can be written
 _MODE = 0o600  # it names callers
 
 
@@ -36,14 +37,20 @@ class CallJournal:
         self._failed = False
 
     def read(self) -> list[bytes] | None:
-        """What was remembered, oldest first, and no more than it takes; None when it cannot be read."""
+        """What was remembered, oldest first, and no more than it takes; None when nobody knows."""
         try:
             lines = compacted(self._all_lines())
-            self._replace_base(lines)
-            self._open()
         except OSError as error:
             self._complain(error)
             return None
+        try:
+            self._replace_base(lines)
+            self._open(os.O_TRUNC)
+        except OSError as error:  # a full disk: what ends from now on belongs behind what is there
+            self._complain(error)
+            with contextlib.suppress(OSError):
+                self._open()
+            return lines or None  # nor could the process before, perhaps
         return lines
 
     def add(self, line: bytes) -> None:
@@ -56,20 +63,26 @@ class CallJournal:
         return bool(self._lines)
 
     def flush(self) -> None:
-        """Write what is queued."""
-        lines, self._lines = self._lines, []
+        """Write what is queued; when that fails, try one line the next time, and go on with the others after it."""
+        lines = self._lines
         if self._file < 0:
+            lines.clear()
             return
-        data = b"\n".join((*lines, b""))
+        count = 1 if self._failed else len(lines)
+        data = b"\n".join((*lines[:count], b""))
         try:
             if os.write(self._file, b"\n" + data if self._failed else data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self._complain(error)
+            del lines[:-_MOST_WAITING]
             return
-        self._failed = False
+        del lines[:count]
         self._size += len(data)
-        if self._size > self._limit and self._compacting is None:
+        if self._failed:
+            self._failed = False
+            self.flush()
+        elif self._size > self._limit and self._compacting is None:
             self._compact()
 
     async def close(self) -> None:
@@ -85,14 +98,16 @@ class CallJournal:
     def _compact(self) -> None:
         """Begin a new tail, and make a new base of the old one in a thread."""
         if not self._old.exists():  # it is there when it could not be done the last time
+            before = self._file
             try:
-                os.close(self._file)
-                self._file = -1
                 os.replace(self._tail, self._old)
                 self._open()
             except OSError as error:
                 self._complain(error)
+                with contextlib.suppress(OSError):
+                    os.replace(self._old, self._tail)
                 return
+            os.close(before)
         loop = asyncio.get_running_loop()
         self._compacting = loop.run_in_executor(None, self._make_base)
         self._compacting.add_done_callback(self._compacted)
@@ -122,8 +137,8 @@ class CallJournal:
         self._old.unlink(missing_ok=True)
         return size
 
-    def _open(self) -> None:
-        self._file = os.open(self._tail, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC | os.O_CLOEXEC, _MODE)
+    def _open(self, anew: int = 0) -> None:
+        self._file = os.open(self._tail, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | anew, _MODE)
         self._size = 0
 
     def _complain(self, error: BaseException) -> None:

@@ -1,6 +1,7 @@
 """The calls that are up, on disk: across restarts, crashes at every point, and disks that are full."""
 
 import asyncio
+import errno
 import os
 import signal
 import stat
@@ -44,6 +45,11 @@ def write(one: CallJournal, *lines: bytes) -> None:
     for line in lines:
         one.add(line)
     one.flush()
+
+
+def refuse(*_: object) -> None:
+    """No space left on the device."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_the_next_process_knows_what_is_up(tmp_path: Path) -> None:
@@ -102,7 +108,7 @@ def test_the_files_stay_small(tmp_path: Path) -> None:
 
 
 def test_no_place_to_write(tmp_path: Path) -> None:
-    """One alarm, no exception; what comes when there is place again is kept."""
+    """One alarm, no exception; what could not be written is when there is place again."""
     faults = Faults(Clock())
     missing = CallJournal(tmp_path / "missing", faults)
     assert missing.read() is None
@@ -112,13 +118,58 @@ def test_no_place_to_write(tmp_path: Path) -> None:
     full = CallJournal(tmp_path, faults)
     assert full.read() == []
     place, full._file = full._file, os.open("/dev/full", os.O_WRONLY)
-    for _ in range(2):
-        write(full, up("lost"))
+    write(full, up("a"), up("b"))
+    write(full, over("a"))
     assert faults.alarms["call-memory"] == 2
     os.close(full._file)
     full._file = place
-    write(full, up("kept"))
+    write(full, up("c"))
+    assert opened(tmp_path)[1] == [up("b"), up("c")]
+
+
+def test_what_waits_for_a_place_is_bounded(tmp_path: Path) -> None:
+    """The disk stays full for long: the oldest lines go."""
+    full, _ = opened(tmp_path)
+    place, full._file = full._file, os.open("/dev/full", os.O_WRONLY)
+    for number in range(300):
+        write(full, *(up(f"{number}-{each}") for each in range(100)))
+    assert len(full._lines) <= 10_000
+    os.close(full._file)
+    full._file = place
+    write(full, up("last"))
+    assert not full.pending
+    assert opened(tmp_path)[1][-1] == up("last")
+
+
+def test_a_disk_that_is_full_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be read is known, though no new base can be written; what ends then does not come back later."""
+    one, _ = opened(tmp_path)
+    write(one, up("a"), up("b"))
+    faults = Faults(Clock())
+    full = CallJournal(tmp_path, faults)
+    with monkeypatch.context() as patch:
+        patch.setattr(full, "_replace_base", refuse)
+        assert full.read() == [up("a"), up("b")]
+    assert faults.alarms["call-memory"] == 1
+    write(full, over("a"), up("c"))
+    assert opened(tmp_path)[1] == [up("b"), up("c")]
+
+
+def test_a_tail_that_cannot_be_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on being written, and is put aside another time."""
+
+    async def main() -> None:
+        one, _ = opened(tmp_path, large=200)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", refuse)
+            for number in range(10):
+                write(one, up(f"call-{number}"), over(f"call-{number}"))
+        write(one, up("kept"))
+        await one.close()
+
+    run(main())
     assert opened(tmp_path)[1] == [up("kept")]
+    assert not (tmp_path / "calls.old").exists()
 
 
 @pytest.mark.live
