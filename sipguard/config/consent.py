@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sipguard.config.destination import CalledCountry
 from sipguard.config.section import Section
-from sipguard.config.trunk import Country
 from sipguard.policy.calling_hours import CallingHours
 from sipguard.policy.repeated_calls import RepeatedCalls
 
@@ -36,7 +36,7 @@ class HoursSection(Section):
     opens: Time = "08:00"
     closes: Time = "21:00"
     days: tuple[Day, ...] = Field(default=_WEEK, min_length=1)
-    countries: tuple[Country, ...] = ()
+    countries: tuple[CalledCountry, ...] = ()
     accounts: Whose = "selling"
 
     @model_validator(mode="after")

@@ -1,15 +1,15 @@
 """Whose limits a call is held against, and when it is not held against any.
 
 Rates are checked for all keys before any is spent, so that a call that is refused takes nothing from anybody. Emergency
-calls, calls to an emergency number and calls back from a centre are never refused; whether a call is one is only asked
-when it would be.
+calls, calls to an emergency number or the crisis line and calls back from a centre are never refused; whether a call is
+one is only asked when it would be.
 """
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.account_limits import TREE, Charge, places_of
 from sipguard.policy.call import Call
 from sipguard.policy.callee import called_number
-from sipguard.policy.emergency_numbers import emergency_number
+from sipguard.policy.emergency_numbers import CRISIS_LINE, emergency_number
 from sipguard.policy.end_user import below, end_user_of
 from sipguard.policy.finding import Refusal
 from sipguard.policy.settings import CallLimits
@@ -49,9 +49,9 @@ def is_exempt(call: Call, view: View) -> bool:
         return True
     try:
         number = emergency_number(call.request_uri, call.trunk.dial_plan, view.policy.emergency_numbers)
+        return number is not None or call.request_tn == CRISIS_LINE
     except MalformedValue:
         return False
-    return number is not None
 
 
 def said(key: Key) -> str:

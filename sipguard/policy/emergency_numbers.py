@@ -7,7 +7,7 @@ in the table always wins; prefixes are only taken off numbers too short to be an
 
 The table lists what each country publishes, the test number 933 of North American VoIP providers included. A country
 that is not listed has the two numbers every mobile telephone knows (3GPP TS 22.101 §10.1). 988 is a crisis line, not an
-emergency number: it is never treated as one, and nothing blocks it.
+emergency number: it is never treated as one, and no rule about destinations or numbers of calls stops it.
 """
 
 import re

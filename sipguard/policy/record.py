@@ -178,11 +178,7 @@ class Recorder:
         )
         if call.account is not None and call.account.state is not AccountState.ACTIVE:
             record.account_state = call.account.state.value
-        record.reported = [refusal.rule for refusal in call.reported]
-        mismatch = call.identity.mismatch if call.identity is not None else ""
-        acted = call.tags if not call.throttled else {*call.tags, *(throttled.rule for throttled in call.throttled)}
-        if mismatch and mismatch not in acted:
-            record.reported.append(mismatch)
+        record.reported = reported_rules(call)
         _findings(record, call)
         return record
 
@@ -297,6 +293,15 @@ def _called(call: Call) -> Called:
     except MalformedValue:
         called.request_uri = None
     return called
+
+
+def reported_rules(call: Call) -> list[str]:
+    """The rules that matched a call and only report."""
+    rules = [refusal.rule for refusal in call.reported]
+    mismatch = call.identity.mismatch if call.identity is not None else ""
+    if mismatch and mismatch not in call.tags and all(throttled.rule != mismatch for throttled in call.throttled):
+        rules.append(mismatch)
+    return rules
 
 
 def _findings(record: DecisionRecord, call: Call) -> None:

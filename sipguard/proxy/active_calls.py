@@ -76,13 +76,13 @@ class ActiveCall:
     ``hold`` is its place among the calls up, ``numbers`` the highest CSeq by tag, kept where policy may end it.
     ``callback`` is where an emergency centre calls back. ``complaints`` counts the requests inside it that were refused
     and are on record. ``bounded`` is the called number when calls there may last only so long. ``end_user`` is whose
-    number it shows, where that is not the account's own.
+    number it shows, where that is not the account's own, and ``number`` the one it is screened and signed under.
     """
 
     __slots__ = (
         "abandoned", "account", "answered_at", "bounded", "call_id", "callback", "called", "caller", "caller_tag",
-        "complaints", "dialogs", "end_user", "hold", "identifier", "keeper", "leg", "numbers", "reached", "seen_at",
-        "timer", "tokens",
+        "complaints", "dialogs", "end_user", "hold", "identifier", "keeper", "leg", "number", "numbers", "reached",
+        "seen_at", "timer", "tokens",
     )  # fmt: skip
 
     def __init__(self, keeper: CallKeeper, identifier: str, call_id: str, caller_tag: str, account: str | None) -> None:
@@ -92,6 +92,7 @@ class ActiveCall:
         self.caller_tag = caller_tag
         self.account = account
         self.end_user: str | None = None
+        self.number: TN | None = None
         self.caller: Party | None = None  # both are known once the call has left
         self.called: Party | None = None
         self.reached = ""

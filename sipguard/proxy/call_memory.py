@@ -54,6 +54,7 @@ class Facts(msgspec.Struct, omit_defaults=True):
     callback: str | None = None
     bounded: str | None = None
     end_user: str | None = None
+    number: str | None = None
 
 
 class _Entry(msgspec.Struct):
@@ -87,6 +88,7 @@ def line_of(active: ActiveCall, now: float, wall: float) -> bytes:
             callback=callback,
             bounded=active.bounded,
             end_user=active.end_user,
+            number=active.number,
         )
     )
 
@@ -140,6 +142,7 @@ def recall(active: ActiveCall, facts: Facts, trunks: Mapping[str, Trunk], listen
         active.numbers = {tag: number + _LEAP for tag, number in facts.numbers.items()}
     active.callback = None if facts.callback is None else TN(facts.callback)
     active.bounded = None if facts.bounded is None else TN(facts.bounded)
+    active.number = None if facts.number is None else TN(facts.number)
     if facts.leg is not None:
         active.leg = CarrierLeg(facts.leg.trunk, facts.leg.tag, facts.leg.initial)
         active.leg.shift = facts.leg.now

@@ -60,7 +60,7 @@ class Delivery:
             if account is not None and self._station.view.policy.ends_calls:
                 context.active.numbers = {tag: call.request.cseq.number}
             if account is not None and call.identity is not None:
-                context.active.end_user = call.identity.end_user
+                context.active.end_user, context.active.number = call.identity.end_user, call.identity.effective
             self._station.calls.add(context.active)
             self._call_log.attempted(context, now)
         self.next_attempt(context, now)

@@ -8,9 +8,7 @@ still ring go on; what is answered while the account is suspended is ended soon 
 
 from collections import deque
 
-from sipguard.errors import MalformedValue
 from sipguard.policy.directory import Account, AccountState
-from sipguard.policy.presented import number_of
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.weighing import mode_at
 from sipguard.proxy.active_calls import ActiveCall
@@ -81,12 +79,7 @@ class Ending:
         """The mode of a rule for a call that is up."""
         if call.caller is None:
             return Mode.OFF
-        trunk = call.caller.trunk
-        try:
-            number = number_of(call.caller.own, trunk.dial_plan)
-        except MalformedValue:
-            number = None
-        return mode_at(rule, number, trunk, account, self._station.view.policy)
+        return mode_at(rule, call.number, call.caller.trunk, account, self._station.view.policy, call.end_user)
 
     def end(self, call: ActiveCall, rule: str, now: float) -> None:
         """BYE to both sides of a call, by this rule."""

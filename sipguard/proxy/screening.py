@@ -13,6 +13,7 @@ from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.licence import remember
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
+from sipguard.policy.record import reported_rules
 from sipguard.policy.rotation import note_refusal
 from sipguard.policy.velocity import note_attempt
 from sipguard.proxy.authentication import Authentication
@@ -180,8 +181,8 @@ class Screening:
     def _count(self, call: Call, decision: Decision) -> None:
         verdict = "forwarded" if decision.forward else "refused"
         self._station.count("calls", call.direction, verdict, decision.rule, str(decision.code or ""))
-        for refusal in call.reported:
-            self._station.count("reported", call.direction, refusal.rule)
+        for rule in reported_rules(call):
+            self._station.count("reported", call.direction, rule)
         for throttled in call.throttled:
             outcome = "admitted" if throttled.admitted else "refused"
             self._station.count("throttled", call.direction, throttled.rule, outcome)

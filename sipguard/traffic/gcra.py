@@ -24,7 +24,13 @@ class Gcra:
 
     def admits(self, key: Key, limit: CallLimit, now: float) -> bool:
         """Whether a call may come now; it is not counted yet."""
-        return self._paid_back.get(key, now) - now <= limit.tolerance + 1e-9  # sums of intervals are not exact
+        most = now + limit.tolerance + 1e-9  # sums of intervals are not exact
+        paid_back = self._paid_back.get(key, now)
+        if paid_back <= most:
+            return True
+        if paid_back > most + limit.interval:  # spent while the limit was lower: what it costs now is enough
+            self._paid_back[key] = most + limit.interval
+        return False
 
     def spend(self, key: Key, limit: CallLimit, now: float) -> None:
         """A call came."""

@@ -33,6 +33,7 @@ def test_what_is_given_arrives():
         ({"days": []}, "at least 1"),
         ({"days": ["Monday"]}, "should be"),
         ({"countries": ["XX"]}, "XX"),
+        ({"countries": ["GG"]}, "shares its calling code with a larger country"),
     ],
 )
 def test_what_cannot_be(values, message):

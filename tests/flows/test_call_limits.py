@@ -253,3 +253,13 @@ def test_a_limit_that_only_reports_does_not_switch_off_another(mode: Mode) -> No
     stage = Stage(policy=limited({"limit.concurrent": mode}, number=both))
     assert calls(stage, 4) == [200, 200, 503, 503]
     assert rules(stage) == ["limit.rate"] * 2
+
+
+@pytest.mark.parametrize("kind", ["source", "trunk", "account", "number", "egress"])
+@pytest.mark.parametrize("user", ["988", "%39-8-8"])
+def test_the_crisis_line_is_never_too_much(kind: str, user: str) -> None:
+    """Somebody who calls 988 from a busy office gets through."""
+    full = CallLimit(rate=0.001, burst=1, concurrent=1)
+    stage = Stage(policy=limited(**{kind: full}))
+    assert calls(stage, 2) == [200, 503]
+    assert calls(stage, 2, first=2, uri=f"sip:{user}@{PROXY[0]}", called="988") == [200, 200]

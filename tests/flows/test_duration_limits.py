@@ -12,7 +12,7 @@ from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.settings import PolicySettings
 from sipguard.sip.message import Request
-from sipguard.testing.sample import CARRIER_A, PROXY, directory, flow_from
+from sipguard.testing.sample import CARRIER_A, OWNED, PROXY, VERIFIED, directory, flow_from
 from sipguard.testing.user_agent import UserAgent
 from tests.flows.stage import Stage, answer_to
 
@@ -183,3 +183,18 @@ def test_every_dialog_of_a_forked_call_ends_with_the_first_ones_time() -> None:
     stage.network.run(595.0)
     assert {bye.to.tag for bye in byes(stage.carrier)} == {"carrier-a", "second"}
     assert stage.events.count("end") == 1
+
+
+@pytest.mark.clause("policy: destinations")
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("scope", [Scope(numbers={OWNED: Mode.OFF}), Scope(accounts={"acme/sales": Mode.OFF})])
+def test_an_exception_for_whose_number_it_is(scope: Scope, restarted: bool) -> None:
+    """The number that counts is the one the call is signed under, wherever it stands, and so does its end user."""
+    stage = Stage(policy=ends(scopes={RULE: scope}))
+    asserted = (f"P-Asserted-Identity: <sip:+{OWNED}@pbx.example>",)
+    stage.call(300.0, called=GUINEA, calling=VERIFIED, headers=asserted)
+    if restarted:
+        stage.restart()
+    stage.network.run(400.0)
+    assert byes(stage.carrier) == []
+    assert stage.engine.active_calls == 1

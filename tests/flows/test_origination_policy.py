@@ -437,3 +437,14 @@ def test_a_burst_of_short_calls_is_diverted() -> None:
     assert "short-calls" in record["tags"]  # type: ignore[operator]
     stage.call(called="911", uri=f"sip:911@{PROXY[0]}", call_id="help@sample")
     assert stage.rescue.requests[-1].call_id == "help@sample"
+
+
+@pytest.mark.clause("policy")
+@pytest.mark.parametrize("mode", list(Mode))
+def test_the_counter_of_reports_agrees_with_the_records(mode: Mode) -> None:
+    """A caller number that is let go on though it is nobody's counts where its record says that a rule reported."""
+    stage = Stage(policy=PolicySettings(modes={"caller-id.not-owned": mode}))
+    stage.call(calling=FORGED)
+    reported = stage.record("decision").get("reported", [])
+    counted = stage.engine.counters.get(("reported", "origination", "caller-id.not-owned"), 0)
+    assert (counted, reported) == ((1, ["caller-id.not-owned"]) if mode is Mode.REPORT else (0, []))

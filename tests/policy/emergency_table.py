@@ -116,7 +116,8 @@ everything below it. In a country that has no row, 112 and 911 are recognised, a
 
 Not an emergency, in every country:
 
-- 988: a crisis line. No setting makes it an emergency number, and no rule about destinations or emergencies stops it.
+- 988: a crisis line. No setting makes it an emergency number, and no rule about destinations, emergencies or limits on
+  calls stops it.
 - a longer number that begins with an emergency number (`9115550100`, `11250`): a subscriber's, or another service
 - another country's number (999 in the United States): nobody answers it there
 - a name or a host (`sip:alice911@h`, `sip:911.example`), and `*911`: no dialled number

@@ -12,7 +12,7 @@ KEY = ("trunk", "acme-pbx")
 
 def admitted(limit: CallLimit, moments: list[float], rates: Gcra | None = None) -> list[bool]:
     """Which of the calls at these moments are let in."""
-    rates = rates or Gcra()
+    rates = Gcra() if rates is None else rates
     answers = []
     for now in moments:
         answers.append(rates.admits(KEY, limit, now))
@@ -62,3 +62,10 @@ def test_keys_are_apart_and_memory_is_bounded() -> None:
     assert len(rates) == 1000
     assert rates.admits(("number", "499"), limit, 0.0)
     assert not rates.admits(("number", "500"), limit, 0.0)
+
+
+def test_a_limit_that_was_raised_is_in_force_at_once() -> None:
+    """What was spent under the lower one is not waited for: the next call comes after one interval of the new."""
+    rates = Gcra()
+    assert admitted(CallLimit(rate=0.01, burst=5), [0.0] * 6, rates) == [True] * 5 + [False]
+    assert admitted(CallLimit(rate=10.0, burst=10), [1.0, 1.1, 1.15, 1.2], rates) == [False, True, False, True]
