@@ -167,12 +167,10 @@ class ActiveCalls:
         self._by_record[call.identifier] = call
 
     def learn(self, call: ActiveCall, dialog: Dialog) -> None:
-        """A response opened a dialog; for a call that is over it comes too late.
+        """A response opened a dialog; for a call that is over it comes too late to be found.
 
         Where there are too many the oldest early one goes: a telephone that rang before this one.
         """
-        if call.identifier not in self._by_record:
-            return
         if len(call.dialogs) >= _MOST_DIALOGS:
             early = next((other for other in call.dialogs if other.state is State.EARLY), None)
             if early is None:
@@ -180,7 +178,8 @@ class ActiveCalls:
             call.dialogs.remove(early)
             self._forget_tag(call, early.tag)
         call.dialogs.append(dialog)
-        self._by_tag[call.call_id, dialog.tag] = call
+        if call.identifier in self._by_record:
+            self._by_tag[call.call_id, dialog.tag] = call
 
     def find(self, call_id: str, tag: str | None) -> ActiveCall | None:
         """The call one party of which has this tag."""

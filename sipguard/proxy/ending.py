@@ -3,7 +3,8 @@
 BYE goes to both sides (RFC 3261 §15), each as the other party would have sent it and by the same way as one received
 from it: with route set, shown identities, numbers and credentials of the carrier. Many calls are ended some at a time,
 so that nobody's messages wait. Calls of other accounts, calls to the account's numbers, emergency calls and calls that
-still ring go on; what is answered while the account is suspended is ended soon after.
+still ring go on; what is answered while the account is suspended is ended soon after. So is what a fork downstream
+answers when the call is over and its record closed.
 """
 
 from collections import deque
@@ -24,6 +25,23 @@ _RULES = {AccountState.SUSPENDED: "account.suspended", AccountState.TERMINATED: 
 _AT_ONCE = 50
 _BETWEEN = 0.1  # seconds
 _AFTER_ANSWER = 1.0  # seconds for the ACK to pass
+_GAP = 100  # numbers the caller may have used of which nothing was kept
+_LAST_NUMBER = 2**31 - 1  # RFC 3261 §8.1.1.5; a party that has used it must not be the one that cannot be sent a BYE
+
+
+class _Late:
+    """A dialog that was answered when its call was over already."""
+
+    __slots__ = ("_call", "_dialog", "_ending")
+
+    def __init__(self, ending: "Ending", call: ActiveCall, dialog: Dialog) -> None:
+        self._ending = ending
+        self._call = call
+        self._dialog = dialog
+
+    def fire(self, _kind: int, now: float) -> None:
+        """The ACK has passed."""
+        self._ending.end_dialog(self._call, self._dialog, None, now)
 
 
 class Ending:
@@ -87,13 +105,30 @@ class Ending:
         phrase = RULES[rule].phrase
         for dialog in call.dialogs:
             if dialog.state is State.UP:
-                self._say_bye(call, dialog, None, now, by_caller=True)
-                self._say_bye(call, dialog, phrase, now, by_caller=False)
+                self.end_dialog(call, dialog, phrase, now)
         station.log(INFO, "call.ended", record=call.identifier, account=call.account, rule=rule)
         self._call_log.ended_by_policy(call, rule, now)
 
+    def answered_late(self, call: ActiveCall, tag: str | None, number: int, now: float) -> None:
+        """A fork downstream answers when the last BYE was said: it ends soon, for its call is on record as over.
+
+        A caller that means no harm ends it as well. ``number`` is that of the INVITE.
+        """
+        dialog = call.dialog_with(tag)
+        if dialog is None or call.called is None or call.called.trunk.helps:
+            return
+        if call.numbers is None:
+            call.numbers = {call.caller_tag: number + _GAP}
+        self._station.log(INFO, "call.answered-late", record=call.identifier, account=call.account)
+        self._station.timers.start(now + _AFTER_ANSWER, _Late(self, call, dialog), 0)
+
+    def end_dialog(self, call: ActiveCall, dialog: Dialog, phrase: str | None, now: float) -> None:
+        """BYE to both sides of one dialog; the customer hears why."""
+        self._say_bye(call, dialog, None, now, by_caller=True)
+        self._say_bye(call, dialog, phrase, now, by_caller=False)
+
     def _say_bye(self, call: ActiveCall, dialog: Dialog, phrase: str | None, now: float, *, by_caller: bool) -> None:
-        """As the party would, to the other; the customer hears why."""
+        """As the party would, to the other."""
         if call.caller is None or call.called is None:
             return
         if by_caller:
@@ -105,7 +140,7 @@ class Ending:
         listener = self._station.identity.arrived_on(leg.flow)
         place = f"{listener.advertised_host}:{listener.advertised_port}"
         via = f"SIP/2.0/{listener.transport.upper()} {place};branch=z9hG4bK{self._station.random()}"
-        number = (call.numbers or {}).get(tags[0], 0) + 1
+        number = min((call.numbers or {}).get(tags[0], 0) + 1, _LAST_NUMBER)
         request = Request(f"BYE {there.target} SIP/2.0", [], [], b"", "BYE", there.target)
         for name, value in (
             ("via", via),

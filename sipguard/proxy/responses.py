@@ -105,7 +105,10 @@ class Responses:
         self._delivery.cancel_others(branch, _ELSEWHERE, now)
         self._upstream.success(context, upstream, now)
         if up and active is not None:
-            self._call_log.remember(active, now)
+            if self._station.calls.named(active.identifier) is active:
+                self._call_log.remember(active, now)
+            else:
+                self._ending.answered_late(active, upstream.to.tag, upstream.cseq.number, now)
 
     def _failed(self, branch: Branch, upstream: Response, now: float) -> None:
         """A final response that is no 2xx. What a branch that was given up says no longer counts, unless it is 6xx."""

@@ -2,8 +2,9 @@
 
 import pytest
 
+from sipguard.policy.settings import PolicySettings
 from sipguard.sip.message import Request
-from sipguard.testing.sample import CARRIER_A, flow_from
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, flow_from
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, answer_to, silent
 
@@ -108,3 +109,30 @@ def test_ever_more_to_tags_fill_no_memory() -> None:
     stage.hang_up()
     assert stage.carrier.requests[-1].method == "BYE"
     assert stage.events == ["decision", "answer", "end"]
+
+
+@pytest.mark.clause("FRK-01", "PRX-24")
+@pytest.mark.parametrize("rang", [True, False])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_fork_that_answers_when_the_call_is_over(rang: bool, ends: bool) -> None:
+    """Its 2xx passes, and BYE follows to both sides: nobody talks on under a record that is closed."""
+    stage = Stage(scripts={"carrier-a": silent()}, policy=PolicySettings(end_suspended=ends))
+    stage.call()
+    (request,) = stage.carrier.requests
+    contact = f"Contact: <sip:one@{CARRIER_A[0]}>"
+    answers = [("180 Ringing", "second")] if rang else []
+    for status, tag in (*answers, ("200 OK", "first")):
+        stage.network.inject(answer_to(request, status, tag, contact), flow_from(CARRIER_A))
+    stage.network.run(1)
+    stage.hang_up()
+    assert stage.events == ["decision", "answer", "end"]
+    stage.network.inject(answer_to(request, "200 OK", "second", contact), flow_from(CARRIER_A))
+    stage.network.run(3)
+    assert (stage.pbx.responses[-1].to.tag, stage.pbx.codes[-1]) == ("second", 200)
+    to_carrier = stage.requests_to(CARRIER_A, "BYE")[-1]
+    assert (to_carrier.to.tag, to_carrier.from_.tag, to_carrier.uri) == ("second", "caller-tag", contact[10:-1])
+    assert to_carrier.cseq.number > request.cseq.number
+    (to_pbx,) = stage.requests_to(ACME_PBX, "BYE")
+    assert (to_pbx.to.tag, to_pbx.from_.tag) == ("caller-tag", "second")
+    assert (stage.events, stage.engine.active_calls) == (["decision", "answer", "end"], 0)
+    stage.settle()

@@ -251,3 +251,17 @@ def test_an_activation_in_time_spares_the_call() -> None:
     stage.engine.reconfigure(replace(stage.sample.view, directory=in_state(AccountState.ACTIVE)))
     stage.network.run(1.0)
     assert stage.engine.active_calls == 1
+
+
+@pytest.mark.clause("RFC 3261 8.1.1.5")
+def test_a_customer_that_has_used_the_last_number() -> None:
+    """An UPDATE with the highest CSeq there is: BYE has a number that the carrier may read."""
+    stage = Stage(policy=ENDS)
+    stage.call()
+    update = stage.pbx.in_dialog("UPDATE")
+    update.set("cseq", f"{2**31 - 1} UPDATE")
+    stage.pbx.start(update)
+    stage.network.run(1)
+    assert stage.pbx.codes[-1] == 200
+    suspend(stage)
+    assert byes(stage.carrier)[-1].cseq.number == 2**31 - 1
