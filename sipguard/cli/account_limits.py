@@ -41,6 +41,6 @@ def _up(name: str, below: bool, view: View, up: Mapping[tuple[str, str], int]) -
     accounts = view.directory.accounts
     return sum(
         calls
-        for (caller, end_user), calls in up.items()
-        if end_user == name or (caller in accounts and name in (caller, *accounts[caller].path))
+        for whose, calls in up.items()
+        if name in whose or any(name in accounts[one].path for one in whose if one in accounts)
     )

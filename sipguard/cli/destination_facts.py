@@ -6,13 +6,14 @@ After a restart the node knows less than is shown here.
 
 from dataclasses import asdict
 
-from sipguard.cli.recent_calls import RecentCalls, seconds
+from sipguard.cli.recent_calls import RecentCalls, seconds, went_on
 from sipguard.policy.directory import Account
 from sipguard.policy.heading import Risk
 from sipguard.registry.values import shown_number
 from sipguard.runtime.composition import Node
 from sipguard.stir.telephone_number import TN
 from sipguard.traffic.destinations import DestinationTraffic
+from sipguard.traffic.window import CHALLENGE_CODES
 
 _HOUR = 3600.0
 _FEW = 5
@@ -60,15 +61,16 @@ def _called(account: Account, node: Node, recent: RecentCalls, now: float) -> di
 
 
 def _attempts(node: Node, recent: RecentCalls, now: float) -> list[tuple[float, TN, str]]:
-    """When a call went on, to which number, and the country of its trunk; the oldest first."""
+    """When a call went on, to which number, and the country of its trunk; the oldest first.
+
+    An INVITE that was only asked for credentials is none.
+    """
     found = []
     for call in recent.calls:
         record = call.decision
         tn = str((record.get("called") or {}).get("request_uri") or "")
-        counts = (
-            record.get("decision") == "forward" and record.get("method") == "INVITE" and not record.get("emergency")
-        )
-        if counts and len(tn) >= _SHORTEST_GLOBAL and seconds(record) > now - _HOUR:
+        asked = any(event.get("event") == "end" and event.get("code") in CHALLENGE_CODES for event in call.events)
+        if went_on(record) and not asked and len(tn) >= _SHORTEST_GLOBAL and seconds(record) > now - _HOUR:
             trunk = node.view.directory.trunks.get(str(record.get("trunk")))
             found.append((seconds(record), TN(tn), "" if trunk is None else trunk.dial_plan.country))
     return sorted(found)

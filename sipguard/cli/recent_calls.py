@@ -57,11 +57,12 @@ class RecentCalls:
         return score(window, profile, now)
 
     def _events(self, start: float) -> list[tuple[float, Record]]:
-        found = []
-        for call in self.calls:
-            decision = call.decision
-            if decision.get("decision") == "forward" and decision.get("method") == "INVITE":
-                found += [(seconds(record), record) for record in (decision, *call.events)]
+        found = [
+            (seconds(record), record)
+            for call in self.calls
+            if went_on(call.decision)
+            for record in (call.decision, *call.events)
+        ]
         return [(moment, record) for moment, record in found if moment > start]
 
 
@@ -92,13 +93,18 @@ def recent_calls(reader: LogReader, start: float, wanted: Callable[[Mapping[str,
     return RecentCalls(calls[::-1], complete, up)
 
 
-def _is_up(decision: Record, followed: list[Record]) -> bool:
-    """Whether a customer's call went on and has not ended; emergency calls are in no count."""
+def went_on(decision: Record) -> bool:
+    """Whether it is about a call that was let through; emergency calls are in no count."""
     return (
-        decision.get("decision") == "forward"
-        and decision.get("method") == "INVITE"
+        decision.get("decision") == "forward" and decision.get("method") == "INVITE" and not decision.get("emergency")
+    )
+
+
+def _is_up(decision: Record, followed: list[Record]) -> bool:
+    """Whether a customer's call went on and has not ended."""
+    return (
+        went_on(decision)
         and decision.get("direction") == "origination"
-        and "emergency" not in decision
         and all(record.get("event") != "end" for record in followed)
     )
 

@@ -176,20 +176,20 @@ def test_what_is_used_of_the_limits(shell: Shell, tmp_path: Path) -> None:
         [decided(50, **up)],
         [decided(40, **up, end_user="acme/sales"), {"ago": 39, "event": "answer", "code": 200}],
         [decided(30, **up), {"ago": 29, "event": "end", "code": 200, "answered": True}],
-        [decided(20, **up, account="reseller")],
+        [decided(20, **up, account="reseller", end_user="acme/sales")],
         [decided(10, **up, emergency="911")],
         [decided(9, **up, decision="refuse")],
         [decided(8, direction="termination")],
     )
     mine, above = shell.data("explain", "account", "acme")["limits"]
     assert mine == {"of": "acme", "counts": "its calls and those below it", "rate": 2.5, "burst": 4, "concurrent": 9,
-                    "set_in": "registry", "up": 2}  # fmt: skip
+                    "set_in": "registry", "up": 3}  # fmt: skip
     assert (above["of"], above["rate"], above["concurrent"]) == ("reseller", 1.0, 10)
     assert (above["set_in"], above["up"]) == ("configuration and restricted", 3)
     own, *_ = shell.data("explain", "account", "acme/sales")["limits"]
     assert (own["counts"], own["up"]) == ("its calls", 0)
     shell.run("account", "set", "acme/sales", "--max-calls", "1")
-    assert shell.data("explain", "account", "acme/sales")["limits"][0]["up"] == 1
+    assert shell.data("explain", "account", "acme/sales")["limits"][0]["up"] == 2
 
 
 def test_the_rules_of_an_account(shell: Shell) -> None:
@@ -210,7 +210,7 @@ def test_the_rules_of_an_account(shell: Shell) -> None:
 
 
 def test_the_traffic_of_an_account(shell: Shell, tmp_path: Path) -> None:
-    """The tag the node wrote down; the last hour of the log, scored as the node would; a day's decisions."""
+    """The tag the node wrote down; the last hour of the log, scored as the node would, calls for help apart; a day."""
     tagged(tmp_path)
     old = [decided(100_000, decision="refuse", rule="account.suspended")]
     refused = [decided(7200, decision="refuse", rule="caller-id.not-owned", code=403, detail="From +1 is not")]
@@ -225,7 +225,8 @@ def test_the_traffic_of_an_account(shell: Shell, tmp_path: Path) -> None:
         decided(30, reported=["limit.hugging"]),
         {"event": "end", "ago": 29, "answered": False, "code": 404, "released_by": "network"},
     ]
-    logged(tmp_path, old, refused, other, *short, given_up, wrong)
+    help_ = [decided(25, emergency="911"), {"event": "end", "ago": 20, "answered": False, "code": 404}]
+    logged(tmp_path, old, refused, other, *short, given_up, wrong, help_)
     facts = shell.data("explain", "account", "acme")
     traffic = facts["traffic"]
     assert (traffic["tagged"], traffic["points"], traffic["reasons"]) == (True, 4.0, ["short-calls"])
@@ -238,8 +239,8 @@ def test_the_traffic_of_an_account(shell: Shell, tmp_path: Path) -> None:
     }  # fmt: skip
     assert (hour["features"]["abandoned_share"], hour["features"]["invalid_share"]) == (0.005, 0.005)
     day = facts["last_24h"]
-    assert (day["calls"], day["all_read"]) == (203, True)
-    assert day["decisions"] == {"forward": 202, "refuse": 1}
+    assert (day["calls"], day["all_read"]) == (204, True)
+    assert day["decisions"] == {"forward": 203, "refuse": 1}
     assert (day["attestations"], day["tags"]) == ({"A": 200}, {"short-calls": 200})
     assert day["refused_by"] == {"caller-id.not-owned": 1}
     assert [(call["rule"], call["code"], call["calling"]) for call in facts["last_refusals"]] == [
@@ -340,7 +341,9 @@ def test_for_people(shell: Shell, words: tuple[str, ...], lines: tuple[str, ...]
 
 @pytest.mark.clause("policy: destinations")
 def test_where_an_account_called(shell: Shell, tmp_path: Path) -> None:
-    """The figures in force, and the busiest numbers and places of the last hour; not what was refused."""
+    """The figures in force, and the busiest numbers and places of the last hour; not what was refused,
+    or only asked for credentials.
+    """
     shell.config.write_text(
         shell.config.read_text()
         + "[policy.destinations]\nvelocity.accounts.reseller.abroad.hour = 7\n"
@@ -352,7 +355,11 @@ def test_where_an_account_called(shell: Shell, tmp_path: Path) -> None:
     )]  # fmt: skip
     calls.append(decided(50, trunk="acme-pbx", called={"request_uri": "224712345678"}, decision="refuse"))
     calls.append(decided(40, trunk="acme-pbx", called={"request_uri": "911"}, emergency="911"))
-    logged(tmp_path, *([call] for call in calls))
+    asked = [
+        decided(30, trunk="acme-pbx", called={"request_uri": "447700900123"}),
+        {"ago": 29, "event": "end", "code": 407},
+    ]
+    logged(tmp_path, *([call] for call in calls), asked)
     facts = shell.data("explain", "account", "acme")["destinations"]
     assert facts["velocity"] == {
         "home": {"number": 50, "five_minutes": 0, "hour": 0},
