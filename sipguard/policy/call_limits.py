@@ -11,7 +11,7 @@ from sipguard.policy.call import Call
 from sipguard.policy.callee import called_number
 from sipguard.policy.emergency_numbers import CRISIS_LINE, emergency_number
 from sipguard.policy.end_user import below, end_user_of
-from sipguard.policy.finding import Refusal
+from sipguard.policy.finding import CallerIdentity, Refusal
 from sipguard.policy.settings import CallLimits
 from sipguard.policy.view import View
 from sipguard.traffic.gcra import Key
@@ -64,6 +64,16 @@ def said(key: Key) -> str:
     return "the route" if kind == "egress" else f"{kind} {name}"
 
 
+def number_key(identity: CallerIdentity, call: Call) -> Key:
+    """What a caller's number is counted under.
+
+    One that nobody gave the account is counted apart, or calls that only show it would use up what its holder may have.
+    """
+    if identity.right is not None:
+        return ("number", identity.effective)
+    return ("number", f"{identity.effective} shown by {call.trunk.name if call.account is None else call.account.name}")
+
+
 def towards(call: Call, limits: CallLimits) -> list[Charge]:
     """What a customer's call takes of the limits on the place it goes to: of its account's, and of everybody's."""
     if not (limits.destinations and call.outbound):
@@ -85,7 +95,7 @@ def places(call: Call, view: View) -> list[Key]:
     if call.account is not None:
         keys += places_of(call.account)
     if call.identity is not None:
-        keys.append(("number", call.identity.effective))
+        keys.append(number_key(call.identity, call))
         end_user = end_user_of(call, view)
         if end_user is not None:
             keys += [(TREE, name) for name in below(call, end_user)]

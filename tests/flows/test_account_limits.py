@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.directory import Account, AccountState, Directory
+from sipguard.policy.directory import Account, AccountState, Directory, OnMismatch
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
@@ -206,3 +206,24 @@ def test_an_end_user_two_levels_below_the_trunk(who: str) -> None:
         assert calls(stage, 3, first=3, calling=VERIFIED) == [200] * 3
         stage.network.run(22_000.0)
         assert stage.sample.view.usage._counts == {}
+
+
+@pytest.mark.parametrize("limit", [TWO_AT_A_TIME, ONE_A_SECOND])
+@pytest.mark.parametrize("how", [{"gateway": True}, {"on_mismatch": OnMismatch.DOWNGRADE}])
+def test_who_only_shows_a_number_takes_none_of_its_holders_calls(limit: CallLimit, how: dict[str, Any]) -> None:
+    """Another customer's calls under it have a limit of their own; the holder has all that it may have."""
+    found = tree()
+    beta = replace(found.trunks["beta-pbx"], **how)
+    trunks = (*TRUNKS, beta)
+    accounts = found.accounts.values()
+    stage = Stage(
+        directory=Directory(accounts=accounts, trunks=trunks, numbers=found.numbers), policy=limited(number=limit)
+    )
+    agent = stage.agent(BETA_PBX, "beta-pbx")
+    for number in range(3):
+        agent.start(invite(call_id=f"beta-{number}@sample", source=BETA_PBX, calling=OWNED))
+    stage.network.run(0.1)
+    assert calls(stage, 3) == [200, 200, 503]
+    assert sorted(code for code in agent.codes if code >= 200) == [200, 200, 503]
+    stage.network.run(22_000.0)
+    assert stage.sample.view.usage._counts == {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sipguard.policy.account_limits import TREE, Charge, charges_of
 from sipguard.policy.call import Call
-from sipguard.policy.call_limits import CONCURRENT, charge_rates, refuse_full, towards
+from sipguard.policy.call_limits import CONCURRENT, charge_rates, number_key, refuse_full, towards
 from sipguard.policy.end_user import below, end_user_of
 from sipguard.policy.finding import Refusal
 from sipguard.policy.rules import Mode
@@ -26,7 +26,7 @@ def examine(call: Call, view: View) -> Refusal | None:
         of_number = limits.number
         if call.identity.max_calls is not None:
             of_number = replace(of_number, concurrent=call.identity.max_calls)
-        own.append((("number", call.identity.effective), of_number))
+        own.append((number_key(call.identity, call), of_number))
         if call.identity.end_user is not None:
             own += _of_end_user(call, view)
     own += towards(call, limits)
