@@ -16,7 +16,9 @@ DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 NO_FLOWS = ("", "")
 _OURS = frozenset(("transport", "maddr", "ttl", "method"))  # they belonged to the hop before (PRX-04, PRX-11)
 # A number that was checked is followed by nothing that says it is another one, or that the call goes elsewhere.
-_OTHER_NUMBERS = frozenset(("phone-context", "rn", "rn-context", "cic", "cic-context", "npdi", "verstat"))
+_OTHER_NUMBERS = frozenset((
+    "phone-context", "rn", "rn-context", "cic", "cic-context", "npdi", "verstat", "tgrp", "trunk-context",
+))  # fmt: skip
 _TEL_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9\-]*(?:=[A-Za-z0-9\-._+]*)?")
 
 

@@ -448,3 +448,12 @@ def test_the_counter_of_reports_agrees_with_the_records(mode: Mode) -> None:
     reported = stage.record("decision").get("reported", [])
     counted = stage.engine.counters.get(("reported", "origination", "caller-id.not-owned"), 0)
     assert (counted, reported) == ((1, ["caller-id.not-owned"]) if mode is Mode.REPORT else (0, []))
+
+
+@pytest.mark.clause("PRV-18", "policy: evading filters")
+@pytest.mark.parametrize("inner", ["tgrp=premium;trunk-context=carrier.example", "rn=+19005550100;npdi", "cic=+10288"])
+def test_a_customer_chooses_no_way_at_the_carrier(inner: str) -> None:
+    """Which trunk group, carrier or routing number a call takes is not for its caller to say."""
+    stage = Stage()
+    stage.call(uri=f"sip:+12125550123;{inner}@{PROXY[0]};user=phone")
+    assert stage.carrier.requests[0].uri == f"sip:+12125550123@{CARRIER_A[0]};user=phone"
