@@ -117,7 +117,8 @@ def _inside(before: Traced, after: Traced, call: list[Traced]) -> list[str]:
     first = next(m for m in call if m.code is None)
     parties = [_address(first, name) for name in (("To", "From") if first.sent else ("From", "To"))]
     told = [_address(after, name) for name in ("From", "To")]
-    if first.method != "INVITE":  # nobody was screened who could be remembered: what the network says stays unproved
+    ended = after.method == "NOTIFY" and any(m.method == "BYE" for m in call)
+    if ended or first.method != "INVITE":  # nobody is remembered who was screened: what the network says has no verdict
         parties, told = ([_UNPROVED.sub("", text) for text in pair] for pair in (parties, told))
     if told != parties:
         found.append(f"the parties of {before.start_line} are not {parties}: {rows(after)}")
