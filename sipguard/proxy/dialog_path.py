@@ -30,6 +30,12 @@ def may_speak(party: Party | None, trunk: Trunk | None) -> bool:
     return trunk.side is Side.NETWORK or trunk.account == party.trunk.account
 
 
+def is_ambiguous(request: Request) -> bool:
+    """Whether a careless reader finds a second tag, in a name or URI, and no dialog: it answers a BYE by 481."""
+    first = request.first
+    return first["from"].lower().count(";tag=") > 1 or first["to"].lower().count(";tag=") > 1
+
+
 def is_a_carriers(host: str, directory: Directory) -> bool:
     """Whether a carrier is there: no place for a customer to be, whatever its Contact or Record-Route says.
 

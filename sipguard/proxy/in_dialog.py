@@ -183,6 +183,8 @@ class InDialog:
         active, by_caller = passage.active, passage.by_caller
         if active is None:
             return None
+        if dialog_path.is_ambiguous(request):
+            return Refused(400)
         party = active.caller if by_caller else active.called
         wrong = dialog_path.direct(passage.fork, there)
         if not dialog_path.may_speak(party, sender) and not self._proves(token, request, by_caller=by_caller):

@@ -23,6 +23,7 @@ _NAME_ADDRESS = re.compile(
 )
 _BARE_URI = re.compile(r'(?P<uri>[^<>",;? \t\r\n]++)[ \t]*+(?P<parameters>(?:;.*+)?)', re.DOTALL)
 _TAG = re.compile(r"[^\x00-\x20\"(),;<>@\x7f]*+")  # a token, and what careless peers put in besides
+_QUOTED_TAG = re.compile(r';[ \t]*tag[ \t]*=[ \t]*"[^"]', re.IGNORECASE)
 _NO_PARAMETERS: Mapping[str, str | None] = MappingProxyType({})
 
 
@@ -64,8 +65,8 @@ def _parse(text: str) -> Address:
 
 def _parse_party(text: str) -> Address:
     address = _parse(text)
-    if not _TAG.fullmatch(address.tag or ""):
-        raise MalformedValue("malformed tag")
+    if not _TAG.fullmatch(address.tag or "") or ('"' in text and _QUOTED_TAG.search(text)):
+        raise MalformedValue("malformed tag")  # in quotes it is one tag for us, and another for who goes by the grammar
     return address
 
 

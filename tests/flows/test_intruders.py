@@ -203,3 +203,28 @@ def test_an_old_dialog_has_a_tag() -> None:
     assert b"481" in answers(after.network.inject(sent, flow_from(ACME_PBX)))[-1]
     sent = request.encode().replace(b"z9hG4bK", b"z9hG4bKx")
     assert answers(after.network.inject(sent, flow_from(ACME_PBX)))[-1][:7] == b"NOTIFY "
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 25.1")
+@pytest.mark.parametrize(
+    ("plain", "written"),
+    [
+        (";tag=carrier-a", ';tag="carrier-a"'),
+        (";tag=carrier-a", ';TAG = "carrier\\-a"'),
+        (";tag=caller-tag", ';tag="caller-tag"'),
+        (">;tag=carrier-a", ";tag=x>;tag=carrier-a"),
+        ("To: <", 'To: "a;tag=x" <'),
+        ("From: <", 'From: "a;Tag=x" <'),
+    ],
+)
+def test_a_bye_whose_tag_is_another_to_who_reads_it_otherwise(plain: str, written: str) -> None:
+    """The carrier would answer 481 and go on, and the customer's record be closed: it goes nowhere."""
+    stage = Stage()
+    stage.call()
+    octets = stage.pbx.in_dialog("BYE").encode().decode()
+    assert plain in octets
+    stage.network.inject(octets.replace(plain, written).encode(), flow_from(ACME_PBX))
+    stage.network.run(1)
+    assert stage.octets_to(ACME_PBX)[-1].startswith(b"SIP/2.0 400 ")
+    assert stage.requests_to(CARRIER_A, "BYE") == []
+    assert stage.engine.active_calls == 1
