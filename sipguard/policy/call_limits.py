@@ -10,7 +10,7 @@ from sipguard.policy.account_limits import TREE, Charge, places_of
 from sipguard.policy.call import Call
 from sipguard.policy.callee import called_number
 from sipguard.policy.emergency_numbers import CRISIS_LINE, emergency_number
-from sipguard.policy.end_user import below, end_user_of
+from sipguard.policy.end_user import below
 from sipguard.policy.finding import CallerIdentity, Refusal
 from sipguard.policy.settings import CallLimits
 from sipguard.policy.view import View
@@ -96,9 +96,7 @@ def places(call: Call, view: View) -> list[Key]:
         keys += places_of(call.account)
     if call.identity is not None:
         keys.append(number_key(call.identity, call))
-        end_user = end_user_of(call, view)
-        if end_user is not None:
-            keys += [(TREE, name) for name in below(call, end_user)]
+        keys += [(TREE, name) for name in below(call.account, call.identity.end_user, view.directory)]
     if call.routed is not None and call.routed.trunks:
         keys.append(("egress", call.routed.trunks[0].name))
     limits = view.policy.limits

@@ -174,7 +174,7 @@ def refuse(refusal: Refusal) -> Decision:
 
 def _weigh(refusal: Refusal, call: Call, view: View) -> Decision | None:
     """None when the call goes on all the same: the rule does not block it, or it is an emergency or a call back."""
-    mode = mode_for(refusal.rule, call, view.policy)
+    mode = mode_for(refusal.rule, call, view)
     exempt = call.emergency is not None and not refusal.rule.startswith("emergency.")
     if call.callback is not None:
         exempt = refusal.rule not in _NOWHERE
@@ -192,7 +192,7 @@ def _weigh(refusal: Refusal, call: Call, view: View) -> Decision | None:
 
 def _accept(rule: str, call: Call, view: View) -> Decision | None:
     """What else a rule's mode makes of a call that its stage lets go on; None when nothing."""
-    mode = mode_for(rule, call, view.policy)
+    mode = mode_for(rule, call, view)
     if mode is Mode.THROTTLE and call.emergency is None:
         return _throttle(Refusal(rule, RULES[rule].meaning.rstrip(".")), call, view)
     _mark(call, rule, mode)

@@ -5,7 +5,7 @@ trunk of an account above it; so does what was decided about the accounts betwee
 """
 
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Account, AccountState
+from sipguard.policy.directory import Account, AccountState, Directory
 from sipguard.policy.view import View
 
 _SEVERITY = {state: severity for severity, state in enumerate(AccountState)}
@@ -19,10 +19,13 @@ def end_user_of(call: Call, view: View) -> Account | None:
     return view.directory.account(identity.end_user)
 
 
-def below(call: Call, end_user: Account) -> tuple[str, ...]:
-    """The accounts from the one below the call's account down to the end user. Only of a call with an account."""
-    own = call.account.path if call.account is not None else ()
-    return tuple(name for name in end_user.path or (end_user.name,) if name not in own)
+def below(account: Account | None, end_user: str | None, directory: Directory) -> tuple[str, ...]:
+    """The accounts from the one below an account down to its end user; none where there is no end user."""
+    if end_user is None:
+        return ()
+    known = directory.account(end_user)
+    own = () if account is None else account.path or (account.name,)
+    return tuple(name for name in (known and known.path) or (end_user,) if name not in own)
 
 
 def state_of(call: Call, view: View) -> AccountState:

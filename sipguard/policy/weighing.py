@@ -4,17 +4,22 @@ from collections.abc import Sequence
 
 from sipguard.policy.call import Call
 from sipguard.policy.directory import Account, Trunk
+from sipguard.policy.end_user import below
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.view import View
 
 
-def mode_for(rule: str, call: Call, policy: PolicySettings) -> Mode:
+def mode_for(rule: str, call: Call, view: View) -> Mode:
     """The mode of a rule for a call."""
+    policy = view.policy
     if rule not in policy.scopes:
         return policy.mode(rule)
-    if call.identity is None:
+    identity = call.identity
+    if identity is None:
         return mode_at(rule, call.from_tn, call.trunk, call.account, policy)
-    return mode_at(rule, call.identity.effective, call.trunk, call.account, policy, call.identity.end_user)
+    whose = below(call.account, identity.end_user, view.directory)
+    return mode_at(rule, identity.effective, call.trunk, call.account, policy, whose)
 
 
 def mode_at(
@@ -23,11 +28,14 @@ def mode_at(
     trunk: Trunk | None,
     account: Account | None,
     policy: PolicySettings,
-    end_user: str | None = None,
+    whose: Sequence[str] = (),
 ) -> Mode:
-    """The mode of a rule for what comes from this number, trunk and account, and of the number's end user."""
+    """The mode of a rule for what comes from this number, trunk and account.
+
+    ``whose`` are the accounts below that one, down to the end user whose number it is.
+    """
     scope = policy.scopes.get(rule)
     if scope is None:
         return policy.mode(rule)
     path: Sequence[str] = (account.path or (account.name,)) if account is not None else ()
-    return scope.mode(number, trunk.name if trunk is not None else "", path, end_user) or policy.mode(rule)
+    return scope.mode(number, trunk.name if trunk is not None else "", (*path, *whose)) or policy.mode(rule)

@@ -10,6 +10,7 @@ answers when the call is over and its record closed.
 from collections import deque
 
 from sipguard.policy.directory import Account, AccountState
+from sipguard.policy.end_user import below
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.weighing import mode_at
 from sipguard.proxy.active_calls import ActiveCall
@@ -97,7 +98,9 @@ class Ending:
         """The mode of a rule for a call that is up."""
         if call.caller is None:
             return Mode.OFF
-        return mode_at(rule, call.number, call.caller.trunk, account, self._station.view.policy, call.end_user)
+        view = self._station.view
+        whose = below(account, call.end_user, view.directory)
+        return mode_at(rule, call.number, call.caller.trunk, account, view.policy, whose)
 
     def end(self, call: ActiveCall, rule: str, now: float) -> None:
         """BYE to both sides of a call, by this rule."""

@@ -10,6 +10,7 @@ from sipguard.policy.directory import Account, AccountState, Directory, OnMismat
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
+from sipguard.policy.scope import Scope
 from sipguard.policy.settings import PolicySettings
 from sipguard.testing.sample import CARRIER_B, OWNED, TRUNKS, VERIFIED, directory, invite, target
 from sipguard.testing.user_agent import UserAgent
@@ -227,3 +228,19 @@ def test_who_only_shows_a_number_takes_none_of_its_holders_calls(limit: CallLimi
     assert sorted(code for code in agent.codes if code >= 200) == [200, 200, 503]
     stage.network.run(22_000.0)
     assert stage.sample.view.usage._counts == {}
+
+
+@pytest.mark.clause("policy: scope")
+@pytest.mark.parametrize("who", ["reseller", "acme", "acme/sales"])
+def test_an_exception_for_any_account_above_an_end_user(who: str) -> None:
+    """Over the reseller's trunk it is for the calls of its end users, also where it is of the account in between."""
+    found = tree()
+    rights = [(OWNED, NumberRight("reseller", RightKind.OWNED, end_user="acme/sales"))]
+    trunks = (replace(TRUNKS[0], account="reseller"), *TRUNKS[1:])
+    numbers = NumberBook.of(rights=rights)
+    scope = {"limit.concurrent": Scope(accounts={"beta": Mode.BLOCK, who: Mode.OFF})}
+    stage = Stage(
+        directory=Directory(accounts=found.accounts.values(), trunks=trunks, numbers=numbers),
+        policy=replace(limited(account=TWO_AT_A_TIME), scopes=scope),
+    )
+    assert calls(stage, 3, calling=OWNED) == [200] * 3

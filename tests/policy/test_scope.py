@@ -43,8 +43,8 @@ def test_the_nearest_level_wins(nearest):
         trunks={name: modes[name] for name in LEVELS[4:5] if name in modes},
         accounts={name: modes[name] for name in LEVELS[:4] if name in modes},
     )
-    assert scope.mode("14155550100", "pbx", LEVELS[:3], "acme/sales") is Mode.OFF
-    assert scope.mode("1", "other", ("operator2",), "other") is None
+    assert scope.mode("14155550100", "pbx", LEVELS[:4]) is Mode.OFF
+    assert scope.mode("1", "other", ("operator2", "other")) is None
 
 
 @pytest.mark.clause("policy: scope")

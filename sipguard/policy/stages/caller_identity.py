@@ -150,7 +150,7 @@ def _settle(
 ) -> CallerIdentity | Refusal:
     """What the trunk's ``on_mismatch`` makes of it."""
     choice = call.trunk.on_mismatch
-    mode = mode_for(mismatch.rule, call, view.policy)
+    mode = mode_for(mismatch.rule, call, view)
     if choice is OnMismatch.REPLACE and call.emergency is None and mode is Mode.BLOCK:
         default = call.trunk.default_number
         right = None if default is None else _right(default, call, view)

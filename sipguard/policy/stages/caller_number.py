@@ -29,7 +29,7 @@ def examine(call: Call, view: View) -> Refusal | None:
             if not rules:
                 continue
             refusal = Refusal(f"{rules}.{fault}", f"+{tn} {FAULTS[fault]}")
-            if mode_for(refusal.rule, call, view.policy) is Mode.BLOCK:
+            if mode_for(refusal.rule, call, view) is Mode.BLOCK:
                 return refusal
             found = found or refusal
     return found

@@ -28,7 +28,7 @@ def examine(call: Call, view: View) -> Classified | Refusal:
     if account is None:
         return _CONVERSATIONAL
     standing = view.traffic.standing(account.name)
-    mode = mode_for(_RULE, call, view.policy) if standing.tagged else Mode.OFF
+    mode = mode_for(_RULE, call, view) if standing.tagged else Mode.OFF
     if mode is Mode.BLOCK:
         return Refusal(_RULE, f"traffic of account {account.name} is tagged: {', '.join(standing.reasons)}")
     tags = standing.reasons if mode is not Mode.OFF else ()

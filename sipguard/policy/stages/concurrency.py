@@ -36,7 +36,7 @@ def examine(call: Call, view: View) -> Refusal | None:
         if call.account is not None:
             charges += charges_of(call.account, view)
         full = refuse_full(charges, call, view)
-        if full is not None and mode_for(CONCURRENT, call, view.policy) is Mode.BLOCK:
+        if full is not None and mode_for(CONCURRENT, call, view) is Mode.BLOCK:
             return full
     rates = [charge for charge in own if charge[1].rate]
     return (charge_rates(rates, call, view) if rates else None) or full
@@ -47,5 +47,5 @@ def _of_end_user(call: Call, view: View) -> list[Charge]:
     end_user = end_user_of(call, view)
     if end_user is None:
         return []
-    places = [(TREE, name) for name in below(call, end_user)]
+    places = [(TREE, name) for name in below(call.account, end_user.name, view.directory)]
     return [charge for charge in charges_of(end_user, view) if charge[0] in places]

@@ -40,4 +40,4 @@ def _full(trunk: Trunk, limit: CallLimit, call: Call, view: View) -> str:
 
 
 def _blocks(rule: str, call: Call, view: View) -> bool:
-    return mode_for(rule, call, view.policy) is Mode.BLOCK
+    return mode_for(rule, call, view) is Mode.BLOCK

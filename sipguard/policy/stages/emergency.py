@@ -51,7 +51,7 @@ def examine(call: Call, view: View) -> Emergency | Refusal | None:
         if _provisioned(call, registration, country):
             return Emergency(number, registration, callback=registration.callback or registration.tn)
     choice = _choice(call, country, number, view)
-    if choice is Unprovisioned.REJECT and mode_for(_RULE, call, view.policy) is not Mode.BLOCK:
+    if choice is Unprovisioned.REJECT and mode_for(_RULE, call, view) is not Mode.BLOCK:
         choice = Unprovisioned.ROUTE
     if choice is not Unprovisioned.REJECT:
         callback = callers[0] if callers else None

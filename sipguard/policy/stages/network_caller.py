@@ -27,7 +27,7 @@ def examine(call: Call, view: View) -> Refusal | None:
         return None
     found = None
     for refusal in _faults(call, view):
-        if mode_for(refusal.rule, call, view.policy) is Mode.BLOCK:
+        if mode_for(refusal.rule, call, view) is Mode.BLOCK:
             found = refusal
             break
         found = found or refusal
