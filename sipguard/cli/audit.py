@@ -74,5 +74,5 @@ def _short(values: Any) -> str:
     """What stands there, in one cell."""
     if not isinstance(values, dict):
         return ""
-    shown = {name: value for name, value in values.items() if value not in (None, "", [], False)}
+    shown = {name: value for name, value in values.items() if value is not None and value not in ("", [])}
     return " ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in shown.items())

@@ -10,6 +10,7 @@ from sipguard.cli.output import say
 from sipguard.config import Configuration, load
 from sipguard.errors import ConfigurationError
 from sipguard.policy.directory import TrafficClass
+from sipguard.registry.database import shown_url
 from sipguard.runtime.composition import Node, build
 from sipguard.runtime.tls import unnamed
 
@@ -58,7 +59,7 @@ def summarise(configuration: Configuration, node: Node) -> dict[str, object]:
         ],
         "trust anchors": len(node.view.verification.anchors),
         "policy": node.view.policy.revision,
-        "registry": configuration.registry_url,
+        "registry": shown_url(configuration.registry_url),
     }
 
 

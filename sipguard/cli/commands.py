@@ -41,7 +41,11 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command the user named."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:  # whoever read it has had enough
+            raise
         except ConfigurationError as error:
             for problem in error.problems:
                 print(f"sipguard: {problem.key}: {problem.message}", file=sys.stderr)
@@ -49,6 +53,9 @@ class Commands(TyperGroup):
         except SipguardError as error:
             print(f"sipguard: {error}", file=sys.stderr)
             raise typer.Exit(2 if isinstance(error, StartupError) else 1) from None
+        except OSError as error:  # standard output, the disk it goes to being full
+            print(f"sipguard: {error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(1) from None
 
 
 def noun(name: str, help_text: str, example: str) -> typer.Typer:

@@ -37,7 +37,11 @@ def _tell(path: Path, report: ImportReport, *, validate_only: bool, as_json: boo
     if as_json:
         problems = [{"line": problem.line, "message": problem.message} for problem in report.problems]
         warnings = [{"line": warning.line, "message": warning.message} for warning in report.warnings]
-        told = {"rows": report.rows, "stored": report.stored, "problems": problems, "warnings": warnings}
+        told = {
+            "rows": report.rows, "stored": report.stored,
+            "new": report.new, "changed": report.changed, "removed": report.removed,
+            "problems": problems, "warnings": warnings,
+        }  # fmt: skip
         print(json.dumps(told, ensure_ascii=False))
         return
     for warning in report.warnings:
@@ -49,9 +53,13 @@ def _tell(path: Path, report: ImportReport, *, validate_only: bool, as_json: boo
     if report.problems:
         say(f"{len(report.problems)} problems; nothing was stored")
     elif validate_only:
-        say(f"{report.rows} rows are good; nothing was stored")
+        say(f"{report.rows} rows are good: {_effect(report)}; nothing was stored")
     else:
-        say(f"{report.rows} rows stored")
+        say(f"{report.rows} rows stored: {_effect(report)}")
+
+
+def _effect(report: ImportReport) -> str:
+    return f"{report.new} new, {report.changed} changed, {report.removed} removed"
 
 
 def _long(path: Path) -> bool:

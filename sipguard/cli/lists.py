@@ -81,6 +81,20 @@ def remove(
     done(f"{canonical} removed", {"pattern": canonical}, as_json)
 
 
+@app.command(epilog="Example: sipguard list clear --list opt-out --account acme")
+def clear(
+    name: Annotated[ListName, typer.Option("--list", help="Which list.", show_default=False)],
+    account: Account = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take everything off a list. A file without rows does not do that: it may be a download that failed."""
+    with checked():
+        chosen = NamedList(name, account, keeper_needed=True)
+    removed = chosen.clear(open_registry(config))
+    done(f"{removed} entries removed", {"list": name, "account": account, "removed": removed}, as_json)
+
+
 @app.command("list", epilog="Example: sipguard list list --limit 20")
 def show_all(
     name: List = ListName.DO_NOT_ORIGINATE,

@@ -76,6 +76,12 @@ class NamedList:
         else:
             registry.call_lists.remove(pattern, self._account or EVERYBODY, self._on_list)
 
+    def clear(self, registry: Registry) -> int:
+        """Remove every entry; returns how many there were."""
+        if self._on_list is None:
+            return registry.lists.clear()
+        return registry.call_lists.clear(self._on_list, self._account or EVERYBODY)
+
     def records(self, registry: Registry, limit: int) -> Sequence[dict[str, object]]:
         """The entries as they are shown, at most so many."""
         if self._on_list is None:

@@ -37,6 +37,7 @@ from sipguard.registry.values import (
     right_warning,
     shown_number,
     shown_time,
+    trunk_name,
 )
 from sipguard.runtime.composition import policy_settings
 
@@ -65,7 +66,8 @@ def add(
         plan, callers = dial_plan(country), policy_settings(load(config)).caller_numbers
         tn = presentable_right(number, plan, callers)
         calls = call_count(max_calls) if max_calls else None
-        entry = NumberEntry(tn, account, choice("kind", kind, tuple(KINDS)), expiry(expires), end_user, trunk, calls)
+        route = trunk_name(trunk) if trunk else None
+        entry = NumberEntry(tn, account, choice("kind", kind, tuple(KINDS)), expiry(expires), end_user, route, calls)
     open_registry(config).numbers.add(entry)
     warning = right_warning(tn, plan, callers)
     if warning:

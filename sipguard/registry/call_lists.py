@@ -84,11 +84,24 @@ class CallLists:
             session.execute(delete(CallListRow).where(*key))
             self._database.audit(session, "call-list.remove", pattern, before, None)
 
+    def clear(self, on_list: CallList, account: str) -> int:
+        """Remove every entry of a list; returns how many there were."""
+        chosen = (CallListRow.on_list == on_list.value, CallListRow.account == account)
+        with self._database.writing() as session:
+            rows = session.execute(select(CallListRow).where(*chosen).order_by(CallListRow.pattern)).scalars().all()
+            if rows:
+                removed = [(row.pattern, _values_of(row), None) for row in rows]
+                session.execute(delete(CallListRow).where(*chosen), execution_options={"synchronize_session": False})
+                self._database.audit_rows(session, "call-list.remove", removed)
+            return len(rows)
+
 
 def _held(session: Session, pattern: str, account: str, on_list: CallList) -> dict[str, object] | None:
     row = session.get(CallListRow, (pattern, account, on_list.value))
-    if row is None:
-        return None
+    return None if row is None else _values_of(row)
+
+
+def _values_of(row: CallListRow) -> dict[str, object]:
     values = {name: getattr(row, name) for name in CallListEntry._fields}
     return values if row.imported is None else values | {"imported": row.imported}
 

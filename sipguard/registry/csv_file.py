@@ -1,12 +1,15 @@
 """Reading a CSV file row by row: the header decides which column is which, every row knows its line."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from sipguard.config.suggestion import suggestion
 from sipguard.errors import RegistryError
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # what no text has, and not every store takes
 
 
 class Columns(NamedTuple):
@@ -35,7 +38,7 @@ class RowProblem(NamedTuple):
 
 
 def read_rows(path: Path, columns: Columns) -> Iterator[Row | RowProblem]:
-    """The rows of a file; a row with the wrong number of values is a problem.
+    """The rows of a file; a row with the wrong number of values, or control characters, is a problem.
 
     Raises RegistryError when the file cannot be read or its header is wrong.
     """
@@ -50,6 +53,9 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | RowProblem]:
                     continue
                 if len(cells) != len(names):
                     yield RowProblem(reader.line_num, f"has {len(cells)} values, the header has {len(names)} columns")
+                    continue
+                if _CONTROLS.search("".join(cells)):
+                    yield RowProblem(reader.line_num, "has a control character in it")
                     continue
                 values = dict.fromkeys(columns.optional, "")
                 values.update(zip(names, (cell.strip() for cell in cells), strict=True))

@@ -37,11 +37,7 @@ class Database:
 
     def __init__(self, url: str, actor: str, patience: float) -> None:
         self.actor = actor
-        try:
-            parsed = make_url(url)
-        except ArgumentError:
-            raise RegistryError("the registry URL cannot be read") from None
-        self._store = _store(parsed, patience)
+        self._store = _store(_parsed(url), patience)
         self.name = self._store.name
         self._engine = self._store.engine
         event.listen(self._engine, "begin", self._begin)
@@ -92,9 +88,10 @@ class Database:
         return row.number
 
     def audit_rows(self, session: Session, what: str, changes: Iterable[Change]) -> None:
-        """Note many changes of one kind, each a subject with what was there and what is there now."""
+        """Note many changes of one kind, one at least, each a subject with what was there and what is there now."""
         rows = [self._audited(what, *change) for change in changes]
         session.connection().execute(insert(AuditRow), rows)  # without the mapper: there may be a million
+        self._store.announce(session.connection())
 
     def _audited(
         self, what: str, subject: str, before: Mapping[str, object] | None, after: Mapping[str, object] | None
@@ -123,6 +120,21 @@ class Database:
 def newest() -> str | None:
     """The newest schema revision this version knows."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def shown_url(url: str) -> str:
+    """A registry URL as it may be printed: without a password, and without options, one of which may be one too."""
+    return _parsed(url).set(query={}).render_as_string(hide_password=True)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise RegistryError("the registry URL cannot be read") from None
+    if "@" in (parsed.host or ""):  # the end of a password, which every message about that host would show
+        raise RegistryError('the registry URL has more than one "@"; in a password it is written %40')
+    return parsed
 
 
 def _store(url: URL, patience: float) -> _Store:

@@ -46,6 +46,7 @@ from sipguard.registry.values import (
     presentable_right,
     right_warning,
     shown_number,
+    trunk_name,
 )
 
 
@@ -148,7 +149,7 @@ class NumbersFormat(Format[NumberEntry]):
             choice("kind", values["kind"].lower(), tuple(KINDS)),
             expiry(values["expires"]),
             values["end_user"] or None,
-            values["trunk"] or None,
+            trunk_name(values["trunk"]) if values["trunk"] else None,
             call_count(values["max_calls"]) if values["max_calls"] else None,
         )
 

@@ -28,12 +28,16 @@ Progress = Callable[[int], None]
 class ImportReport(NamedTuple):
     """How an import ended: how many rows were read, what is wrong, whether they are stored.
 
-    ``warnings`` are about rows that are good, ``omitted`` is how many more of them there would be.
+    ``new``, ``changed`` and ``removed`` are what it did to the registry, or would have done. ``warnings`` are about
+    rows that are good, ``omitted`` is how many more of them there would be.
     """
 
     rows: int
     problems: tuple[RowProblem, ...]
     stored: bool
+    new: int
+    changed: int
+    removed: int
     warnings: tuple[RowProblem, ...] = ()
     omitted: int = 0
 
@@ -52,12 +56,17 @@ class Import(Generic[Entry]):
         with self._registry.database.writing() as session:
             plan = compare(session, self._form, rows)
             problems += self._form.problems(session, plan.entries)
+            if plan.removed and not rows:  # a download that failed, more likely than not
+                problems.append(
+                    RowProblem(1, f"there are no rows below it, and all {len(plan.removed)} entries would go")
+                )
             stored = not problems and not validate_only
             if stored:
                 self._store(session, plan, path)
         warnings = self._form.warnings(plan.entries)
         told = tuple(islice(warnings, _MOST_WARNINGS))
-        return ImportReport(len(rows), tuple(sorted(problems)), stored, told, sum(1 for _ in warnings))
+        counts = len(plan.new), len(plan.changed), len(plan.removed)
+        return ImportReport(len(rows), tuple(sorted(problems)), stored, *counts, told, sum(1 for _ in warnings))
 
     def _read(self, path: Path) -> tuple[list[Read[Entry]], list[RowProblem]]:
         rows: list[Read[Entry]] = []

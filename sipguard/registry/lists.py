@@ -73,6 +73,16 @@ class DoNotOriginate:
             session.execute(delete(ListRow).where(ListRow.pattern == pattern))
             self._database.audit(session, "list.remove", pattern, before, None)
 
+    def clear(self) -> int:
+        """Remove every pattern; returns how many there were."""
+        with self._database.writing() as session:
+            rows = session.execute(select(ListRow).order_by(ListRow.pattern)).scalars().all()
+            if rows:
+                removed = [(row.pattern, _values_of(row), None) for row in rows]
+                session.execute(delete(ListRow), execution_options={"synchronize_session": False})
+                self._database.audit_rows(session, "list.remove", removed)
+            return len(rows)
+
 
 def _values_of(row: ListRow | None) -> dict[str, object] | None:
     if row is None:

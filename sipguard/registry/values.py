@@ -161,6 +161,11 @@ def account_name(text: str) -> str:
     return text
 
 
+def trunk_name(text: str) -> str:
+    """A name a trunk may have. Raises ValueError."""
+    return account_name(text)
+
+
 def caller_name(text: str) -> str:
     """A name to show to the people an account calls. Raises ValueError."""
     if not text.isprintable() or text != text.strip() or not 1 <= len(text) <= _LONGEST_CALLER_NAME:
@@ -179,6 +184,8 @@ def list_source(text: str) -> str:
     """Who asked for an entry of a list; may be empty. Raises ValueError."""
     if len(text) > _LONGEST_SOURCE:
         raise ValueError(f"a source has {_LONGEST_SOURCE} characters at most, this one {len(text)}")
+    if not text.isprintable():
+        raise ValueError("a source is one line of printable characters")
     return text
 
 

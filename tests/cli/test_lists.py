@@ -89,6 +89,54 @@ def test_a_file_may_be_the_whole_list(shell: Shell, tmp_path: Path) -> None:
     assert len(shell.data("list", "list", "--list", "opt-out")) == 1
 
 
+@pytest.mark.parametrize("options", [("--list", "national"), ("--list", "do-not-originate"), OPT_OUT])
+def test_a_file_without_rows_empties_no_list(shell: Shell, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """--replace with a header and nothing below it, a download that failed, is refused; ``clear`` is for that."""
+    file = tmp_path / "list.csv"
+    file.write_text("pattern\n")
+    before = shell.data("list", "list", *options)
+    assert len(before) == 1
+    refused = shell.run("list", "import", str(file), *options, "--replace")
+    assert refused.code == 1
+    assert refused.err.startswith(f"{file}:1: there are no rows below it, and all 1 entries would go\n")
+    assert shell.data("list", "list", *options) == before
+    assert shell.data("list", "clear", *options)["removed"] == 1
+    assert shell.data("list", "list", *options) == []
+    assert shell.data("list", "clear", *options)["removed"] == 0
+    assert shell.run("list", "import", str(file), *options, "--replace").code == 0
+    [change, *_] = shell.data("audit", "--subject", before[0]["pattern"])
+    assert change["what"].endswith("list.remove")
+    assert (change["before"]["pattern"], change["after"]) == (before[0]["pattern"], None)
+
+
+def test_clearing_names_its_list(shell: Shell) -> None:
+    """No list is emptied for want of an option, and one account's opt-outs are not another's."""
+    assert shell.run("list", "clear").code == 2
+    assert shell.run("list", "clear", "--list", "opt-out").code == 2
+    shell.run("account", "add", "other")
+    shell.run("list", "add", "+14155550151", "--list", "opt-out", "--account", "other")
+    shell.run("list", "clear", *OPT_OUT)
+    [entry] = shell.data("list", "list", "--list", "opt-out")
+    assert entry["account"] == "other"
+
+
+def test_an_import_says_what_it_takes_away(shell: Shell, tmp_path: Path) -> None:
+    """How many are new, changed and removed, before it is done and after."""
+    file = tmp_path / "list.csv"
+    file.write_text("pattern\n+14155550170\n+14155550171\n")
+    words = ("list", "import", str(file), "--list", "national", "--replace")
+    assert shell.run(*words, "--validate-only").err == (
+        "2 rows are good: 2 new, 0 changed, 1 removed; nothing was stored\n"
+    )
+    assert shell.run(*words).err == "2 rows stored: 2 new, 0 changed, 1 removed\n"
+
+
+def test_a_source_is_one_line(shell: Shell) -> None:
+    """What would move the cursor of a terminal, or break the lines of a pipe, is no source."""
+    for source in ("a\nb", "a\tb", "\x1b[2J", "\0"):
+        assert shell.run("list", "add", "+14155550160", "--source", source).code == 2
+
+
 def test_the_scope_of_an_account(shell: Shell) -> None:
     """Set, shown, exported, explained, taken away."""
     assert shell.data("account", "list")[0]["do_not_call"] == "national"

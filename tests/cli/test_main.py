@@ -77,3 +77,15 @@ def test_unreadable_database(tmp_path: Path) -> None:
         result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
         assert result.returncode == code
         assert result.stderr == "sipguard: registry.url: registry var/registry.db: file is not a database\n"
+
+
+@pytest.mark.live
+def test_full_disk(tmp_path: Path) -> None:
+    """Standard output that takes nothing is one clear line and exit code 1."""
+    (tmp_path / "sipguard.toml").write_text(CONFIGURATION)
+    words = [sys.executable, "-m", "sipguard", "policy", "show"]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert (result.returncode, result.stderr) == (1, "sipguard: No space left on device\n")

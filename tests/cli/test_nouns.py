@@ -243,3 +243,11 @@ def test_the_history_of_a_number(shell: Shell, tmp_path: Path) -> None:
     assert shell.data("audit", "--number", "+14155550177", "--who", "nobody") == []
     assert shell.data("audit", "--number", "+14155550177", "--since", "1h", "--limit", "1") == [removed]
     assert shell.run("audit", "--number", "911").code == 2
+
+
+def test_the_audit_shows_nought_and_no(shell: Shell) -> None:
+    """A limit that is taken off altogether (0) does not look like one that was never set, nor unpaid like unsaid."""
+    shell.run("account", "set", "acme", "--max-calls", "0")
+    assert "\tmax_calls=0\n" in shell.run("audit", "--subject", "acme", "--limit", "1").out
+    shell.run("emergency", "add", "+14155550100", "--account", "acme", "--unpaid")
+    assert " paid=false" in shell.run("audit", "--what", "emergency", "--limit", "1").out

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, inspect
 from sipguard.errors import RegistryError
 from sipguard.registry import Registry
 from sipguard.registry.accounts import AccountEntry
-from sipguard.registry.database import newest
+from sipguard.registry.database import newest, shown_url
 from sipguard.registry.schema import Table
 from tests.registry.kit import acme, empty
 
@@ -101,6 +101,31 @@ def test_no_store(url: str) -> None:
     """Only SQLite files and PostgreSQL databases are opened."""
     with pytest.raises(RegistryError, match="registry URL"):
         Registry(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://sipguard:hunter@2pass@127.0.0.1:1/x",
+        "postgresql://sipguard:2pass@127.0.0.1:1/x",
+        "postgresql://sipguard:2pass@127.0.0.1:port/x",
+        "postgresql://sipguard:2pass@[::1/x",
+        "postgresql://sipguard@127.0.0.1:1/x?password=2pass&sslmode=wrong",
+    ],
+)
+def test_no_password_in_what_is_said(url: str) -> None:
+    """Whatever is wrong with the URL of a registry, the message shows nothing of a password, and is one line."""
+    with pytest.raises(RegistryError, match="registry") as caught:
+        Registry(url)
+    assert "2pass" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_url_is_shown_without_its_password() -> None:
+    """Nor with options, one of which may be a password."""
+    shown = shown_url("postgresql://sipguard:hunter@127.0.0.1:5432/x?password=hunter")
+    assert shown == "postgresql://sipguard:***@127.0.0.1:5432/x"
+    assert shown_url("sqlite:///var/registry.db") == "sqlite:///var/registry.db"
 
 
 def test_opened_by_two_processes_at_once(tmp_path: Path) -> None:

@@ -314,3 +314,13 @@ def test_premium_numbers_are_stored_with_a_warning(tmp_path: Path) -> None:
     report = load(acme(tmp_path), NumbersFormat("US", CALLERS), "number,account,kind\n" + rows, tmp_path)
     assert (report.stored, report.problems, len(report.warnings), report.omitted) == (True, (), 1000, 2)
     assert report.warnings[0] == (2, "+19005550000 is a premium number: calls from it are refused (caller-id.premium)")
+
+
+@pytest.mark.parametrize("cell", ["a\0b", "\x1b[2J", "x" * 65])
+def test_what_a_store_would_not_take_is_a_row_with_a_line(tmp_path: Path, cell: str) -> None:
+    """Control characters and names that are too long: found before anything is stored, whatever the store."""
+    registry = acme(tmp_path)
+    text = f"number,account,kind,trunk\n+14155550101,acme,owned,pbx\n+14155550102,acme,owned,{cell}\n"
+    report = load(registry, NumbersFormat(), text, tmp_path)
+    assert list(lines(report)) == [3]
+    assert not report.stored
