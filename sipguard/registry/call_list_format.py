@@ -1,6 +1,7 @@
 """CSV files of do-not-call lists: ``pattern,source,expires``, and ``account`` for lists that accounts keep."""
 
 from collections.abc import Iterator, Sequence
+from sys import intern  # of words that stand in a million rows one is kept
 
 from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
@@ -54,9 +55,9 @@ class CallListFormat(Format[CallListEntry]):
             raise ValueError(f'is of account "{account}", the file replaces the list of "{self._account}"')
         return CallListEntry(
             canonical_pattern(values["pattern"], self._plan),
-            account,
+            intern(account),
             self._on_list,
-            list_source(values["source"]),
+            intern(list_source(values["source"])),
             expiry(values["expires"]),
         )
 
@@ -67,7 +68,7 @@ class CallListFormat(Format[CallListEntry]):
             problem = keeper_problem(entry, accounts)
             if problem is not None:
                 yield RowProblem(line, problem)
-        keys = [(line, (entry.pattern, entry.account)) for line, entry in entries]
+        keys = ((line, (entry.pattern, entry.account)) for line, entry in entries)
         yield from repeated(keys, lambda key: shown_number(key[0]) if isinstance(key, tuple) else str(key))
 
     def replaced(self) -> ColumnElement[bool] | None:

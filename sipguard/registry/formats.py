@@ -1,6 +1,7 @@
 """The kinds of CSV file: accounts, numbers, emergency registrations, do-not-originate lists."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from sys import intern  # of words that stand in a million rows one is kept
 from typing import Any
 
 from sqlalchemy import ColumnElement, true
@@ -145,8 +146,8 @@ class NumbersFormat(Format[NumberEntry]):
         """The right of one row. Raises ValueError."""
         return NumberEntry(
             presentable_right(values["number"], self._plan, self._callers),
-            values["account"],
-            choice("kind", values["kind"].lower(), tuple(KINDS)),
+            intern(values["account"]),
+            intern(choice("kind", values["kind"].lower(), tuple(KINDS))),
             expiry(values["expires"]),
             values["end_user"] or None,
             trunk_name(values["trunk"]) if values["trunk"] else None,
@@ -163,7 +164,7 @@ class NumbersFormat(Format[NumberEntry]):
                 problem = end_user_problem(entry, path_of(entry.end_user, known))
                 if problem is not None:
                     yield RowProblem(line, problem)
-        rights = [(line, (entry.tn, entry.account)) for line, entry in entries]
+        rights = ((line, (entry.tn, entry.account)) for line, entry in entries)
         yield from repeated(rights, lambda _: "the same number and account")
         yield from _taken(session, entries)
 

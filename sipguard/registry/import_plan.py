@@ -2,6 +2,9 @@
 
 A row that is in the registry already keeps there what the file says nothing of: a list of names without a ``state``
 column suspends nobody and activates nobody. A row that stands there as the file has it is not written at all.
+
+A file may have a million rows, so each is held once: what stands in the place of a changed one is read again when it is
+written, a batch at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -77,12 +80,8 @@ class Plan(Generic[Entry]):
     def __init__(self) -> None:
         self.entries: list[Numbered[Entry]] = []
         self.new: list[Entry] = []
-        self.changed: list[tuple[Held[Entry], Entry]] = []
+        self.changed: list[Entry] = []
         self.removed: list[Held[Entry]] = []
-
-    def changed_entries(self) -> list[Entry]:
-        """What is to stand in the place of another."""
-        return [entry for _, entry in self.changed]
 
 
 def key_of(form: Format[Entry]) -> Callable[[Entry], Any]:
@@ -90,12 +89,12 @@ def key_of(form: Format[Entry]) -> Callable[[Entry], Any]:
     return itemgetter(*(form.fields.index(column.name) for column in inspect(form.table).primary_key))
 
 
-def compare(session: Session, form: Format[Entry], rows: Iterable[Read[Entry]]) -> Plan[Entry]:
-    """Hold the rows of a file against what is stored."""
+def compare(session: Session, form: Format[Entry], rows: list[Read[Entry]]) -> Plan[Entry]:
+    """Hold the rows of a file against what is stored. The list is empty then: each of them is in the plan."""
     plan: Plan[Entry] = Plan()
     key = key_of(form)
-    for batch in batches(rows):
-        held = _held(session, form, key, [entry for _, entry, _ in batch])
+    for batch in _taken(rows):
+        held = held_rows(session, form, [entry for _, entry, _ in batch])
         for line, said, unsaid in batch:
             before = held.get(key(said)) if held else None
             if before is None:
@@ -104,7 +103,7 @@ def compare(session: Session, form: Format[Entry], rows: Iterable[Read[Entry]]) 
             else:
                 entry = form.settled(_completed(form, said, before.entry, unsaid), before.entry)
                 if entry != before.entry:
-                    plan.changed.append((before, entry))
+                    plan.changed.append(entry)
             plan.entries.append((line, entry))
     chosen = form.replaced()
     if chosen is not None:
@@ -120,6 +119,16 @@ def batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
+def _taken(rows: list[Read[Entry]]) -> Iterator[list[Read[Entry]]]:
+    """Some at a time, from the first to the last, taken out of the list."""
+    rows.reverse()
+    while rows:
+        batch = rows[-BATCH:]
+        del rows[-BATCH:]
+        batch.reverse()
+        yield batch
+
+
 def refers(form: Format[Entry]) -> bool:
     """Whether the table keeps which import a row came with."""
     return "imported" in form.table.__table__.c
@@ -132,10 +141,9 @@ def _completed(form: Format[Entry], said: Entry, before: Entry, unsaid: tuple[st
     return form.make(stood if name in unsaid else value for name, value, stood in pairs)
 
 
-def _held(
-    session: Session, form: Format[Entry], key: Callable[[Entry], Any], entries: Sequence[Entry]
-) -> dict[Any, Held[Entry]]:
-    """The rows that have the first part of a key in common with one of these: few more than those asked for."""
+def held_rows(session: Session, form: Format[Entry], entries: Sequence[Entry]) -> dict[Any, Held[Entry]]:
+    """By key, the rows that have the first part of a key in common with one of these: few more than those asked for."""
+    key = key_of(form)
     first = inspect(form.table).primary_key[0]
     place = form.fields.index(first.name)
     values = [entry[place] for entry in entries]

@@ -9,7 +9,7 @@ it as if they had.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, NamedTuple
@@ -18,7 +18,20 @@ from sqlalchemy import delete, inspect
 from sqlalchemy.orm import Session
 
 from sipguard.registry.csv_file import Row, RowProblem, read_rows
-from sipguard.registry.import_plan import BATCH, Entry, Format, Held, Plan, Read, batches, compare, refers
+from sipguard.registry.database import Change
+from sipguard.registry.import_plan import (
+    BATCH,
+    Entry,
+    Format,
+    Held,
+    Plan,
+    Read,
+    batches,
+    compare,
+    held_rows,
+    key_of,
+    refers,
+)
 from sipguard.registry.registry import Registry
 
 _MOST_WARNINGS = 1000
@@ -53,10 +66,11 @@ class Import(Generic[Entry]):
     def run(self, path: Path, *, validate_only: bool = False) -> ImportReport:
         """Read, judge and (unless ``validate_only``) store the file. Raises RegistryError when it cannot be read."""
         rows, problems = self._read(path)
+        count = len(rows)
         with self._registry.database.writing() as session:
             plan = compare(session, self._form, rows)
             problems += self._form.problems(session, plan.entries)
-            if plan.removed and not rows:  # a download that failed, more likely than not
+            if plan.removed and not count and not problems:  # a download that failed, more likely than not
                 problems.append(
                     RowProblem(1, f"there are no rows below it, and all {len(plan.removed)} entries would go")
                 )
@@ -66,7 +80,7 @@ class Import(Generic[Entry]):
         warnings = self._form.warnings(plan.entries)
         told = tuple(islice(warnings, _MOST_WARNINGS))
         counts = len(plan.new), len(plan.changed), len(plan.removed)
-        return ImportReport(len(rows), tuple(sorted(problems)), stored, *counts, told, sum(1 for _ in warnings))
+        return ImportReport(count, tuple(sorted(problems)), stored, *counts, told, sum(1 for _ in warnings))
 
     def _read(self, path: Path) -> tuple[list[Read[Entry]], list[RowProblem]]:
         rows: list[Read[Entry]] = []
@@ -103,12 +117,16 @@ class Import(Generic[Entry]):
         unchanged = len(plan.entries) - len(plan.changed) - len(plan.new)
         if unchanged:
             self._progress(unchanged)
-        for entries, imported in ((plan.changed_entries(), None), (plan.new, number)):
-            for batch in batches(form.in_order(entries)):
-                form.store(session, batch, imported)
-                self._progress(len(batch))
-        for batch in batches(self._audited(plan)):
-            database.audit_rows(session, what, batch)
+        for batch in batches(form.in_order(plan.changed)):
+            changes = list(self._changes(batch, held_rows(session, form, batch)))
+            form.store(session, batch, None)
+            database.audit_rows(session, what, changes)
+            self._progress(len(batch))
+        for batch in batches(form.in_order(plan.new)):
+            form.store(session, batch, number)
+            if not refers(form):
+                database.audit_rows(session, what, [(str(entry[0]), None, self._named(entry)) for entry in batch])
+            self._progress(len(batch))
 
     def _remove(self, session: Session, rows: Sequence[Held[Entry]]) -> None:
         """Take off what a file that is the whole of something does not have."""
@@ -120,27 +138,26 @@ class Import(Generic[Entry]):
         for batch in batches(rows):
             gone = first.in_([row.entry[place] for row in batch])
             session.execute(delete(self._form.table).where(chosen, gone))
+            removed = [(str(row.entry[0]), self._held(row), None) for row in batch]
+            self._registry.database.audit_rows(session, f"{self._form.noun}.import", removed)
 
-    def _audited(self, plan: Plan[Entry]) -> Iterator[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]:
-        """The rows that have an entry each: what it is of, what stood there, what stands there now."""
-        fields = self._form.fields
-        for held in plan.removed:
-            yield str(held.entry[0]), _values(fields, held), None
+    def _changes(self, entries: Sequence[Entry], stood: Mapping[Any, Held[Entry]]) -> Iterator[Change]:
+        """What is to be audited of rows that are changed: the key, and the values that are others."""
+        key = key_of(self._form)
         keys = {column.name for column in inspect(self._form.table).primary_key}
-        for held, entry in plan.changed:
-            pairs = zip(fields, held.entry, entry, strict=True)
-            shown = tuple(name for name, old, new in pairs if name in keys or old != new)
-            before, after = _values(fields, held), dict(zip(fields, entry, strict=True))
-            before = {name: value for name, value in before.items() if name in shown or name == "imported"}
-            yield str(entry[0]), before, {name: after[name] for name in shown}
-        for entry in () if refers(self._form) else plan.new:
-            yield str(entry[0]), None, dict(zip(fields, entry, strict=True))
+        for entry in entries:
+            before, after = self._held(stood[key(entry)]), self._named(entry)
+            shown = [name for name in after if name in keys or before[name] != after[name]]
+            kept = [name for name in before if name in shown or name == "imported"]
+            yield str(entry[0]), {name: before[name] for name in kept}, {name: after[name] for name in shown}
 
+    def _named(self, entry: Entry) -> dict[str, Any]:
+        return dict(zip(self._form.fields, entry, strict=True))
 
-def _values(fields: tuple[str, ...], held: Held[Entry]) -> dict[str, Any]:
-    """What stood there, and which import it came with."""
-    values = dict(zip(fields, held.entry, strict=True))
-    return values if held.imported is None else values | {"imported": held.imported}
+    def _held(self, row: Held[Entry]) -> dict[str, Any]:
+        """What stood there, and which import it came with."""
+        values = self._named(row.entry)
+        return values if row.imported is None else values | {"imported": row.imported}
 
 
 def _digest(path: Path) -> str:
@@ -149,7 +166,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def repeated(keys: Sequence[tuple[int, object]], text: Callable[[object], str]) -> Iterator[RowProblem]:
+def repeated(keys: Iterable[tuple[int, object]], text: Callable[[object], str]) -> Iterator[RowProblem]:
     """The rows whose key an earlier row has already."""
     first: dict[object, int] = {}
     for line, key in keys:

@@ -42,10 +42,12 @@ def conflicts(
     for claim in claims:
         in_file.setdefault(claim.pattern, claim)
     forms = _forms([*in_file, *_stored_blocks(session)])
-    wanted = {pattern for claim in claims for pattern in _covering(claim.pattern, forms)}
-    stored = _owners(session, wanted, released)
-    for claim in claims:
-        yield from _conflict(session, claim, forms, in_file, stored, released)
+    for start in range(0, len(claims), _BATCH):
+        batch = claims[start : start + _BATCH]
+        wanted = {pattern for claim in batch for pattern in _covering(claim.pattern, forms)}
+        stored = _owners(session, wanted, released)
+        for claim in batch:
+            yield from _conflict(session, claim, forms, in_file, stored, released)
 
 
 def _conflict(

@@ -220,6 +220,7 @@ def choice(column: str, text: str, choices: Sequence[str]) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)  # a file says the same of many rows
 def expiry(text: str) -> UnixTime | None:
     """A date (its first moment, UTC) or a date and time with zone; empty is never. Raises ValueError."""
     if not text:

@@ -90,8 +90,7 @@ def test_standard_output_that_is_full() -> None:
     [
         ("audit", "--limit", "9" * 30),
         ("audit", "--who", "\udcff"),
-        ("list", "add", "+999XXXXXXX", "--source", "\udcff"),
-        ("number", "add", "+14155550101", "--account", "acme", "--trunk", "\udcff"),
+        ("emergency", "add", "+14155550101", "--account", "acme", "--location", "\udcff"),
     ],
 )
 def test_values_no_store_can_hold(shell: Shell, command: tuple[str, ...]) -> None:

@@ -139,8 +139,13 @@ def test_opt_outs_of_several_accounts_are_imported(tmp_path: Path) -> None:
     assert load(registry, CallListFormat(CallList.OPT_OUT, "acme"), text, tmp_path).stored
     found = registry.call_lists.matching(TN("14155550160"))
     assert [entry.account for entry in found] == ["acme", "reseller"]
-    assert load(registry, CallListFormat(CallList.OPT_OUT, "acme", replace=True), "pattern\n", tmp_path).stored
-    assert [entry.account for entry in registry.call_lists.list(CallList.OPT_OUT)] == ["reseller"]
+    whole = CallListFormat(CallList.OPT_OUT, "acme", replace=True)
+    assert load(registry, whole, "pattern\n+14155550161\n", tmp_path).stored
+    entries = registry.call_lists.list(CallList.OPT_OUT)
+    assert [(entry.pattern, entry.account) for entry in entries] == [
+        ("14155550160", "reseller"),
+        ("14155550161", "acme"),
+    ]
 
 
 def test_bad_rows_are_named_and_nothing_is_stored(tmp_path: Path) -> None:
