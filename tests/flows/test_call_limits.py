@@ -246,11 +246,12 @@ def test_a_short_code_is_in_no_country(code: str) -> None:
     assert calls(stage, 2, uri=f"sip:{code}@{PROXY[0]}", called=code) == [200, 200]
 
 
+@pytest.mark.parametrize("kind", ["number", "egress"])
 @pytest.mark.parametrize("mode", [Mode.OFF, Mode.REPORT, Mode.TAG, Mode.THROTTLE])
-def test_a_limit_that_only_reports_does_not_switch_off_another(mode: Mode) -> None:
-    """Where more calls are up than would be allowed, a number still has no more of them a second than it may."""
+def test_a_limit_that_only_reports_does_not_switch_off_another(mode: Mode, kind: str) -> None:
+    """Where more calls are up than would be allowed, there are still no more of them a second than there may be."""
     both = CallLimit(rate=0.001, burst=2, concurrent=1)
-    stage = Stage(policy=limited({"limit.concurrent": mode}, number=both))
+    stage = Stage(policy=limited({"limit.concurrent": mode}, **{kind: both}))
     assert calls(stage, 4) == [200, 200, 503, 503]
     assert rules(stage) == ["limit.rate"] * 2
 
@@ -263,3 +264,15 @@ def test_the_crisis_line_is_never_too_much(kind: str, user: str) -> None:
     stage = Stage(policy=limited(**{kind: full}))
     assert calls(stage, 2) == [200, 503]
     assert calls(stage, 2, first=2, uri=f"sip:{user}@{PROXY[0]}", called="988") == [200, 200]
+
+
+@pytest.mark.parametrize("reports", ["limit.rate", "limit.concurrent"])
+def test_a_route_that_only_reports_takes_what_another_must_not(reports: str) -> None:
+    """In whichever order they stand: a call is refused when every route refuses it."""
+    limits = {"limit.rate": CallLimit(rate=0.001, burst=1), "limit.concurrent": CallLimit(concurrent=1)}
+    (blocks,) = limits.keys() - {reports}
+    first = changed("carrier-a", egress_limit=limits[blocks])
+    second = replace(first[1], name="carrier-c", sources=(), targets=(target(CARRIER_B),), egress_limit=limits[reports])
+    stage = Stage(trunks=(*first, second), policy=limited({reports: Mode.REPORT}))
+    assert calls(stage, 4) == [200] * 4
+    assert len({request.call_id for request in stage.requests_to(CARRIER_A, "INVITE")}) == 1
