@@ -124,7 +124,11 @@ def target_in(message: Message) -> str | None:
             uri = value[1 : value.index(">")]
         else:
             uri = parse_address((split_list(value) or [""])[0] if "," in value else value).uri
-        return uri if isinstance(parse_uri(uri), SipUri) else None
+        target = parse_uri(uri)
+        if not isinstance(target, SipUri):
+            return None
+        # Header fields are no part of a Request-URI (RFC 3261 §19.1.1): a BYE with some would be refused.
+        return uri if target.headers is None else uri[: -len(target.headers) - 1]
     except MalformedValue:
         return None
 

@@ -68,7 +68,7 @@ def opened(station: Station, active: ActiveCall, branch: Branch, flow: Flow, res
                 station.calls.learn(active, dialog)
         elif dialog.state is _EARLY:
             dialog.called.moves(target_in(response))
-            if response.code >= 200 or response.has("record-route"):
+            if response.has("record-route"):  # a 2xx that leaves them out is not about another way
                 dialog.called.routes = routes_beyond(response, mark)
         if dialog is not None and dialog.state is _EARLY and response.code >= 200:
             dialog.state = _UP

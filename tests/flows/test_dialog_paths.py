@@ -536,3 +536,36 @@ def test_nor_behind_a_name() -> None:
     stage.network.answers[need] = TargetAnswer(servers)
     assert said(stage, again, stage.carrier) == 200
     assert (stage.octets_to(CARRIER_B), len(stage.pbx.acks)) == ([], 1)
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 19.1.1")
+@pytest.mark.parametrize("headers", ["?", "?Replaces=x&y=z"])
+def test_header_fields_in_a_contact(headers: str) -> None:
+    """They are no part of the target, or nobody could say BYE to such a party."""
+    stage = answered(f"<sip:callee@{CARRIER_A[0]}{headers}>")
+    bye = stage.pbx.in_dialog("BYE")
+    bye.set_uri(f"sip:callee@{CARRIER_A[0]}")
+    assert said(stage, bye) == 200
+    assert stage.carrier.requests[-1].uri == bye.uri
+    assert stage.events[-1] == "end"
+
+
+@pytest.mark.clause("PRX-24", "RFC 3261 12.1.2")
+def test_a_route_set_that_only_the_ringing_told() -> None:
+    """A callee leaves Record-Route out of its 2xx, as some do after a reliable 18x: the way is what it told before."""
+    stage = Stage(scripts={"carrier-a": silent()})
+    stage.call()
+    (invite,) = stage.carrier.requests
+    near, contact = f"<sip:{CARRIER_A[0]};lr>", "Contact: <sip:callee@callee.example>"
+    stage.network.inject(
+        answer_to(invite, "183 Session Progress", "carrier-a", contact, beyond=(near,)), flow_from(CARRIER_A)
+    )
+    stage.network.run(0.1)
+    (early,) = [response for response in stage.pbx.responses if response.code == 183]
+    invite.remove("record-route")
+    stage.network.inject(answer_to(invite, "200 OK", "carrier-a", contact), flow_from(CARRIER_A))
+    stage.network.run(0.1)
+    bye = stage.pbx.in_dialog("BYE")
+    bye.set("route", ", ".join(reversed(early.listed("record-route"))))
+    assert said(stage, bye) == 200
+    assert stage.carrier.requests[-1].listed("route") == [near]
