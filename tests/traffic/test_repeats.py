@@ -55,6 +55,24 @@ def test_the_table_is_bounded():
     assert len(repeats) == 1
 
 
+def test_nobody_makes_the_node_forget_whom_others_called():
+    """Who calls more numbers than there is room for forgets its own; who needs room takes it from who has most."""
+    repeats = Repeats(capacity=10)
+    for number in range(3):
+        repeats.count(("small", str(number)), 3, DAY, 0.0)
+    for number in range(100):
+        repeats.count(("big", str(number)), 3, DAY, 1.0)
+        assert len(repeats) <= 10
+    assert [repeats.within(("small", str(number)), DAY, 2.0) for number in range(3)] == [1, 1, 1]
+    assert repeats.within(("big", "99"), DAY, 2.0) == 1
+    repeats.count(("new", "1"), 3, DAY, 2.0)
+    assert [repeats.within(pair, DAY, 2.0) for pair in (("new", "1"), ("small", "0"), ("big", "93"))] == [1, 1, 0]
+    for number in range(20):
+        repeats.count(("new", str(number)), 3, DAY, 3.0)
+    assert repeats.within(("small", "0"), DAY, 4.0) == 1
+    assert len(repeats) == 10
+
+
 def test_what_is_over_makes_room_by_itself():
     """Pairs that nobody called within the window are gone with the next call."""
     repeats = Repeats()
@@ -77,3 +95,14 @@ def test_it_says_what_a_plain_list_would_say(steps, kept):
         assert repeats.within(pair, 100.0, now) == min(plain, kept + 1)
         repeats.count(pair, kept, 100.0, now)
         calls.append((pair, now))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.booleans()), max_size=80), st.integers(1, 6))
+def test_its_size_is_that_of_what_it_holds(steps, capacity):
+    """Whatever is counted and withdrawn, and however small the table is."""
+    repeats = Repeats(capacity)
+    for now, (account, number, withdrawn) in enumerate(steps):
+        pair = (account, str(number))
+        (repeats.withdraw(pair) if withdrawn else repeats.count(pair, 2, 20.0, float(now)))
+        held = [pair for pair in ((name, str(n)) for name in "abc" for n in range(6)) if repeats.within(pair, 1e9, now)]
+        assert len(held) == len(repeats) <= capacity
