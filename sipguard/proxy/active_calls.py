@@ -114,6 +114,11 @@ class ActiveCall:
         """Whether any of its dialogs is."""
         return any(dialog.state is State.UP for dialog in self.dialogs)
 
+    @property
+    def is_for_help(self) -> bool:
+        """Whether it is an emergency call, in which nothing is refused."""
+        return self.callback is not None or (self.called is not None and self.called.trunk.helps)
+
     def dialog_with(self, tag: str | None) -> Dialog | None:
         """The dialog with the callee that has this tag."""
         for dialog in self.dialogs:

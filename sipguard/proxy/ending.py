@@ -118,7 +118,7 @@ class Ending:
         A caller that means no harm ends it as well. ``number`` is that of the INVITE.
         """
         dialog = call.dialog_with(tag)
-        if dialog is None or call.called is None or call.called.trunk.helps:
+        if dialog is None or call.is_for_help:
             return
         if call.numbers is None:
             call.numbers = {call.caller_tag: number + _GAP}

@@ -183,7 +183,7 @@ class InDialog:
         active, by_caller = passage.active, passage.by_caller
         if active is None:
             return None
-        if dialog_path.is_ambiguous(request):
+        if dialog_path.is_ambiguous(request) and not active.is_for_help:
             return Refused(400)
         party = active.caller if by_caller else active.called
         wrong = dialog_path.direct(passage.fork, there)
@@ -223,8 +223,7 @@ class InDialog:
         )
         account = view.directory.account(customer.account) if customer is not None and customer.account else None
         mode = mode_at(refusal.rule, None, customer, account, view.policy)
-        emergency = active.callback is not None or (active.called is not None and active.called.trunk.helps)
-        if mode is not Mode.BLOCK or emergency:
+        if mode is not Mode.BLOCK or active.is_for_help:
             if mode is not Mode.OFF:
                 station.count("reported", "dialog", refusal.rule)
             return None

@@ -228,3 +228,15 @@ def test_a_bye_whose_tag_is_another_to_who_reads_it_otherwise(plain: str, writte
     assert stage.octets_to(ACME_PBX)[-1].startswith(b"SIP/2.0 400 ")
     assert stage.requests_to(CARRIER_A, "BYE") == []
     assert stage.engine.active_calls == 1
+
+
+@pytest.mark.clause("PRX-24", "policy: emergency calls")
+def test_a_call_for_help_ends_whatever_is_in_a_name() -> None:
+    """Nobody gains by such a BYE there, and it passes."""
+    stage = Stage()
+    stage.call(uri=f"sip:911@{PROXY[0]}", called="911")
+    octets = stage.pbx.in_dialog("BYE").encode().replace(b"From: <", b'From: "a;tag=x" <')
+    stage.network.inject(octets, flow_from(ACME_PBX))
+    stage.network.run(1)
+    assert stage.rescue.requests[-1].method == "BYE"
+    assert stage.events[-1] == "end"
