@@ -1,9 +1,9 @@
 """Emergency numbers by country, and how to recognise one however it is dialled (RFC 5031, EMG-03).
 
 A caller in distress, or one who wants to slip past screening, writes 911 in many ways: with an outside-line digit
-(9911), a national or country prefix (1911, +1911), separators, escapes, a tel URI inside a sip user part, a service
-URN. All of them are undone here, and nothing else in the house has to know them. A number that is dialled as it stands
-in the table always wins; prefixes are only taken off numbers too short to be anybody's subscriber.
+(9911), a national or country prefix (1911, +1911), a service code (*67911), separators, escapes, a tel URI inside a sip
+user part, a service URN. All of them are undone here, and nothing else in the house has to know them. A number that is
+dialled as it stands in the table always wins; prefixes are only taken off numbers too short to be anybody's subscriber.
 
 The table lists what each country publishes, the test number 933 of North American VoIP providers included. A country
 that is not listed has the two numbers every mobile telephone knows (3GPP TS 22.101 §10.1). 988 is a crisis line, not an
@@ -192,6 +192,10 @@ TESTS = frozenset(("933",))  # answered by a machine that says which address is 
 _OUTSIDE_LINE = "098"  # digits a private exchange dials first to reach the public network
 _LONGEST = 9  # digits; a longer number is a subscriber's whatever it starts with
 _SUBSCRIBER = re.compile(r"sips?:\+?[0-9]{11,}[@;]")  # as nearly every call has it: not worth a closer look
+_NORTH_AMERICA = "1"
+# What a telephone that hides or shows its number puts before every call: #31#911, and within +1 *67911.
+_ENCLOSED_CODE = re.compile(r"[*#]{1,2}[0-9]{2}[*#]")
+_SERVICE_CODE = re.compile(r"[*#]{1,2}[0-9]{2}[*#]|\*(?:67|82)")
 _DIALLED = frozenset("0123456789+*#abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _SEPARATORS = {code: None for code in range(128) if chr(code) not in _DIALLED}
 
@@ -233,6 +237,9 @@ def recognised(dialled: str, plan: DialPlan, overrides: Overrides) -> str | None
     if dialled[:4] == "urn:":
         return dialled
     dialled = dialled.rstrip("#")
+    if dialled[:1] in ("*", "#"):
+        code = (_SERVICE_CODE if plan.country_code == _NORTH_AMERICA else _ENCLOSED_CODE).match(dialled)
+        dialled = dialled if code is None else dialled[code.end() :]
     if dialled[:1] == "+":
         return _global(dialled[1:], plan, overrides)
     return _local(dialled, plan, overrides)

@@ -457,3 +457,13 @@ def test_a_customer_chooses_no_way_at_the_carrier(inner: str) -> None:
     stage = Stage()
     stage.call(uri=f"sip:+12125550123;{inner}@{PROXY[0]};user=phone")
     assert stage.carrier.requests[0].uri == f"sip:+12125550123@{CARRIER_A[0]};user=phone"
+
+
+@pytest.mark.clause("EMG-03", "EMG-04")
+@pytest.mark.parametrize("user", ["*67911", "%2A829911", "%2331%23911"])
+def test_a_telephone_that_hides_its_number_reaches_help(user: str) -> None:
+    """The code before the number is taken off, and the call is an emergency call like any other."""
+    stage = Stage()
+    stage.call(uri=f"sip:{user}@{PROXY[0]};user=phone", called="911")
+    assert stage.rescue.requests[0].uri == f"sip:911@{RESCUE[0]};user=phone"
+    assert stage.record("decision")["emergency"] == "911"

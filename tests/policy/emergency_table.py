@@ -111,8 +111,9 @@ country their number is registered in for emergency calls. Numbers in bold are n
 
 Each number is recognised however it is written: behind an outside-line digit (0, 8, 9), the national prefix, the
 international prefix and country code, with `+`, with or without the country code after it, with separators and escapes,
-as `tel:` or `sip:`, as a tel URI inside a SIP user part, with any `phone-context`. So is `urn:service:sos` and
-everything below it. In a country that has no row, 112 and 911 are recognised, as every mobile telephone does.
+as `tel:` or `sip:`, as a tel URI inside a SIP user part, with any `phone-context`, behind the code of a
+telephone that hides its number (`#31#`, within +1 also `*67`, `*82`). So is `urn:service:sos` and everything below it.
+In a country that has no row, 112 and 911 are recognised, as every mobile telephone does.
 
 Not an emergency, in every country:
 

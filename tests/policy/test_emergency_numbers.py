@@ -72,6 +72,23 @@ def test_prefixes_of_other_countries_are_undone(text, plan, number):
     assert emergency_number(parse_uri(text), plan, {}) == number
 
 
+@pytest.mark.clause("EMG-03")
+@pytest.mark.parametrize(
+    ("text", "plan", "number"),
+    [
+        ("sip:*67911@h", AMERICA, "911"), ("sip:*829911@h", AMERICA, "911"), ("sip:*67*911@h", AMERICA, "911"),
+        ("sip:%2A67-9-1-1@h", AMERICA, "911"), ("sip:%2331%23911@h", AMERICA, "911"),
+        ("sip:*671911%23@h", AMERICA, "911"),
+        ("sip:*31%23112@h", GERMANY, "112"), ("sip:%2331%23110@h", GERMANY, "110"), ("sip:*67112@h", GERMANY, None),
+        ("sip:*66911@h", AMERICA, None), ("sip:*67@h", AMERICA, None), ("sip:*67988@h", AMERICA, None),
+        ("sip:%2331%23999@h", AMERICA, None),
+    ],
+)  # fmt: skip
+def test_a_telephone_that_hides_its_number_calls_help_too(text, plan, number):
+    """The code that it puts before every number does not hide an emergency number."""
+    assert emergency_number(parse_uri(text), plan, {}) == number
+
+
 @pytest.mark.clause("EMG-01", "RFC 5031 4.2")
 @pytest.mark.parametrize(
     ("text", "service"),
