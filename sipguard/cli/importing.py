@@ -40,7 +40,7 @@ def _tell(path: Path, report: ImportReport, *, validate_only: bool, as_json: boo
         told = {
             "rows": report.rows, "stored": report.stored,
             "new": report.new, "changed": report.changed, "removed": report.removed,
-            "problems": problems, "warnings": warnings,
+            "problems": problems, "warnings": warnings, "omitted_warnings": report.omitted,
         }  # fmt: skip
         print(json.dumps(told, ensure_ascii=False))
         return

@@ -78,7 +78,7 @@ def remove(
         chosen = NamedList(name, account, keeper_needed=True)
         canonical = canonical_pattern(pattern, dial_plan(country))
     chosen.remove(open_registry(config), canonical)
-    done(f"{canonical} removed", {"pattern": canonical}, as_json)
+    done(f"{shown_number(canonical)} removed", {"pattern": canonical}, as_json)
 
 
 @app.command(epilog="Example: sipguard list clear --list opt-out --account acme")

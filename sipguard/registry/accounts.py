@@ -1,6 +1,6 @@
 """The account tree: who is whose customer, and in which state."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import CTE, ColumnElement, Connection, delete, select, update
@@ -91,8 +91,12 @@ class Accounts:
             if state is not None:
                 _check_transition(row, AccountState(str(state)))
             _check_burst(*(values.get(column, getattr(row, column)) for column in ("max_rate", "max_burst")))
+            stood = read_accounts(session) if "parent" in values else ()
             session.execute(update(AccountRow).where(AccountRow.name == name).values(**values))
-            check_tree(read_accounts(session))
+            now = read_accounts(session)
+            check_tree(now)
+            for _, problem in displaced(session, {entry.name: entry for entry in stood}, {e.name: e for e in now}):
+                raise RegistryError(problem)
             self._database.audit(session, "account.set", name, before, values)
 
     def put_into(
@@ -225,6 +229,21 @@ def parent_problem(entry: AccountEntry, known: Mapping[str, AccountEntry]) -> st
     if _LEVEL[parent.kind] >= _LEVEL[entry.kind]:
         return f'"{entry.name}" ({entry.kind}) cannot be below "{parent.name}" ({parent.kind})'
     return None
+
+
+def displaced(
+    session: Session, before: Mapping[str, AccountEntry], after: Mapping[str, AccountEntry]
+) -> Iterator[tuple[str, str]]:
+    """End users that would no longer be below the account whose numbers they have, and the sentence that says so.
+
+    Their state and limits, and those of whoever is above them, hold for calls from these numbers.
+    """
+    if all(entry.parent == before[name].parent for name, entry in after.items() if name in before):
+        return
+    pairs = select(NumberRow.end_user, NumberRow.account).where(NumberRow.end_user.is_not(None)).distinct()
+    for end_user, account in ((str(name), str(account)) for name, account in session.execute(pairs)):
+        if account in path_of(end_user, before) and account not in path_of(end_user, after):
+            yield end_user, f'end user "{end_user}" has numbers of account "{account}"; give those to another first'
 
 
 def path_of(name: str, known: Mapping[str, AccountEntry]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """User names of customer trunks, with what their passwords become. The passwords themselves are never kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select
@@ -60,15 +60,23 @@ class Credentials:
         """Take a user name off a trunk, in every realm."""
         with self._database.writing() as session:
             place = (CredentialRow.trunk == trunk, CredentialRow.username == username)
-            if session.execute(select(CredentialRow.realm).where(*place)).first() is None:
+            realms = session.execute(select(CredentialRow.realm).where(*place).distinct()).scalars().all()
+            if not realms:
                 raise RegistryError(f'trunk "{trunk}" has no user "{username}"')
             session.execute(delete(CredentialRow).where(*place))
-            self._database.audit(session, "credential.remove", trunk, {"username": username}, None)
+            before = {"username": username, "realms": sorted(realms)}
+            self._database.audit(session, "credential.remove", trunk, before, None)
 
 
-def forget_trunk(session: Session, trunk: str) -> None:
-    """A trunk goes: its user names go with it, so that they open nothing should the name be used again."""
+def forget_trunk(session: Session, trunk: str) -> Sequence[str]:
+    """A trunk goes: its user names go with it, so that they open nothing should the name be used again.
+
+    Returns them.
+    """
+    names = select(CredentialRow.username).where(CredentialRow.trunk == trunk).distinct()
+    users = session.execute(names.order_by(CredentialRow.username)).scalars().all()
     session.execute(delete(CredentialRow).where(CredentialRow.trunk == trunk))
+    return list(users)
 
 
 def read_credentials(connection: Connection) -> list[Credential]:

@@ -3,11 +3,15 @@
 import csv
 import re
 from collections.abc import Iterator
+from io import BufferedReader, FileIO, TextIOWrapper
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sipguard.config.suggestion import suggestion
 from sipguard.errors import RegistryError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # what no text has, and not every store takes
 
@@ -37,13 +41,35 @@ class RowProblem(NamedTuple):
     message: str
 
 
-def read_rows(path: Path, columns: Columns) -> Iterator[Row | RowProblem]:
+class Digest(Protocol):
+    """What takes octets, like ``hashlib.sha256()``."""
+
+    def update(self, octets: bytes, /) -> None:
+        """Take some more."""
+
+
+class _Read(FileIO):
+    """A file of which everything that is read goes into a digest, so that no other octets are judged than digested."""
+
+    def __init__(self, path: Path, digest: Digest) -> None:
+        super().__init__(path)
+        self._digest = digest
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Read some octets."""
+        count = super().readinto(buffer) or 0
+        self._digest.update(bytes(memoryview(buffer)[:count]))
+        return count
+
+
+def read_rows(path: Path, columns: Columns, digest: Digest) -> Iterator[Row | RowProblem]:
     """The rows of a file; a row with the wrong number of values, or control characters, is a problem.
 
-    Raises RegistryError when the file cannot be read or its header is wrong.
+    The octets go into ``digest`` as they are read, once: the file may be a pipe. Raises RegistryError when it cannot be
+    read or its header is wrong.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with TextIOWrapper(BufferedReader(_Read(path, digest)), encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             names = [name.strip().lower() for name in next(reader, [])]
             _check_header(path, names, columns)

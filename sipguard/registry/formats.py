@@ -18,6 +18,7 @@ from sipguard.registry.account_states import transition_problem
 from sipguard.registry.accounts import (
     AccountEntry,
     burst_problem,
+    displaced,
     entry_of,
     parent_problem,
     path_of,
@@ -119,6 +120,9 @@ class AccountsFormat(Format[AccountEntry]):
             problem = parent_problem(entry, known)
             if problem is not None:  # a row may also break an account that it is to be the parent of
                 yield RowProblem(lines.get(entry.name) or lines.get(entry.parent or "", 0), problem)
+        for end_user, problem in displaced(session, stored, known):
+            moved = (lines[name] for name in reversed(path_of(end_user, known)) if name in lines)
+            yield RowProblem(next(moved, 0), problem)
 
     def store(self, session: Session, entries: Sequence[AccountEntry], _imported: int | None) -> None:
         """Add or replace accounts."""

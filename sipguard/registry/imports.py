@@ -62,6 +62,7 @@ class Import(Generic[Entry]):
         self._registry = registry
         self._form = form
         self._progress = progress
+        self._digest = hashlib.sha256()  # which file it was: what stands in a million rows is not in the audit
 
     def run(self, path: Path, *, validate_only: bool = False) -> ImportReport:
         """Read, judge and (unless ``validate_only``) store the file. Raises RegistryError when it cannot be read."""
@@ -85,7 +86,7 @@ class Import(Generic[Entry]):
     def _read(self, path: Path) -> tuple[list[Read[Entry]], list[RowProblem]]:
         rows: list[Read[Entry]] = []
         problems: list[RowProblem] = []
-        for count, row in enumerate(read_rows(path, self._form.columns), 1):
+        for count, row in enumerate(read_rows(path, self._form.columns, self._digest), 1):
             if isinstance(row, Row):
                 try:
                     rows.append((row.line, self._form.entry(row.values), self._unsaid(row)))
@@ -109,7 +110,7 @@ class Import(Generic[Entry]):
         form, database = self._form, self._registry.database
         after = {
             "rows": len(plan.entries), "new": len(plan.new), "changed": len(plan.changed), "removed": len(plan.removed),
-            "sha256": _digest(path),
+            "sha256": self._digest.hexdigest(),
         }  # fmt: skip
         what = f"{form.noun}.import"
         number = database.audit(session, what, path.name, None, after)
@@ -158,12 +159,6 @@ class Import(Generic[Entry]):
         """What stood there, and which import it came with."""
         values = self._named(row.entry)
         return values if row.imported is None else values | {"imported": row.imported}
-
-
-def _digest(path: Path) -> str:
-    """Which file it was: what stands in a million rows is not written into the audit."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def repeated(keys: Iterable[tuple[int, object]], text: Callable[[object], str]) -> Iterator[RowProblem]:

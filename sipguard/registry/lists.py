@@ -11,6 +11,7 @@ from sipguard.policy.pattern import block_pattern
 from sipguard.registry.database import Database
 from sipguard.registry.schema import ListRow
 from sipguard.registry.upsert import upsert
+from sipguard.registry.values import shown_number
 from sipguard.stir.telephone_number import TN
 from sipguard.stir.unix_time import UnixTime
 
@@ -69,7 +70,7 @@ class DoNotOriginate:
         with self._database.writing() as session:
             before = _values_of(session.get(ListRow, pattern))
             if before is None:
-                raise RegistryError(f"{pattern} is not on the do-not-originate list")
+                raise RegistryError(f"{shown_number(pattern)} is not on the do-not-originate list")
             session.execute(delete(ListRow).where(ListRow.pattern == pattern))
             self._database.audit(session, "list.remove", pattern, before, None)
 

@@ -50,8 +50,8 @@ class Trunks:
             if before is None:
                 raise RegistryError(f'no trunk in the registry is called "{name}"')
             session.execute(delete(TrunkRow).where(TrunkRow.name == name))
-            forget_trunk(session, name)
-            self._database.audit(session, "trunk.remove", name, before, None)
+            users = forget_trunk(session, name)
+            self._database.audit(session, "trunk.remove", name, before | ({"users": users} if users else {}), None)
 
 
 def _values_of(row: TrunkRow | None) -> dict[str, Any] | None:

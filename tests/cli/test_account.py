@@ -78,7 +78,16 @@ def test_import(tmp_path: Path) -> None:
     assert f"{file}:3: " in refused.err
     assert f"{file}:4: " in refused.err
     file.write_text("name\nacme\n")
-    good = {"rows": 1, "stored": False, "new": 1, "changed": 0, "removed": 0, "problems": [], "warnings": []}
+    good = {
+        "rows": 1,
+        "stored": False,
+        "new": 1,
+        "changed": 0,
+        "removed": 0,
+        "problems": [],
+        "warnings": [],
+        "omitted_warnings": 0,
+    }
     assert shell.data("account", "import", str(file), "--validate-only") == good
     assert shell.data("account", "list") == []
     assert shell.run("account", "import", str(file)) == (0, "", "1 rows stored: 1 new, 0 changed, 0 removed\n")

@@ -12,8 +12,6 @@ from tests.registry.kit import acme
 
 pytestmark = pytest.mark.usefixtures("store")
 
-pytestmark = pytest.mark.usefixtures("store")
-
 SECRETS = {"SHA-256": "a" * 64, "MD5": "b" * 32}
 
 
@@ -35,6 +33,7 @@ def test_life_of_a_credential(tmp_path: Path) -> None:
     assert [(entry.what, entry.subject) for entry in audit] == [
         ("credential.set", "pbx"), ("credential.set", "pbx"), ("credential.remove", "pbx"),
     ]  # fmt: skip
+    assert audit[-1].detail == {"before": {"username": "acme", "realms": ["sip.example"]}, "after": None}
     assert not any(secret in str(audit) for secret in ("aaa", "bbb", "ccc"))
     assert registry.directory().revision == len(registry.audit())
 
@@ -58,3 +57,15 @@ def test_a_trunk_takes_its_users_with_it(tmp_path: Path) -> None:
     registry.credentials.set("pbx", "acme", "sip.example", SECRETS)
     registry.trunks.remove("pbx")
     assert registry.credentials.list() == []
+
+
+def test_the_audit_of_a_trunk_that_goes_names_its_users(tmp_path: Path) -> None:
+    """They go with it, and nothing else would say who could call by it."""
+    registry = acme(tmp_path)
+    registry.trunks.add(TrunkSection(name="pbx", side=Side.CUSTOMER, account="acme", digest=True))
+    registry.credentials.set("pbx", "sales", "sip.example", SECRETS)
+    registry.credentials.set("pbx", "office", "sip.example", SECRETS)
+    registry.trunks.remove("pbx")
+    before = registry.audit(what="trunk.remove")[0].detail["before"]
+    assert isinstance(before, dict)
+    assert (before["users"], before["account"]) == (["office", "sales"], "acme")

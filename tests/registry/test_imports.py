@@ -1,6 +1,9 @@
 """CSV imports: all or nothing, every bad row with its line."""
 
+import hashlib
+import os
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -324,3 +327,18 @@ def test_what_a_store_would_not_take_is_a_row_with_a_line(tmp_path: Path, cell: 
     report = load(registry, NumbersFormat(), text, tmp_path)
     assert list(lines(report)) == [3]
     assert not report.stored
+
+
+def test_the_audit_has_the_digest_of_what_was_read(tmp_path: Path) -> None:
+    """Of the octets that were judged and stored, also where they can be read but once, out of a pipe."""
+    registry = acme(tmp_path)
+    text = b"number,account,kind\n+14155550101,acme,owned\n"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(text,))
+    writer.start()
+    assert Import(registry, NumbersFormat()).run(pipe).stored
+    writer.join()
+    after = registry.audit(what="number.import")[0].detail["after"]
+    assert isinstance(after, dict)
+    assert after["sha256"] == hashlib.sha256(text).hexdigest()

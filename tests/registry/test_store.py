@@ -8,6 +8,8 @@ import pytest
 from sipguard.errors import RegistryError
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.emergency import EmergencyEntry
+from sipguard.registry.formats import AccountsFormat
+from sipguard.registry.imports import Import
 from sipguard.registry.lists import PatternEntry
 from sipguard.registry.numbers import NumberEntry
 from sipguard.registry.schema import AccountKind
@@ -49,6 +51,30 @@ def test_account_changes(tmp_path: Path) -> None:
         registry.accounts.change("acme", parent="acme/sales")
     with pytest.raises(RegistryError, match="no account"):
         registry.accounts.change("nobody", state="warned")
+
+
+def test_an_end_user_stays_below_the_account_whose_numbers_it_has(tmp_path: Path) -> None:
+    """Elsewhere its calls would take places of somebody else's limits, and end with somebody else's suspension."""
+    registry = acme(tmp_path)
+    registry.accounts.add(AccountEntry("other"))
+    why = 'end user "acme/sales" has numbers of account "acme"'
+    with pytest.raises(RegistryError, match=why):
+        registry.accounts.change("acme/sales", parent="other")
+    file = tmp_path / "accounts.csv"
+    file.write_text("name,kind,parent\nnew,account,\nacme/sales,end_user,other\n")
+    report = Import(registry, AccountsFormat()).run(file)
+    assert [(problem.line, problem.message.partition(";")[0]) for problem in report.problems] == [(3, why)]
+    registry.numbers.remove(TN("14155550100"))
+    registry.accounts.change("acme/sales", parent="other")
+    assert registry.directory().accounts["acme/sales"].path == ("other", "acme/sales")
+
+
+def test_the_whole_account_may_move_with_its_end_users(tmp_path: Path) -> None:
+    """Its end users stay below it, and keep their numbers."""
+    registry = acme(tmp_path)
+    registry.accounts.add(AccountEntry("reseller-2", AccountKind.RESELLER))
+    registry.accounts.change("acme", parent="reseller-2")
+    assert registry.directory().accounts["acme/sales"].path == ("reseller-2", "acme", "acme/sales")
 
 
 def test_account_removal(tmp_path: Path) -> None:
