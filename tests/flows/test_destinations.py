@@ -439,3 +439,13 @@ def test_a_reload_keeps_the_places_at_a_prefix() -> None:
     assert calls(stage, GUINEA, 2) == [200] * 2
     stage.engine.reconfigure(replace(stage.sample.view, policy=limited(account=CallLimit(concurrent=2))))
     assert calls(stage, GUINEA, 1) == [503]
+
+
+def test_whoever_rang_many_people_may_call_the_crisis_line() -> None:
+    """988 is no destination that a rule about destinations stops."""
+    stage = Stage(policy=wangiri(), scripts={"carrier-a": ringing()})
+    rings(stage, 6)
+    stage.call(called="12125550999", call_id="after@sample")
+    assert stage.pbx.codes[-1] == 603
+    stage.call(uri=f"sip:988@{PROXY[0]};user=phone", called="988", call_id="help@sample")
+    assert stage.pbx.codes[-1] == 180

@@ -173,3 +173,14 @@ def test_traffic_below_the_limit_is_not() -> None:
     for number in range(20):
         scene.call(15.0, call_id=f"call-{number}@sample")
     assert {(rule, *reported) for rule, reported in decisions(scene)} == {("forward",)}
+
+
+def test_who_keeps_at_its_limit_may_call_the_crisis_line() -> None:
+    """In mode block too, 988 is stopped by no limit."""
+    limits = CallLimits(account=CallLimit(rate=0.1, burst=2), hugging=HuggingSettings(windows=3))
+    scene = Stage(policy=PolicySettings(limits=limits, modes={"limit.hugging": Mode.BLOCK}))
+    for number in range(30):
+        scene.call(10.0, call_id=f"call-{number}@sample")
+    assert scene.pbx.codes[-1] == 603
+    scene.call(uri=f"sip:988@{PROXY[0]}", called="988", call_id="help@sample")
+    assert scene.pbx.codes[-1] == 200

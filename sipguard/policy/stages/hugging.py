@@ -6,7 +6,7 @@ the call is held against is looked at, as far as it is an account's.
 
 from sipguard.policy.account_limits import charges_of
 from sipguard.policy.call import Call
-from sipguard.policy.call_limits import said
+from sipguard.policy.call_limits import is_exempt, said
 from sipguard.policy.finding import Refusal
 from sipguard.policy.view import View
 
@@ -24,4 +24,4 @@ def examine(call: Call, view: View) -> Refusal | None:
             full = view.usage.near.called(key, limit, view.usage.up(key), call.arrived, settings)
             if full >= settings.windows:
                 found = found or Refusal(_RULE, f"{said(key)} kept at the limit for {full * settings.window:g} seconds")
-    return found
+    return None if found is None or is_exempt(call, view) else found

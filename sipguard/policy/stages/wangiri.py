@@ -5,6 +5,7 @@ about destinations.
 """
 
 from sipguard.policy.call import Call
+from sipguard.policy.call_limits import is_exempt
 from sipguard.policy.finding import Refusal
 from sipguard.policy.view import View
 
@@ -17,6 +18,6 @@ def examine(call: Call, view: View) -> Refusal | None:
     if not thresholds.calls or account is None or call.emergency is not None or call.request.method != "INVITE":
         return None
     missed = view.destinations.missed.judge(account.name, thresholds, call.arrived)
-    if missed is None:
+    if missed is None or is_exempt(call, view):
         return None
     return Refusal(_RULE, f"{missed.calls} of {missed.attempts} calls rang for an instant, by account {account.name}")
