@@ -28,7 +28,7 @@ from sipguard.sip.message import Request
 from sipguard.sip.uri import Uri, parse_uri
 from sipguard.stir.telephone_number import TN, tn_of_uri
 from sipguard.stir.unix_time import UnixTime
-from sipguard.traffic.repeats import Pair
+from sipguard.traffic.shares import Pair
 from sipguard.traffic.usage import Hold
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from sipguard.policy.directory import Account
 from sipguard.policy.end_user import end_user_of
 from sipguard.policy.view import View
 from sipguard.stir.telephone_number import TN, canonicalise
-from sipguard.traffic.repeats import Pair
+from sipguard.traffic.shares import Pair
 
 _NATIONAL = DoNotCall.NATIONAL  # looked up once: every call asks
 _SHORTEST = 7  # digits; what is shorter is a service code

@@ -11,7 +11,7 @@ from sipguard.policy.presented import ASSERTED, PREFERRED, REMOTE_PARTY, numbers
 from sipguard.policy.rules import RULES, Family
 from sipguard.policy.view import View
 from sipguard.sip.message import Response
-from sipguard.traffic.rotation import Pair
+from sipguard.traffic.shares import Pair
 
 _ABOUT_THE_CALLER = ("caller-id.", "network-caller.", "destination.")
 _OURS = ("destination.no-route", "destination.unknown")

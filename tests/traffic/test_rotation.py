@@ -52,3 +52,13 @@ def test_many_refusals_of_one_pair_keep_one_caller() -> None:
     for number in range(1000):
         watch.refused(PAIR, number, 1.0, WINDOW)
     assert watch.tried(PAIR, -1, 5) == 2
+
+
+def test_whoever_is_refused_often_makes_the_node_forget_nobody_else() -> None:
+    """A flood of refused calls to ever new numbers pushes out its own."""
+    watch = RotationWatch(capacity=10)
+    watch.refused(PAIR, 1, 0.0, WINDOW)
+    for number in range(100):
+        watch.refused(("flood", str(number)), 2, 1.0, WINDOW)
+    assert watch.watches(PAIR, 2.0)
+    assert (len(watch), watch.watches(("flood", "99"), 2.0), watch.watches(("flood", "0"), 2.0)) == (10, True, False)
