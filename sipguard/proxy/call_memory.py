@@ -62,6 +62,7 @@ class _Entry(msgspec.Struct):
     over: bool = False
 
 
+_STRANGE = (msgspec.DecodeError, RecursionError)  # whatever is in the file, the node starts
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Facts).decode
 _glance = msgspec.json.Decoder(_Entry).decode
@@ -105,7 +106,7 @@ def read(lines: Iterable[bytes]) -> tuple[list[Facts], int]:
     for line in lines:
         try:
             facts = _decode(line)
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except _STRANGE:
             strange += 1
             continue
         if facts.over:
@@ -121,7 +122,7 @@ def compacted(lines: Iterable[bytes]) -> list[bytes]:
     for line in lines:
         try:
             entry = _glance(line)
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except _STRANGE:
             continue
         if entry.over:
             calls.pop(entry.id, None)

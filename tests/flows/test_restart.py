@@ -178,6 +178,7 @@ def test_lines_that_are_none() -> None:
     stage = Stage()
     stage.call()
     stage.network.remembered += [b"", b"{", b"[]", b'{"id":7}', b'{"id":"6b49d2000001-1","dialogs":[1]}', b"\xff"]
+    stage.network.remembered.append(b'{"x":' + b"[" * 100_000)
     stage.restart()
     assert stage.engine.active_calls == 1
     assert stage.errors == []

@@ -72,7 +72,7 @@ def test_half_a_line_is_none(tmp_path: Path) -> None:
     one, _ = opened(tmp_path)
     write(one, up("a"))
     with open(tmp_path / "calls.tail", "ab") as file:
-        file.write(b"{broken\n\n" + up("b") + b"\n" + up("c")[:-1])
+        file.write(b"{broken\n\n" + b'{"x":' + b"[" * 100_000 + b"\n" + up("b") + b"\n" + up("c")[:-1])
     assert opened(tmp_path)[1] == [up("a"), up("b")]
 
 
