@@ -18,7 +18,7 @@ from sipguard.config.suggestion import suggestion
 from sipguard.policy.caller_numbers import FAULTS, PREMIUM, UNALLOCATED, CallerNumbers
 from sipguard.policy.countries import ANYWHERE
 from sipguard.policy.pattern import split_block
-from sipguard.stir.telephone_number import TN, DialPlan
+from sipguard.stir.telephone_number import TN, DialPlan, globalise
 from sipguard.stir.unix_time import UnixTime
 
 _SEPARATORS = re.compile(r"[ ().\-/]")
@@ -38,6 +38,7 @@ _LONGEST_REMARK = 256
 _LONGEST_SOURCE = 64
 _LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment that can be shown again
 _SHORTEST_PREFIX = 4  # digits of a block that somebody has a right to, country code included
+_LONGEST_SERVICE = 3  # digits of 112, 911: no national number, whatever the plan
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
 
@@ -114,11 +115,21 @@ def canonical_pattern(text: str, plan: DialPlan) -> str:
     if found is None:
         raise ValueError(f'"{text}" is not a number or a block with trailing X like 999XXXXXXX')
     pattern = found["digits"] + found["wild"].upper()
-    if not found["plus"] and len(pattern) in plan.national_lengths:
-        pattern = plan.country_code + pattern
+    if not found["plus"]:
+        pattern = _global_pattern(pattern, plan)
     if not 3 <= len(pattern) <= 15:
         raise ValueError(f'"{text}" is not between 3 and 15 digits long')
     return pattern
+
+
+def _global_pattern(pattern: str, plan: DialPlan) -> str:
+    """With its country code: read as called numbers are, so that calls match it.
+
+    What begins like the national prefix and has the length of a national number is one (800 555-01-99 in Russia).
+    """
+    whole = globalise(pattern, plan)
+    national = whole == pattern and len(pattern) > _LONGEST_SERVICE and len(pattern) in plan.national_lengths
+    return plan.country_code + pattern if national else whole
 
 
 def country_list(text: str) -> str:

@@ -57,11 +57,11 @@ def canonicalise(user: str, plan: DialPlan) -> TN | None:
         return None
     if not _DIGITS.match(number):
         return TN(number)  # *67, #31#: kept as dialled (AS-09)
-    number = _globalise(number, plan)
+    number = globalise(number, plan)
     return TN(number) if len(number) <= _LONGEST else None
 
 
-def _globalise(digits: str, plan: DialPlan) -> str:
+def globalise(digits: str, plan: DialPlan) -> str:
     """Dialled digits with their country code where the plan can tell it (RFC 8224 §8.3, second step)."""
     if len(digits) <= 3:
         return digits

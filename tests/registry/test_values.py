@@ -56,6 +56,30 @@ def test_patterns(text: str, canonical: str) -> None:
     assert canonical_pattern(text, dial_plan("US")) == canonical
 
 
+@pytest.mark.parametrize(
+    ("text", "country", "canonical"),
+    [
+        ("020 7946 0000", "GB", "442079460000"),
+        ("2079460000", "GB", "442079460000"),
+        ("00442079460000", "GB", "442079460000"),
+        ("020 7946 XXXX", "GB", "44207946XXXX"),
+        ("01 23 45 67 89", "FR", "33123456789"),
+        ("030 123456", "DE", "4930123456"),
+        ("112", "DE", "112"),
+        ("06 1234 5678", "IT", "390612345678"),
+        ("8 495 123-45-67", "RU", "74951234567"),
+        ("800 555-01-99", "RU", "78005550199"),
+        ("011 44 20 7946 0000", "US", "442079460000"),
+    ],
+)
+def test_patterns_as_a_country_writes_them(text: str, country: str, canonical: str) -> None:
+    """National and international prefixes go, as they do from a called number: else no call would ever match."""
+    plan = dial_plan(country)
+    assert canonical_pattern(text, plan) == canonical
+    if "X" not in canonical and len(canonical) > 3:
+        assert canonical_number(text, country) == canonical
+
+
 @pytest.mark.parametrize("text", ["", "X", "XXX", "8X0", "+", "80", "1234567890123456", "80o8291040", "٨٠٠٨٢٩١٠٤٠"])
 def test_no_patterns(text: str) -> None:
     """What is neither is refused."""
