@@ -17,6 +17,7 @@ from sipguard.sip.message import Message, Request, Response
 from sipguard.sip.uri import SipUri, parse_uri, same_target
 
 REFRESHING = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY"))  # RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4.1
+_LONGEST = 2048  # octets of a target: several are kept of each side of a dialog, as long as the call lasts
 _REMEMBERED = 2  # targets a party had before; requests that name one crossed the news
 
 
@@ -115,7 +116,7 @@ def routes_beyond(response: Response, mark: str) -> tuple[str, ...]:
 
 
 def target_in(message: Message) -> str | None:
-    """The URI of its Contact that requests can go to; None when there is none, or it cannot be read."""
+    """The URI of its Contact that requests can go to; None when there is none, or it cannot be read or kept."""
     value = message.value("contact")
     if value is None:
         return None
@@ -125,7 +126,7 @@ def target_in(message: Message) -> str | None:
         else:
             uri = parse_address((split_list(value) or [""])[0] if "," in value else value).uri
         target = parse_uri(uri)
-        if not isinstance(target, SipUri):
+        if len(uri) > _LONGEST or not isinstance(target, SipUri):
             return None
         # Header fields are no part of a Request-URI (RFC 3261 §19.1.1): a BYE with some would be refused.
         return uri if target.headers is None else uri[: -len(target.headers) - 1]

@@ -569,3 +569,23 @@ def test_a_route_set_that_only_the_ringing_told() -> None:
     bye.set("route", ", ".join(reversed(early.listed("record-route"))))
     assert said(stage, bye) == 200
     assert stage.carrier.requests[-1].listed("route") == [near]
+
+
+@pytest.mark.clause("PRX-24")
+def test_a_target_too_long_to_keep() -> None:
+    """A party that names one is asked where it was; from the first INVITE on, where its requests come from."""
+    long = f"<sip:{'u' * 30_000}@{ACME_PBX[0]}>"
+    stage = Stage()
+    stage.call()
+    stage.pbx.contact = long
+    for _ in range(4):
+        assert said(stage, stage.pbx.in_dialog("UPDATE")) == 200
+    assert max(map(len, stage.network.remembered)) < 5_000
+    stage = Stage()
+    request = invite()
+    request.set("contact", long)
+    stage.pbx.start(request)
+    stage.network.run(2)
+    assert max(map(len, stage.network.remembered)) < 5_000
+    assert said(stage, stage.carrier.in_dialog("BYE"), stage.carrier) == 200
+    assert (stage.pbx.requests[-1].method, stage.events[-1]) == ("BYE", "end")
