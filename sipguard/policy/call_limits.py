@@ -1,8 +1,8 @@
 """Whose limits a call is held against, and when it is not held against any.
 
-Rates are checked for all keys before any is spent, so that a call that is refused takes nothing from anybody. Emergency
-calls, calls to an emergency number or the crisis line and calls back from a centre are never refused; whether a call is
-one is only asked when it would be.
+Rates that are asked together are checked for all keys before any is spent, so that a call one of them refuses takes
+nothing from the others. Emergency calls, calls to an emergency number or the crisis line and calls back from a centre
+are never refused; whether a call is one is only asked when it would be.
 """
 
 from sipguard.errors import MalformedValue

@@ -276,3 +276,10 @@ def test_a_route_that_only_reports_takes_what_another_must_not(reports: str) -> 
     stage = Stage(trunks=(*first, second), policy=limited({reports: Mode.REPORT}))
     assert calls(stage, 4) == [200] * 4
     assert len({request.call_id for request in stage.requests_to(CARRIER_A, "INVITE")}) == 1
+
+
+def test_what_is_refused_for_its_number_has_had_its_accounts_turn() -> None:
+    """The account's rate is asked before anything that costs; the number's behind the rules about numbers."""
+    stage = Stage(policy=limited(account=CallLimit(rate=0.001, burst=2), number=CallLimit(rate=0.001, burst=1)))
+    assert calls(stage, 2, calling=OWNED) == [200, 503]
+    assert calls(stage, 1, first=2, calling=VERIFIED) == [503]
