@@ -28,6 +28,7 @@ from sipguard.stir.unix_time import UnixTime
 from sipguard.stir.verdict import Verdict, Verstat
 from sipguard.stir.verification import Signalling
 
+_MOST_KEPT = 4096  # octets of Identity of one call: a chain of five diversions
 _ARRIVES = (RightKind.OWNED, RightKind.DELEGATED)
 
 
@@ -109,7 +110,9 @@ def remember(call: Call, view: View) -> None:
 
 
 def _voucher(call: Call, verdict: Verdict, called: TN, view: View) -> tuple[tuple[str, ...], tuple[Claims, ...]]:
-    """The Identity header fields that say who called this number, and what they say; none where To was another one."""
+    """The Identity header fields that say who called this number, and what they say; none where To was another one,
+    or they are too large to keep.
+    """
     if verdict.verstat is not Verstat.PASSED:
         return (), ()
     identities, said = [], []
@@ -119,7 +122,7 @@ def _voucher(call: Call, verdict: Verdict, called: TN, view: View) -> tuple[tupl
         if members is not None and result.reason is None and (result.vouches or result.ppt == "div"):
             identities.append(value)
             said.append(members._replace(members={}))  # of what was signed, no more than a div needs
-    if not any(called in members.destinations for members in said):
+    if sum(map(len, identities)) > _MOST_KEPT or not any(called in members.destinations for members in said):
         return (), ()
     return tuple(identities), tuple(said)
 

@@ -540,6 +540,17 @@ def test_what_was_signed_for_another_number_is_not_put_back() -> None:
             assert [claims["attest"] for claims in ours(play)] == ["B"]
 
 
+@pytest.mark.clause("VS-17")
+@pytest.mark.parametrize(("copies", "decision"), [(5, "forward"), (30, "refuse")])
+def test_little_is_kept_of_a_call(copies: int, decision: str) -> None:
+    """A caller's provider that signs at length fills no memory: its call counts as one that came unsigned."""
+    play = Play()
+    play.stage.arrives(calling=CALLER, headers=(play.shaken(),) * copies, call_id="in-1@carrier")
+    assert play.stage.record("decision")["verstat"] == "TN-Validation-Passed"
+    play.forward(DIVERSION)
+    assert play.record["decision"] == decision
+
+
 @pytest.mark.clause("AS-13", "PPT-06")
 def test_media_keys_that_are_others_now() -> None:
     """A PBX that answers the media itself breaks what was signed over them: nothing is put back, no div leads on."""
