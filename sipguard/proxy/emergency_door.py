@@ -20,7 +20,9 @@ from sipguard.traffic.gcra import Gcra
 from sipguard.traffic.limit import CallLimit
 
 _METHOD = b"INVITE "
-_PLAIN = re.compile(rb"INVITE sips?:\+?[0-9]{11,}[@;]")  # a number that is none for help anywhere
+# A number that is none for help anywhere. Ten digits are one, as North America calls, but for those that may begin with
+# an outside line (0, 8, 9) and an international prefix (0...).
+_PLAIN = re.compile(rb"INVITE (?:sips?|tel):(?:\+?[0-9]{11,}|[1-7][0-9]{9}|[89][1-9][0-9]{8})[@; ]")
 _LONGEST = 256  # octets of a Request-URI; what dials an emergency number is short
 # A call is two INVITEs, before and after it is asked for the password, and as often as they are repeated. Guessing
 # passwords here is no faster than where nobody is banned (``digest_failures``).

@@ -192,6 +192,18 @@ def test_the_door_for_help_is_no_hole() -> None:
 
 
 @pytest.mark.clause("EMG-04")
+@pytest.mark.parametrize("uri", ["sip:4155550123@192.0.2.1", "sip:+14155550123@192.0.2.1", "tel:+14155550123"])
+def test_ordinary_calls_of_a_banned_customer_take_no_place_of_its_call_for_help(uri: str) -> None:
+    """An exchange that goes on calling as before, ten digits as in North America, is still heard with 911."""
+    stage = asking()
+    forged(stage)
+    for number in range(30):
+        call = invite(source=ROAMING, call_id=f"plain-{number}@x", uri=uri)
+        assert sends(stage.network.inject(call.encode(), flow_from(ROAMING))) == []
+    assert sends(stage.network.inject(invite(source=ROAMING, **HELP).encode(), flow_from(ROAMING)))
+
+
+@pytest.mark.clause("EMG-04")
 def test_the_connection_of_a_banned_customer_outlives_the_question_for_its_password() -> None:
     """The call and the ACK of the 407 close nothing; anything else does."""
     stage = asking()
