@@ -20,7 +20,7 @@ from sipguard.traffic.shares import Pair
 _NATIONAL = DoNotCall.NATIONAL  # looked up once: every call asks
 _SHORTEST = 7  # digits; what is shorter is a service code
 _NORTH_AMERICAN = 11  # digits
-_REACHED = re.compile(r"(?:[*#]{1,2}[0-9]{2,3}[*#]|\*[2-9][0-9])?([0-9]{7,})(?:[*#]|\Z)")
+_REACHED = re.compile(r"(?:[*#]{1,2}[0-9]{2,3}[*#]|\*(?:67|70|82))?([0-9]{7,})(?:[*#]|\Z)")
 
 
 def called_number(call: Call) -> TN | None:

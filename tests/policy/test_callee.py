@@ -23,7 +23,21 @@ def test_what_was_dialled_around_a_number_is_not_part_of_it(user: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "user", ["911", "988", "411", "*67", "*98", "%2331%23", "123456", "*67123456", "*0114155550150", "alice", "%zz"]
+    "user",
+    [
+        "911",
+        "988",
+        "411",
+        "*67",
+        "*98",
+        "%2331%23",
+        "123456",
+        "*67123456",
+        "*0114155550150",
+        "*724155550150",
+        "alice",
+        "%zz",
+    ],
 )
 def test_codes_reach_no_number(user: str) -> None:
     """Short codes, service codes alone or before something short, and what is no number at all."""
@@ -33,5 +47,5 @@ def test_codes_reach_no_number(user: str) -> None:
 def test_a_service_code_stands_before_a_number_as_the_trunk_writes_it() -> None:
     """A French trunk dials a French number behind it; elsewhere nobody knows how long numbers are."""
     french = replace(CUSTOMER, dial_plan=FRANCE)
-    assert called_number(call_of(invite("sip:*310123456789@p"), french)) == "33123456789"
+    assert called_number(call_of(invite("sip:*31%230123456789@p"), french)) == "33123456789"
     assert called_number(call_of(invite("sip:+493012345678901@p"))) == "493012345678901"

@@ -1,8 +1,9 @@
 """Destination: the called number must be a number, in a country the account may call, and no premium number.
 
 Emergency calls and their service URNs are past that question. Short codes are left to the carrier, which knows them;
-one or two digits, or more than E.164 allows, are no number. The countries are the account's own, or those of the
-nearest account above it, or the policy's; where nobody names any, the trunk's own country.
+one or two digits, more than E.164 allows, or a number in the midst of asterisks and hashes that no switch takes off,
+are no number. The countries are the account's own, or those of the nearest account above it, or the policy's; where
+nobody names any, the trunk's own country.
 """
 
 from sipguard.errors import MalformedValue
@@ -16,6 +17,7 @@ from sipguard.stir.telephone_number import TN
 _SHORTEST = 3
 _LONGEST = 15  # ITU-T E.164
 _SHORTEST_GLOBAL = 7  # digits; what is shorter is a service code
+_NO_DIGITS = str.maketrans("", "", "*#")
 
 
 def examine(call: Call, view: View) -> Refusal | None:
@@ -28,8 +30,12 @@ def examine(call: Call, view: View) -> Refusal | None:
         return Refusal("destination.invalid", "the Request-URI cannot be read")
     if tn is None or not _SHORTEST <= len(tn) <= _LONGEST:
         return Refusal("destination.invalid", "the Request-URI holds no telephone number")
-    reached = called_number(call) or tn
-    return None if len(reached) < _SHORTEST_GLOBAL else _permitted(reached, call, view)
+    number = called_number(call)
+    if number is not None:
+        return _permitted(number, call, view)
+    if len(tn.translate(_NO_DIGITS)) < _SHORTEST_GLOBAL:
+        return None
+    return Refusal("destination.invalid", "the Request-URI holds neither a telephone number nor a service code")
 
 
 def _permitted(tn: TN, call: Call, view: View) -> Refusal | None:
