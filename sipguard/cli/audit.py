@@ -19,6 +19,8 @@ from sipguard.cli.output import show
 from sipguard.registry.audit_trail import AuditEntry
 from sipguard.registry.values import canonical_right, past, shown_time
 
+_TIMES = ("expires", "activated_at")
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -75,4 +77,10 @@ def _short(values: Any) -> str:
     if not isinstance(values, dict):
         return ""
     shown = {name: value for name, value in values.items() if value is not None and value not in ("", [])}
-    return " ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in shown.items())
+    return " ".join(f"{name}={_word(name, value)}" for name, value in shown.items())
+
+
+def _word(name: str, value: Any) -> str:
+    if name in _TIMES and isinstance(value, int):
+        return shown_time(value) or ""
+    return value if isinstance(value, str) else json.dumps(value)

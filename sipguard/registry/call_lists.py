@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sipguard.errors import RegistryError
 from sipguard.policy.call_lists import EVERYBODY, CallList
 from sipguard.policy.pattern import block_pattern
-from sipguard.registry.database import Database
+from sipguard.registry.database import BATCH, UNSEEN, Database
 from sipguard.registry.schema import AccountRow, CallListRow
 from sipguard.registry.upsert import upsert
 from sipguard.registry.values import shown_number
@@ -87,13 +87,16 @@ class CallLists:
     def clear(self, on_list: CallList, account: str) -> int:
         """Remove every entry of a list; returns how many there were."""
         chosen = (CallListRow.on_list == on_list.value, CallListRow.account == account)
+        removed, some = 0, select(CallListRow).where(*chosen).order_by(CallListRow.pattern).limit(BATCH)
         with self._database.writing() as session:
-            rows = session.execute(select(CallListRow).where(*chosen).order_by(CallListRow.pattern)).scalars().all()
-            if rows:
-                removed = [(row.pattern, _values_of(row), None) for row in rows]
-                session.execute(delete(CallListRow).where(*chosen), execution_options={"synchronize_session": False})
-                self._database.audit_rows(session, "call-list.remove", removed)
-            return len(rows)
+            while rows := session.execute(some).scalars().all():
+                removed += len(rows)
+                changes = [(row.pattern, _values_of(row), None) for row in rows]
+                self._database.audit_rows(session, "call-list.remove", changes)
+                gone = delete(CallListRow).where(*chosen, CallListRow.pattern <= rows[-1].pattern)
+                session.execute(gone, execution_options=UNSEEN)
+                session.expunge_all()
+        return removed
 
 
 def _held(session: Session, pattern: str, account: str, on_list: CallList) -> dict[str, object] | None:

@@ -26,6 +26,8 @@ from sipguard.registry.schema import AuditRow
 _Store = sqlite.Sqlite | postgresql.Postgresql
 Change = tuple[str, Mapping[str, object] | None, Mapping[str, object] | None]
 _SUBJECT = 128  # characters, as many as the audit keeps
+BATCH = 1000  # rows at a time, where there may be a million
+UNSEEN = {"synchronize_session": False}  # of a statement: the session's objects need not know what it does
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 

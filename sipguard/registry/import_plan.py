@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, inspect, select
 from sqlalchemy.orm import Session
 
 from sipguard.registry.csv_file import Columns, RowProblem
+from sipguard.registry.database import BATCH
 from sipguard.registry.schema import Table
 
 Entry = TypeVar("Entry", bound=tuple[Any, ...])
-BATCH = 1000  # rows per progress report and per statement
 Numbered = tuple[int, Entry]  # a line and the entry it holds
 Read = tuple[int, Entry, tuple[str, ...]]  # and the fields of it that the file says nothing of
 

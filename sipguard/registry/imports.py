@@ -18,9 +18,8 @@ from sqlalchemy import delete, inspect
 from sqlalchemy.orm import Session
 
 from sipguard.registry.csv_file import Row, RowProblem, read_rows
-from sipguard.registry.database import Change
+from sipguard.registry.database import BATCH, Change
 from sipguard.registry.import_plan import (
-    BATCH,
     Entry,
     Format,
     Held,

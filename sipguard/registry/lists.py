@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
 from sipguard.policy.pattern import block_pattern
-from sipguard.registry.database import Database
+from sipguard.registry.database import BATCH, UNSEEN, Database
 from sipguard.registry.schema import ListRow
 from sipguard.registry.upsert import upsert
 from sipguard.registry.values import shown_number
@@ -76,13 +76,16 @@ class DoNotOriginate:
 
     def clear(self) -> int:
         """Remove every pattern; returns how many there were."""
+        removed, some = 0, select(ListRow).order_by(ListRow.pattern).limit(BATCH)
         with self._database.writing() as session:
-            rows = session.execute(select(ListRow).order_by(ListRow.pattern)).scalars().all()
-            if rows:
-                removed = [(row.pattern, _values_of(row), None) for row in rows]
-                session.execute(delete(ListRow), execution_options={"synchronize_session": False})
-                self._database.audit_rows(session, "list.remove", removed)
-            return len(rows)
+            while rows := session.execute(some).scalars().all():
+                removed += len(rows)
+                self._database.audit_rows(
+                    session, "list.remove", [(row.pattern, _values_of(row), None) for row in rows]
+                )
+                session.execute(delete(ListRow).where(ListRow.pattern <= rows[-1].pattern), execution_options=UNSEEN)
+                session.expunge_all()
+        return removed
 
 
 def _values_of(row: ListRow | None) -> dict[str, object] | None:

@@ -250,4 +250,6 @@ def test_the_audit_shows_nought_and_no(shell: Shell) -> None:
     shell.run("account", "set", "acme", "--max-calls", "0")
     assert "\tmax_calls=0\n" in shell.run("audit", "--subject", "acme", "--limit", "1").out
     shell.run("emergency", "add", "+14155550100", "--account", "acme", "--unpaid")
+    shell.run("list", "add", "+14155550123", "--expires", "2030-01-31")
+    assert shell.run("audit", "--limit", "1").out.endswith(" expires=2030-01-31T00:00:00Z\n")
     assert " paid=false" in shell.run("audit", "--what", "emergency", "--limit", "1").out

@@ -189,3 +189,18 @@ def test_the_nearest_account_says_which_lists_count(tmp_path: Path) -> None:
     assert registry.directory().accounts["acme/sales"].do_not_call is DoNotCall.NATIONAL
     registry.accounts.change("acme", do_not_call="off")
     assert registry.directory().accounts["acme/sales"].do_not_call is DoNotCall.OFF
+
+
+@pytest.mark.parametrize("entries", [0, 3, 2500])
+def test_a_list_is_cleared_in_batches(tmp_path: Path, entries: int) -> None:
+    """All of one account's entries of one list go, however many, each with an entry in the audit; no other does."""
+    registry = filled(tmp_path)
+    registry.call_lists.clear(CallList.OPT_OUT, "acme")
+    rows = "".join(f"+1415556{number:04},acme\n+1415556{number:04},reseller\n" for number in range(entries))
+    assert load(registry, CallListFormat(CallList.OPT_OUT), f"pattern,account\n{rows}", tmp_path).stored
+    kept = registry.call_lists.count(CallList.OPT_OUT, "reseller")
+    before = len(registry.audit(what="call-list.remove"))
+    assert registry.call_lists.clear(CallList.OPT_OUT, "acme") == entries
+    assert len(registry.audit(what="call-list.remove")) == before + entries
+    assert registry.call_lists.count(CallList.OPT_OUT) == kept == entries
+    assert registry.call_lists.count(CallList.OPT_IN) == 1
