@@ -89,8 +89,10 @@ class Spelling:
         return rows
 
     def address(self, display: str, uri: str, tag: str) -> str:
-        """A name-addr."""
-        return f"{display}{self.space()}<{uri}>{self.parameters({'tag': tag, 'x': 'q;a'})}"
+        """A name-addr. A tag is a token (RFC 3261 §25.1), never in quotes."""
+        tag = f"{self.space()};{self.space()}{self.one_of('tag', 'TAG')}{self.space()}={self.space()}{tag}"
+        other = self.parameters({"x": "q;a"})
+        return f"{display}{self.space()}<{uri}>{self.one_of(tag + other, other + tag)}"
 
 
 @st.composite
