@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 refused or not found, 2 usage or configuration. An error i
 configuration error one line per problem; never a traceback.
 """
 
+import errno
 import getpass
 import os
 import sys
@@ -32,6 +33,7 @@ OutputArgument = Annotated[
     Path, typer.Argument(help="The CSV file to write; - is standard output.", metavar="FILE", allow_dash=True)
 ]
 LimitOption = Annotated[int, typer.Option("--limit", help="How many at most.", min=1)]
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what standard output goes to takes no more
 DEFAULT_CONFIG = Path("sipguard.toml")
 
 
@@ -44,8 +46,6 @@ class Commands(TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
-        except BrokenPipeError:  # whoever read it has had enough
-            raise
         except ConfigurationError as error:
             for problem in error.problems:
                 print(f"sipguard: {problem.key}: {problem.message}", file=sys.stderr)
@@ -53,8 +53,10 @@ class Commands(TyperGroup):
         except SipguardError as error:
             print(f"sipguard: {error}", file=sys.stderr)
             raise typer.Exit(2 if isinstance(error, StartupError) else 1) from None
-        except OSError as error:  # standard output, the disk it goes to being full
-            print(f"sipguard: {error.strerror or error}", file=sys.stderr)
+        except OSError as error:
+            if error.errno not in _FULL:  # a bug, or a reader that has had enough
+                raise
+            print(f"sipguard: {error.strerror}", file=sys.stderr)
             raise typer.Exit(1) from None
 
 
