@@ -39,6 +39,7 @@ _LONGEST_SOURCE = 64
 _LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment that can be shown again
 _SHORTEST_PREFIX = 4  # digits of a block that somebody has a right to, country code included
 _LONGEST_SERVICE = 3  # digits of 112, 911: no national number, whatever the plan
+_BLOCK = re.compile(r"[0-9][Xx]+[ ]*\Z")  # 800-GO-FEDEX is none
 _PATTERN = re.compile(r"(?P<plus>\+?)(?P<digits>[0-9]+)(?P<wild>[Xx]*)", re.ASCII)
 
 
@@ -59,13 +60,17 @@ def _read_alike(leading: str, country: str) -> str:
 
 
 def _read_number(text: str, country: str) -> TN:
+    if _BLOCK.search(text) is not None:  # to phonenumbers an X is a key of a telephone: 9
+        raise ValueError(f'"{text}" is a block; name one number')
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         raise ValueError(f'"{text}" is not a telephone number') from None
     if number.extension:
         raise ValueError(f'"{text}" has an extension; a right is for a whole number')
-    if not phonenumbers.is_possible_number(number):
+    if (
+        phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE
+    ):  # or local only
         raise ValueError(f'"{text}" is too long or too short to be a number in country {country}; write + for others')
     return TN(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+"))
 

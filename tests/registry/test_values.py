@@ -26,6 +26,7 @@ from sipguard.registry.values import (
         ("020 7183 8750", "GB", "442071838750"),
         ("+39 06 6982", "US", "39066982"),
         ("tel:+14155550100", "US", "14155550100"),
+        ("1-800-GO-FEDEX", "US", "18004633339"),
     ],
 )
 def test_numbers(text: str, country: str, canonical: str) -> None:
@@ -33,7 +34,9 @@ def test_numbers(text: str, country: str, canonical: str) -> None:
     assert canonical_number(text, country) == canonical
 
 
-@pytest.mark.parametrize("text", ["", "12", "acme", "+1415555010", "442071838750", "4155550100 ext. 7", "911"])
+@pytest.mark.parametrize(
+    "text", ["", "12", "acme", "+1415555010", "442071838750", "4155550100 ext. 7", "911", "5550123", "+1415555XXXX"]
+)
 def test_no_numbers(text: str) -> None:
     """What is no whole telephone number of the country is refused."""
     with pytest.raises(ValueError, match=r"\w"):
