@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sipguard.policy.account import Account
 from sipguard.policy.call import Call
 from sipguard.policy.call_lists import EVERYBODY, DoNotCall
 from sipguard.policy.compiled import Compiled, Contents, compile_block
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.stages import calling_hours, do_not_call, repeated_calls
 from sipguard.policy.view import View

@@ -12,8 +12,9 @@ from dataclasses import replace
 from sipguard.config.callers import CallersSection
 from sipguard.config.destinations import DestinationsSection
 from sipguard.policy import chain
+from sipguard.policy.account import Account
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.directory import Directory
 from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.policy.heading import Heading
 from sipguard.policy.premium_numbers import PremiumNumbers

@@ -22,8 +22,8 @@ from sipguard.cli.exporting import export_file
 from sipguard.cli.importing import import_file
 from sipguard.cli.output import done, show
 from sipguard.config import load
+from sipguard.policy.account import AccountState
 from sipguard.policy.call_lists import DoNotCall
-from sipguard.policy.directory import AccountState
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.formats import AccountsFormat

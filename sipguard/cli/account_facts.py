@@ -17,8 +17,9 @@ from sipguard.cli.replay import node_of
 from sipguard.config import Configuration
 from sipguard.ledger.reader import LogReader
 from sipguard.ledger.segment import log_directory
-from sipguard.policy.directory import Account, AccountState, Trunk
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.settings import CallLimits
+from sipguard.policy.trunk import Trunk
 from sipguard.registry import Registry
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.values import shown_number, shown_time

@@ -7,8 +7,8 @@ up. After a crash, calls that were up then seem to be so for a day.
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.account_limits import TREE, charges_of, restricted_at
-from sipguard.policy.directory import Account, AccountState
 from sipguard.policy.view import View
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from sipguard.policy.directory import Account, Trunk
+from sipguard.policy.account import Account
 from sipguard.policy.rules import TABLE, Family, Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import Trunk
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_at
 from sipguard.registry.values import shown_number

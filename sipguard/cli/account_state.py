@@ -2,7 +2,7 @@
 
 from sipguard.cli.commands import checked
 from sipguard.cli.output import done
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 from sipguard.registry import Registry
 from sipguard.registry.values import remark
 

@@ -9,7 +9,7 @@ from sipguard.cli.commands import DEFAULT_CONFIG, ConfigOption, JsonOption
 from sipguard.cli.output import say
 from sipguard.config import Configuration, load
 from sipguard.errors import ConfigurationError
-from sipguard.policy.directory import TrafficClass
+from sipguard.policy.trunk import TrafficClass
 from sipguard.registry.database import shown_url
 from sipguard.runtime.composition import Node, build
 from sipguard.runtime.tls import unnamed

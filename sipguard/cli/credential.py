@@ -18,7 +18,7 @@ from sipguard.cli.commands import open_registry as registry_of
 from sipguard.cli.output import done, say, show
 from sipguard.config import load
 from sipguard.errors import RegistryError
-from sipguard.policy.directory import Side
+from sipguard.policy.trunk import Side
 from sipguard.registry import Registry
 from sipguard.registry.values import password, user_name
 from sipguard.sip.digest import secret_of

@@ -7,7 +7,7 @@ After a restart the node knows less than is shown here.
 from dataclasses import asdict
 
 from sipguard.cli.recent_calls import RecentCalls, seconds, went_on
-from sipguard.policy.directory import Account
+from sipguard.policy.account import Account
 from sipguard.policy.heading import Risk
 from sipguard.registry.values import shown_number
 from sipguard.runtime.composition import Node

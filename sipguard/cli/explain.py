@@ -21,7 +21,7 @@ from sipguard.cli.number_facts import known, number_facts
 from sipguard.cli.replay import Replay, node_of, trunk_named
 from sipguard.config import load
 from sipguard.errors import MalformedMessage, SipguardError
-from sipguard.policy.directory import Trunk
+from sipguard.policy.trunk import Trunk
 from sipguard.registry.values import canonical_number
 from sipguard.runtime.composition import Node
 from sipguard.sip.message import Request

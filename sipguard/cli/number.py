@@ -39,7 +39,7 @@ from sipguard.registry.values import (
     shown_time,
     trunk_name,
 )
-from sipguard.runtime.composition import policy_settings
+from sipguard.runtime.engine_settings import policy_settings
 
 app = noun(
     "number",

@@ -18,9 +18,10 @@ from sipguard.config import Configuration
 from sipguard.errors import SipguardError
 from sipguard.ledger.reader import LogReader
 from sipguard.ledger.segment import log_directory
-from sipguard.policy.directory import Directory, Side, Trunk
+from sipguard.policy.directory import Directory
 from sipguard.policy.pattern import split_block
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.registry import Registry
 from sipguard.registry.call_lists import CallListEntry
 from sipguard.registry.numbers import NumberEntry

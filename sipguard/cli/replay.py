@@ -13,8 +13,8 @@ import msgspec
 from sipguard.config import Configuration
 from sipguard.engine import Ask, Engine, Log, Output, Send
 from sipguard.errors import SipguardError
-from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer, TargetNeed
+from sipguard.policy.trunk import Trunk
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.composition import Node, build
 from sipguard.runtime.tags import restore_tags, tags_file

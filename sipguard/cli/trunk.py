@@ -18,8 +18,8 @@ from sipguard.cli.commands import (
 from sipguard.cli.output import done, show
 from sipguard.config import TrunkSection, load
 from sipguard.config.section import SYSTEM_AUTHORITIES
-from sipguard.policy.directory import OnMismatch, Side, TrafficClass
 from sipguard.policy.forwarding import Forwarding
+from sipguard.policy.trunk import OnMismatch, Side, TrafficClass
 from sipguard.registry import Registry
 from sipguard.registry.trunks import trunk_of
 

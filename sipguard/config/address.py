@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import Target
+from sipguard.policy.trunk import Target
 from sipguard.sip.uri import SipUri, default_port, parse_uri
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?", re.ASCII)

@@ -14,7 +14,7 @@ from sipguard.config.suggestion import suggestion
 from sipguard.config.tls_checks import claimed_names, listener_problems, trunk_tls_problems
 from sipguard.config.trunk import DEFAULT_CERTIFICATE, trunk_problems
 from sipguard.errors import Problem
-from sipguard.policy.directory import Target, Trunk
+from sipguard.policy.trunk import Target, Trunk
 from sipguard.sip.flow import WEBSOCKET
 from sipguard.sip.uri import default_port
 

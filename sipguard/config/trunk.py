@@ -12,8 +12,8 @@ from sipguard.config.address import is_address, is_host_name, parse_source, pars
 from sipguard.config.call_limits import LimitSection
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.section import Authorities, ConfiguredPath, Section
-from sipguard.policy.directory import OnMismatch, Side, Target, TrafficClass, Trunk
 from sipguard.policy.forwarding import Forwarding
+from sipguard.policy.trunk import OnMismatch, Side, Target, TrafficClass, Trunk
 from sipguard.stir.telephone_number import TN
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]

@@ -8,7 +8,7 @@ A restriction caps as well: the highest restricted account on the path has the l
 that is below it, beside its own.
 """
 
-from sipguard.policy.directory import Account, AccountState
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.view import View
 from sipguard.traffic.gcra import Key
 from sipguard.traffic.limit import CallLimit

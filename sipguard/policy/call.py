@@ -6,7 +6,7 @@ Stages only read it; the chain writes the findings. Numbers are canonicalised by
 from typing import TYPE_CHECKING
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import Account, Side, Trunk
+from sipguard.policy.account import Account
 from sipguard.policy.finding import (
     Attested,
     Callback,
@@ -23,6 +23,7 @@ from sipguard.policy.finding import (
 from sipguard.policy.heading import Heading
 from sipguard.policy.need import Answer, Need
 from sipguard.policy.presented import from_number
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.uri import Uri, parse_uri

@@ -9,9 +9,9 @@ call is made for the end user that the calling number belongs to, over whosever 
 import re
 
 from sipguard.errors import MalformedValue
+from sipguard.policy.account import Account
 from sipguard.policy.call import Call
 from sipguard.policy.call_lists import DoNotCall
-from sipguard.policy.directory import Account
 from sipguard.policy.end_user import end_user_of
 from sipguard.policy.view import View
 from sipguard.stir.telephone_number import TN, canonicalise

@@ -4,8 +4,9 @@ What was decided about an end user - its state, its attestation cap, its limit -
 trunk of an account above it; so does what was decided about the accounts between the two.
 """
 
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Account, AccountState, Directory
+from sipguard.policy.directory import Directory
 from sipguard.policy.view import View
 
 _SEVERITY = {state: severity for severity, state in enumerate(AccountState)}

@@ -5,11 +5,11 @@ A stage returns one finding, a ``Need`` when a fact is missing, or None when it 
 
 from dataclasses import dataclass
 
-from sipguard.policy.directory import TrafficClass, Trunk
 from sipguard.policy.emergency_numbers import TESTS
 from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.heading import Heading
 from sipguard.policy.right import EmergencyRegistration, RightKind
+from sipguard.policy.trunk import TrafficClass, Trunk
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.stir.attestation import Attestation
 from sipguard.stir.claims import Claims

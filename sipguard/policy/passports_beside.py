@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sipguard.errors import SipguardError
 from sipguard.policy.call import Call
-from sipguard.policy.directory import TrafficClass
+from sipguard.policy.trunk import TrafficClass
 from sipguard.policy.view import View
 from sipguard.stir.attestation import Attestation
 from sipguard.stir.authentication import Signer

@@ -4,10 +4,10 @@ A call counts when it is let through, before it leaves, so that many which are r
 enters no statistic: emergency calls, service codes, and what is no INVITE.
 """
 
+from sipguard.policy.account import Account
 from sipguard.policy.call import Call
 from sipguard.policy.callee import called_number
 from sipguard.policy.destination_settings import Ceiling
-from sipguard.policy.directory import Account
 from sipguard.policy.heading import Heading
 from sipguard.policy.view import View
 from sipguard.stir.telephone_number import TN

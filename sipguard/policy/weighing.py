@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from sipguard.policy.account import Account
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Account, Trunk
 from sipguard.policy.end_user import below
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import Trunk
 from sipguard.policy.view import View
 
 

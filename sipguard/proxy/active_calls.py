@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from sipguard.policy.directory import Trunk
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy.carrier_leg import CarrierLeg
 from sipguard.proxy.dialog import Dialog, State
 from sipguard.sip.address import Address

@@ -14,9 +14,9 @@ import hmac
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import Trunk
-from sipguard.policy.record import readable
+from sipguard.policy.recorder import readable
 from sipguard.policy.settings import DigestSettings
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy.nonces import Nonces
 from sipguard.proxy.output import WARNING
 from sipguard.proxy.scanners import Scanners

@@ -7,8 +7,8 @@ cancelled, or will be by the transaction layer as soon as it says something; a 2
 
 from typing import TYPE_CHECKING
 
-from sipguard.policy.directory import Target, Trunk
 from sipguard.policy.need import Server, TargetNeed
+from sipguard.policy.trunk import Target, Trunk
 from sipguard.sip.flow import Flow
 from sipguard.sip.uri import SipUri
 from sipguard.transaction.client import ClientTransaction

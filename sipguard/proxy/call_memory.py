@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from sipguard.policy.directory import Trunk
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy.active_calls import ActiveCall, Party
 from sipguard.proxy.carrier_leg import CarrierLeg
 from sipguard.proxy.dialog import Dialog, Leg

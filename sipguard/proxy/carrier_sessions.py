@@ -6,7 +6,7 @@ first answer was taken.
 """
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import Trunk
+from sipguard.policy.trunk import Trunk
 from sipguard.sip.digest import Challenge, answer, format_credentials, parse_challenge, secret_of
 from sipguard.sip.message import Message
 

@@ -8,8 +8,8 @@ import re
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy import (
     authentication,
     emergency_location,

@@ -11,10 +11,10 @@ emergency call) go on under the identity that was screened.
 from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import OnMismatch, Side, Trunk
 from sipguard.policy.finding import Refusal
 from sipguard.policy.presented import ASSERTED, PREFERRED, REMOTE_PARTY, Presented, from_identity, number_of
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import OnMismatch, Side, Trunk
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_at
 from sipguard.proxy import plain_form, presentation

@@ -9,8 +9,9 @@ neighbour of no trunk only with the token that side was given.
 
 import ipaddress
 
-from sipguard.policy.directory import Directory, Side, Trunk
+from sipguard.policy.directory import Directory
 from sipguard.policy.need import Server
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.proxy.active_calls import Party
 from sipguard.proxy.dialog import Leg
 from sipguard.sip.message import Request

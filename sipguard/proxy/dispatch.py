@@ -7,8 +7,8 @@ gained (smooth weighted round-robin). So every target gets its share, evenly spr
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy.branch import Attempt
 from sipguard.proxy.health import Health
 

@@ -12,7 +12,8 @@ of all sources together come in.
 import re
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import Directory, Side
+from sipguard.policy.directory import Directory
+from sipguard.policy.trunk import Side
 from sipguard.policy.view import View
 from sipguard.proxy.urgency import means_help
 from sipguard.stir.telephone_number import DialPlan

@@ -10,8 +10,8 @@ sent none (RFC 6442 §4.1, §4.3).
 """
 
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Trunk
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import Trunk
 from sipguard.sip.message import Request
 
 _FIELD = "geolocation"

@@ -4,7 +4,7 @@ from typing import Any
 
 from sipguard.policy.call import Call
 from sipguard.policy.decision import Decision
-from sipguard.policy.record import readable
+from sipguard.policy.recorder import readable
 from sipguard.stir.telephone_number import TN
 
 RULE = "emergency.unprovisioned"

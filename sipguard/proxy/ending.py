@@ -9,7 +9,7 @@ answers when the call is over and its record closed.
 
 from collections import deque
 
-from sipguard.policy.directory import Account, AccountState
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.end_user import below
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.weighing import mode_at

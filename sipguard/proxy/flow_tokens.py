@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Callable, Sequence
 
 from sipguard.errors import ForgedToken, MalformedValue
-from sipguard.policy.directory import Trunk
+from sipguard.policy.trunk import Trunk
 from sipguard.sip.address import parse_address
 from sipguard.sip.flow import WEBSOCKET, Flow, Listener
 from sipguard.sip.message import Request

@@ -5,7 +5,7 @@ Everything nobody had to change keeps its octets. The steps are the RFC's, each 
 
 import re
 
-from sipguard.policy.directory import Target
+from sipguard.policy.trunk import Target
 from sipguard.proxy.validation import MAX_MAX_FORWARDS, is_sips
 from sipguard.sip.flow import WEBSOCKET, Listener
 from sipguard.sip.message import Message, Request

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import UNKNOWN_TRUNK
-from sipguard.policy.directory import Trunk
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy.oc_parameters import answer, offers_loss, rewrite
 from sipguard.proxy.output import INFO, WARNING
 from sipguard.proxy.overload import Overload

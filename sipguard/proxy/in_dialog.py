@@ -9,10 +9,10 @@ call to a carrier, unscreened, under the token of an old one.
 from sipguard.errors import ForgedToken, MalformedValue
 from sipguard.policy import chain
 from sipguard.policy.decision import Decision
-from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Refusal
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import Trunk
 from sipguard.policy.weighing import mode_at
 from sipguard.proxy import authentication, dialog_identity, dialog_path, forwarding, presentation
 from sipguard.proxy.active_calls import ActiveCall, Redeemed

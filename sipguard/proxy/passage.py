@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from sipguard.policy.directory import Side, Trunk
 from sipguard.policy.need import Server, TargetNeed
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.dialog import Dialog, Leg
 from sipguard.proxy.resubmission import Resubmission

@@ -9,10 +9,10 @@ import re
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Trunk
 from sipguard.policy.diverted_from import DIVERSION, FIELDS
 from sipguard.policy.presented import number_of
 from sipguard.policy.privacy import hides_identity, levels
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy import plain_form, privacy_service, unverified
 from sipguard.proxy.plain_form import ANONYMOUS_URI, UNAVAILABLE_URI, Checked, number_text
 from sipguard.sip.address import Address, format_address, parse_address

@@ -4,8 +4,8 @@ They run on the engine's own timers, spread over the interval. Any final answer 
 none before its next turn, or no way to reach it, counts against it.
 """
 
-from sipguard.policy.directory import Target
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
+from sipguard.policy.trunk import Target
 from sipguard.proxy import forwarding
 from sipguard.proxy.health import name_of
 from sipguard.proxy.oc_parameters import OFFER

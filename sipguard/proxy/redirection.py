@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Target, Trunk
 from sipguard.policy.need import Server, TargetNeed
+from sipguard.policy.trunk import Target, Trunk
 from sipguard.proxy.branch import Attempt
 from sipguard.proxy.routing import only_over_tls
 from sipguard.proxy.validation import is_sips

@@ -14,8 +14,8 @@ realm that is not the trunk's pass unchanged: they are for the caller.
 import re
 from enum import Enum, auto
 
-from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server, TargetNeed
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy.active_calls import ActiveCall, Redeemed
 from sipguard.proxy.branch import Attempt, Branch
 from sipguard.proxy.carrier_leg import CarrierLeg

@@ -18,9 +18,9 @@ import ipaddress
 import re
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import Trunk
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import ScannerSettings
+from sipguard.policy.trunk import Trunk
 from sipguard.proxy.bans import Bans
 from sipguard.proxy.log_budget import LogBudget
 from sipguard.proxy.output import INFO, Close

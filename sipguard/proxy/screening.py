@@ -9,12 +9,12 @@ from sipguard.policy.call import UNKNOWN_TRUNK, Call
 from sipguard.policy.call_limits import places
 from sipguard.policy.callee import note_call
 from sipguard.policy.decision import Decision
-from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.licence import remember
 from sipguard.policy.need import Answer, CommitNeed, Need, TargetAnswer
-from sipguard.policy.record import reported_rules
+from sipguard.policy.recorder import reported_rules
 from sipguard.policy.rotation import note_refusal
+from sipguard.policy.trunk import Trunk
 from sipguard.policy.velocity import note_attempt
 from sipguard.proxy.authentication import Authentication
 from sipguard.proxy.delivery import Delivery

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from sipguard.policy.need import Need, Server, TargetNeed
-from sipguard.policy.record import Recorder
+from sipguard.policy.recorder import Recorder
 from sipguard.policy.view import View
 from sipguard.proxy.active_calls import ActiveCalls
 from sipguard.proxy.carrier_leg import CarrierLegs

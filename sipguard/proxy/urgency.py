@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sipguard.policy.directory import Trunk
 from sipguard.policy.emergency_numbers import Overrides, recognised, short_number
 from sipguard.policy.presented import ASSERTED, from_number
 from sipguard.policy.presented import numbers as numbers_in
 from sipguard.policy.resource_priority import is_callback, namespace_of, resource_priorities
+from sipguard.policy.trunk import Trunk
 from sipguard.policy.view import View
 from sipguard.sip.message import Request
 from sipguard.sip.uri import parse_uri

@@ -7,7 +7,7 @@ with its reason. What is in force of an account is the strictest state on its pa
 
 from collections.abc import Iterable
 
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 
 _ACTIVE, _WARNED, _RESTRICTED, _SUSPENDED, _TERMINATED = AccountState
 

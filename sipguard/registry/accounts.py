@@ -7,7 +7,7 @@ from sqlalchemy import CTE, ColumnElement, Connection, delete, select, update
 from sqlalchemy.orm import Session
 
 from sipguard.errors import RegistryError
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 from sipguard.registry.account_states import strictest, transition_problem
 from sipguard.registry.database import Database
 from sipguard.registry.schema import AccountKind, AccountRow, CallListRow, EmergencyRow, NumberRow, TrunkRow

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from sipguard.config.checks import certificate_problem
 from sipguard.config.dial_plan import dial_plan
 from sipguard.config.suggestion import suggestion
+from sipguard.policy.account import AccountState
 from sipguard.policy.call_lists import DoNotCall
 from sipguard.policy.caller_numbers import CallerNumbers
-from sipguard.policy.directory import AccountState
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.account_states import transition_problem
 from sipguard.registry.accounts import (

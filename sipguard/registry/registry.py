@@ -5,7 +5,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sipguard.policy.directory import Account, Directory, Trunk
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Directory
+from sipguard.policy.trunk import Trunk
 from sipguard.registry.accounts import Accounts
 from sipguard.registry.audit_trail import AuditEntry, audit_entries, number_history
 from sipguard.registry.call_lists import CallLists

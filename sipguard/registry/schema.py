@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 
 _OWNED = text("kind = 'owned'")
 

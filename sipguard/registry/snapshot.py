@@ -9,9 +9,11 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from sipguard.policy.account import Account
 from sipguard.policy.call_lists import DoNotCall
-from sipguard.policy.directory import Account, Directory, Trunk
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
+from sipguard.policy.trunk import Trunk
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.account_states import strictest
 from sipguard.registry.accounts import AccountEntry, path_of, read_above, read_accounts, read_below

@@ -7,7 +7,8 @@ from sipguard.config.checks import certificate_problem, overlapping
 from sipguard.config.suggestion import suggestion
 from sipguard.config.tls_checks import claimed_names
 from sipguard.errors import Problem
-from sipguard.policy.directory import Directory, Side, TrafficClass
+from sipguard.policy.directory import Directory
+from sipguard.policy.trunk import Side, TrafficClass
 from sipguard.policy.unprovisioned import Unprovisioned
 
 _CLASS_OF: Mapping[Unprovisioned | None, TrafficClass] = {

@@ -7,7 +7,7 @@ that is not valid yet waits for its time. Used at the start, at a reload, and by
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sipguard.config.model import SigningCertificate
+from sipguard.config.stir import SigningCertificate
 from sipguard.errors import Problem, SipguardError
 from sipguard.runtime.hardware_key import open_hardware_key
 from sipguard.runtime.secret_files import read_public_file, read_secret_file

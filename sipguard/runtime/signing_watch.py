@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sipguard.config.model import SignSection
+from sipguard.config.stir import SignSection
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.file_stamp import Stamp, stamp

@@ -17,10 +17,10 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from sipguard.config.address import is_address
-from sipguard.config.model import ListenerSection
+from sipguard.config.listener import ListenerSection
 from sipguard.config.section import SYSTEM_AUTHORITIES
 from sipguard.errors import CertificateError, Problem, SipguardError, StartupError
-from sipguard.policy.directory import Trunk
+from sipguard.policy.trunk import Trunk
 from sipguard.runtime.domain_certificate import identities
 from sipguard.runtime.file_stamp import Stamp, stamp
 from sipguard.runtime.secret_files import read_public_file, read_secret_file

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from sipguard.config.model import VerifySection
+from sipguard.config.stir import VerifySection
 from sipguard.errors import CertificateError, StartupError
 from sipguard.runtime.secret_files import read_public_file
 from sipguard.stir.certificate import UNREADABLE, TrustAnchors

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sipguard.engine import Engine
-from sipguard.policy.directory import Account, AccountState, Directory, Side, Target, TrafficClass, Trunk
+from sipguard.policy.account import Account, AccountState
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import Side, Target, TrafficClass, Trunk
 from sipguard.policy.view import View
 from sipguard.proxy.settings import ProxySettings
 from sipguard.sip.flow import Flow, Listener

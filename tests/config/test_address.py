@@ -3,7 +3,7 @@
 import pytest
 
 from sipguard.config.address import parse_socket_address, parse_source, parse_target
-from sipguard.policy.directory import Target
+from sipguard.policy.trunk import Target
 
 
 @pytest.mark.parametrize(

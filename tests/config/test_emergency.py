@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sipguard.config.model import EmergencySection
+from sipguard.config.policy import EmergencySection
 from sipguard.policy.unprovisioned import Unprovisioned
 
 

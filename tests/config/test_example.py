@@ -8,8 +8,9 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 from sipguard.config import Configuration, load
-from sipguard.config.model import LimitsSection, TimersSection, VerifySection
+from sipguard.config.model import LimitsSection, TimersSection
 from sipguard.config.robodial import RobodialSection
+from sipguard.config.stir import VerifySection
 from sipguard.traffic.profile import Profile
 
 EXAMPLE = Path(__file__).parents[2] / "sipguard.toml"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from sipguard.config.model import SigningCertificate
 from sipguard.config.pkcs11_uri import HardwareKey
+from sipguard.config.stir import SigningCertificate
 
 WHERE = "?module-path=/usr/lib/module.so&pin-source=file:/etc/pin"
 

@@ -7,7 +7,7 @@ import pytest
 from sipguard.config import load
 from sipguard.config.model import LimitsSection, TlsSection
 from sipguard.errors import ConfigurationError
-from sipguard.policy.directory import Target
+from sipguard.policy.trunk import Target
 
 PLAIN = """
 [node]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sipguard.errors import MalformedValue
-from sipguard.policy.directory import Trunk
+from sipguard.policy.trunk import Trunk
 from sipguard.sip.digest import format_challenge, parse_credentials, response_to, secret_of
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sipguard.policy.directory import Account, Credential, Directory, Side, Trunk
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Credential, Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.settings import DigestSettings, PolicySettings
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.sip.digest import Challenge, answer, format_credentials, parse_challenge, secret_of
 from sipguard.sip.message import Request, Response
 from sipguard.sip.parser import parse

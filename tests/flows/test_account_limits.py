@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.directory import Account, AccountState, Directory, OnMismatch
+from sipguard.policy.account import Account, AccountState
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import OnMismatch
 from sipguard.testing.sample import CARRIER_B, OWNED, TRUNKS, VERIFIED, directory, invite, target
 from sipguard.testing.user_agent import UserAgent
 from sipguard.traffic.limit import CallLimit

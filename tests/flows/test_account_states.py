@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, directory
 from tests.flows.stage import Stage
 

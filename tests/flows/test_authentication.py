@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sipguard.policy.directory import Trunk
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, NumberRight, RightKind
+from sipguard.policy.trunk import Trunk
 from sipguard.sip.message import Request
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, OWNED, PROXY, TRUNKS, changed, flow_from, invite
 from tests.flows.credentials import (

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sipguard.config.callers import CallersSection
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.premium_numbers import PremiumNumbers
 from sipguard.policy.right import ListEntry, NumberRight, RightKind

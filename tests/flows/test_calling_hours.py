@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from sipguard.policy.account import Account
 from sipguard.policy.call_lists import DoNotCall
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.directory import Directory
 from sipguard.policy.repeated_calls import RepeatedCalls
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sipguard.policy.account import Account
 from sipguard.policy.destination_settings import (
     Ceiling,
     DestinationLimit,
@@ -12,7 +13,6 @@ from sipguard.policy.destination_settings import (
     VelocitySettings,
 )
 from sipguard.policy.destination_table import DestinationTable
-from sipguard.policy.directory import Account
 from sipguard.policy.heading import Headings, Risk
 from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.directory import Account, Directory, OnMismatch
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import OnMismatch
 from sipguard.sip.message import Request
 from sipguard.testing.sample import (
     ACME_PBX,

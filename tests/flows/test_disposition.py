@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipguard.policy.directory import Side, Trunk
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.testing.sample import CALLED, CARRIER_A, CARRIER_A_SPARE, changed, flow_from, target
 from sipguard.testing.user_agent import Script
 from tests.flows.stage import Stage, answer_to, refusing

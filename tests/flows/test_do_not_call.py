@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sipguard.policy.account import Account
 from sipguard.policy.call_lists import EVERYBODY, DoNotCall, listings_of
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, NumberRight, RightKind
 from sipguard.policy.rules import Mode

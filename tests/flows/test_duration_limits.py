@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from sipguard.policy.account import AccountState
 from sipguard.policy.destination_settings import DestinationSettings
 from sipguard.policy.destination_table import DestinationTable
-from sipguard.policy.directory import AccountState
 from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.settings import PolicySettings

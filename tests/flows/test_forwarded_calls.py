@@ -7,7 +7,8 @@ from typing import Any
 import jwt
 import pytest
 
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Directory
 from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.need import Answer, CertificateNeed
 from sipguard.policy.number_book import NumberBook

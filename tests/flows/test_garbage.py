@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.engine import Load
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 from sipguard.policy.settings import PolicySettings
 from sipguard.proxy.active_calls import ActiveCall
 from sipguard.proxy.branch import Branch

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import Target
 from sipguard.policy.need import Server, TargetAnswer, TargetNeed
+from sipguard.policy.trunk import Target
 from sipguard.testing.network import Endpoint
 from sipguard.testing.sample import CARRIER_A, CARRIER_A_SPARE, RESCUE, changed, invite, target
 from sipguard.testing.user_agent import Script

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from sipguard.engine import Send
-from sipguard.policy.directory import Account, Directory, Side, Trunk
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, NumberRight, RightKind
 from sipguard.policy.settings import PolicySettings, ScannerSettings
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.proxy.overload import OverloadSettings
 from sipguard.sip.flow import Flow

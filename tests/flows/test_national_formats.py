@@ -11,7 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from sipguard.config.dial_plan import dial_plan
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.stir.telephone_number import DialPlan, canonicalise

@@ -3,7 +3,7 @@
 import pytest
 
 from sipguard.policy.need import Answer
-from sipguard.policy.record import Recorder
+from sipguard.policy.recorder import Recorder
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, OWNED, changed
 from tests.flows.stage import CERTIFICATE, Stage, with_settings
 

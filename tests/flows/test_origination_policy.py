@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.directory import OnMismatch, Side, TrafficClass, Trunk
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import OnMismatch, Side, TrafficClass, Trunk
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.stir.base64url import decode
 from sipguard.testing.sample import (

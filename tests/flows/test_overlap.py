@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import Trunk
 from sipguard.policy.need import Server, TargetAnswer, TargetNeed
+from sipguard.policy.trunk import Trunk
 from sipguard.sip.flow import Listener
 from sipguard.testing.sample import (
     ACME_PBX,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sipguard.policy.directory import Side, Target, Trunk
 from sipguard.policy.need import Server, TargetAnswer, TargetNeed
+from sipguard.policy.trunk import Side, Target, Trunk
 from sipguard.sip.message import Request
 from sipguard.testing.sample import (
     CALLED,

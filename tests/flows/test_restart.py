@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 from sipguard.policy.settings import CallLimits, PolicySettings
 from sipguard.sip.message import Request
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, PROXY, TRUNKS, Sample, directory, flow_from, invite

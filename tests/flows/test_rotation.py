@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode

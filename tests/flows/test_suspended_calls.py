@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import Account, AccountState, Directory
+from sipguard.policy.account import Account, AccountState
+from sipguard.policy.directory import Directory
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.sip.message import Request

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sipguard.policy.directory import OnMismatch
 from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.settings import CallLimits, PolicySettings
+from sipguard.policy.trunk import OnMismatch
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, FORGED, changed
 from sipguard.traffic.limit import CallLimit
 from tests.flows.stage import CERTIFICATE, Stage, refusing

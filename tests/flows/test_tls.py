@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipguard.policy.directory import Target
+from sipguard.policy.trunk import Target
 from sipguard.sip.flow import Flow
 from sipguard.testing.network import Endpoint
 from sipguard.testing.sample import (

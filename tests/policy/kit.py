@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Account, AccountState, Directory, Side, Target, TrafficClass, Trunk
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import Side, Target, TrafficClass, Trunk
 from sipguard.policy.view import View
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request

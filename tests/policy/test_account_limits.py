@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.account_limits import charges_of, places_of
-from sipguard.policy.directory import Account, AccountState, Directory
+from sipguard.policy.directory import Directory
 from sipguard.policy.settings import CallLimits, PolicySettings
 from sipguard.traffic.limit import MODEST, UNLIMITED, CallLimit
 from tests.policy.kit import view_of

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from sipguard.policy import chain
+from sipguard.policy.account import AccountState
 from sipguard.policy.chain import ORIGINATION, TERMINATION, run
 from sipguard.policy.decision import FORWARD, Decision
-from sipguard.policy.directory import AccountState, OnMismatch, TrafficClass
 from sipguard.policy.finding import Refusal
 from sipguard.policy.need import Answer, CertificateNeed
 from sipguard.policy.rules import RULES, Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import OnMismatch, TrafficClass
 from sipguard.stir.attestation import Attestation
 from sipguard.stir.verdict import Reason
 from sipguard.stir.verification import MissingCertificate

@@ -2,9 +2,11 @@
 
 import pytest
 
-from sipguard.policy.directory import Account, Directory, Side, Target, TrafficClass, Trunk
+from sipguard.policy.account import Account
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import ListEntry, NumberRight, RightKind
+from sipguard.policy.trunk import Side, Target, TrafficClass, Trunk
 from sipguard.sip.flow import Flow
 
 NOW = 1_764_000_000

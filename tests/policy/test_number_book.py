@@ -3,8 +3,9 @@
 import pytest
 
 from sipguard.errors import DamagedFile, RegistryError
+from sipguard.policy.account import Account
 from sipguard.policy.compiled import MAGIC, Compiled, Contents, compile_block
-from sipguard.policy.directory import Account, Directory
+from sipguard.policy.directory import Directory
 from sipguard.policy.number_book import NumberBook, NumberChanges
 from sipguard.policy.pattern import block_key
 from sipguard.policy.right import EmergencyRegistration, ListEntry, NumberRight, RightKind

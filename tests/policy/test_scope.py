@@ -4,10 +4,10 @@ import pytest
 
 from sipguard.policy.chain import run
 from sipguard.policy.decision import FORWARD, Decision
-from sipguard.policy.directory import TrafficClass
 from sipguard.policy.rules import Mode
 from sipguard.policy.scope import Scope
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import TrafficClass
 from tests.policy.kit import DIALER, FOREIGN, OWNED, call_of, invite, view_of
 
 RULE = "caller-id.not-owned"

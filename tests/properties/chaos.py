@@ -8,10 +8,10 @@ import json
 from typing import Any
 
 from sipguard.engine import ERROR, Ask, Engine, Event, Log, Output, Send
-from sipguard.policy.directory import OnMismatch, Side, Trunk
 from sipguard.policy.need import Answer, Need, Server, TargetAnswer, TargetNeed
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import CallLimits, DigestSettings, PolicySettings
+from sipguard.policy.trunk import OnMismatch, Side, Trunk
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.parser import parse

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.account_limits import TREE
 from sipguard.policy.call import Call
 from sipguard.policy.call_limits import places
 from sipguard.policy.chain import run
 from sipguard.policy.decision import FORWARD
-from sipguard.policy.directory import Account, AccountState
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import CallLimits, PolicySettings
 from sipguard.traffic.limit import CallLimit

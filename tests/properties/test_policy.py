@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sipguard.errors import MalformedValue
 from sipguard.policy.chain import run
 from sipguard.policy.decision import Decision
-from sipguard.policy.directory import OnMismatch
 from sipguard.policy.emergency_numbers import emergency_number
 from sipguard.policy.finding import CallerIdentity
 from sipguard.policy.right import RightKind
 from sipguard.policy.stages import caller_identity
+from sipguard.policy.trunk import OnMismatch
 from sipguard.sip.uri import parse_uri
 from sipguard.stir.attestation import Attestation
 from tests.policy.kit import AMERICA, CUSTOMER, OWNED, call_of, invite, view_of

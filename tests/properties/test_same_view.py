@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sipguard.policy.directory import OnMismatch
+from sipguard.policy.trunk import OnMismatch
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, OWNED, changed
 from tests.flows.same_view import hostile
 from tests.flows.same_view.test_same_view import message, outcome

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipguard.policy.directory import Target
+from sipguard.policy.trunk import Target
 from sipguard.proxy import forwarding
 from sipguard.sip.flow import Listener
 from sipguard.sip.uri import parse_uri

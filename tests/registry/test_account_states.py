@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sipguard.errors import RegistryError
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 from sipguard.registry.account_states import FORCED, TRANSITIONS, strictest, transition_problem
 from sipguard.registry.accounts import StateChange
 from tests.registry.kit import acme

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sipguard.errors import RegistryError
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 from sipguard.policy.right import RightKind
 from sipguard.registry import Registry
 from sipguard.registry.accounts import AccountEntry

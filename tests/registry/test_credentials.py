@@ -6,7 +6,7 @@ import pytest
 
 from sipguard.config import TrunkSection
 from sipguard.errors import RegistryError
-from sipguard.policy.directory import Side
+from sipguard.policy.trunk import Side
 from sipguard.registry.credentials import CredentialEntry
 from tests.registry.kit import acme
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from sipguard.policy.account import AccountState
 from sipguard.policy.call_lists import EVERYBODY, CallList
-from sipguard.policy.directory import AccountState
 from sipguard.registry import Registry
 from sipguard.registry.accounts import AccountEntry
 from sipguard.registry.audit_trail import AuditEntry

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sipguard.policy.directory import Account, AccountState, Side, TrafficClass, Trunk
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.right import RightKind
+from sipguard.policy.trunk import Side, TrafficClass, Trunk
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry.emergency import EmergencyEntry
 from sipguard.registry.lists import PatternEntry

@@ -8,8 +8,9 @@ import pytest
 
 from sipguard.config import Configuration, parse
 from sipguard.errors import ConfigurationError
-from sipguard.policy.directory import AccountState, TrafficClass
+from sipguard.policy.account import AccountState
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import TrafficClass
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.registry import Registry
 from sipguard.registry.accounts import AccountEntry

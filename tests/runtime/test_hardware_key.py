@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 
-from sipguard.config.model import SigningCertificate
 from sipguard.config.pkcs11_uri import HardwareKey
+from sipguard.config.stir import SigningCertificate
 from sipguard.errors import CertificateError
 from sipguard.runtime import hardware_module as module_room
 from sipguard.runtime.clock import Clock

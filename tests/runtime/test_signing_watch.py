@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sipguard.config.model import SignSection
+from sipguard.config.stir import SignSection
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.faults import Faults
 from sipguard.runtime.signing import load_generations

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sipguard.policy.directory import Side as TrunkSide
-from sipguard.policy.directory import Target, Trunk
+from sipguard.policy.trunk import Side as TrunkSide
+from sipguard.policy.trunk import Target, Trunk
 from sipguard.runtime.stream import StreamLimits
 from sipguard.runtime.tls_watch import TlsWatch
 from sipguard.sip.flow import Flow, Send

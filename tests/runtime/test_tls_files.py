@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from sipguard.config.model import ListenerSection
-from sipguard.policy.directory import Side, Trunk
+from sipguard.config.listener import ListenerSection
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.runtime.domain_certificate import identities, matches
 from sipguard.runtime.tls import make_contexts, unnamed
 from sipguard.stir.unix_time import UnixTime

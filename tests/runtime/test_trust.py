@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sipguard.config.model import VerifySection
+from sipguard.config.stir import VerifySection
 from sipguard.errors import CertificateError, StartupError
 from sipguard.runtime.trust import Trust, make_trust, read_administrators, read_anchors
 from sipguard.stir.certificate import load_chain, validate

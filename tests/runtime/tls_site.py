@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sipguard.config.model import ListenerSection
+from sipguard.config.listener import ListenerSection
 from sipguard.errors import Problem
-from sipguard.policy.directory import Trunk
+from sipguard.policy.trunk import Trunk
 from sipguard.runtime.binding import bind
 from sipguard.runtime.clock import Clock
 from sipguard.runtime.stream import StreamLimits, StreamTransport

@@ -5,8 +5,8 @@ The directory already holds the strictest state on the path from the top of the 
 the account is known once the number is: what its state says is asked then.
 """
 
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Account, AccountState
 from sipguard.policy.end_user import end_user_of
 from sipguard.policy.finding import Refusal
 from sipguard.policy.view import View

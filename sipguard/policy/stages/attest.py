@@ -14,11 +14,12 @@ right to the caller's number (ATIS-1000074 §5.2.3). A trusted trunk may have at
 
 import re
 
+from sipguard.policy.account import Account, AccountState
 from sipguard.policy.call import Call
-from sipguard.policy.directory import Account, AccountState, TrafficClass
 from sipguard.policy.end_user import end_user_of
 from sipguard.policy.finding import Attested
 from sipguard.policy.right import RightKind
+from sipguard.policy.trunk import TrafficClass
 from sipguard.policy.view import View
 from sipguard.stir.attestation import Attestation
 from sipguard.stir.telephone_number import TN

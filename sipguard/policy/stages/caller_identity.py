@@ -23,7 +23,6 @@ from typing import NamedTuple
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.directory import OnMismatch
 from sipguard.policy.finding import CallerIdentity, Forwarded, Refusal
 from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.licence import licence
@@ -39,6 +38,7 @@ from sipguard.policy.presented import (
 )
 from sipguard.policy.right import NumberRight
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import OnMismatch
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_for
 from sipguard.sip.names import display_name

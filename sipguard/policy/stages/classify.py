@@ -7,11 +7,12 @@ has restricted is segregated whatever the mode: that is a decision about a custo
 an earlier rule in mode ``divert`` matched.
 """
 
+from sipguard.policy.account import AccountState
 from sipguard.policy.call import Call
-from sipguard.policy.directory import AccountState, TrafficClass
 from sipguard.policy.end_user import state_of
 from sipguard.policy.finding import Classified, Refusal
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import TrafficClass
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_for
 

@@ -7,7 +7,7 @@ display name are the business of ``display_number``.
 from sipguard.policy.call import Call
 from sipguard.policy.displayed import display_names
 from sipguard.policy.finding import Refusal
-from sipguard.policy.record import readable
+from sipguard.policy.recorder import readable
 from sipguard.policy.view import View
 
 _RULE = "caller-id.impersonation"

@@ -5,9 +5,9 @@ When none is left the call is refused; a trunk whose limit's rule is not switche
 
 from sipguard.policy.call import Call
 from sipguard.policy.call_limits import CONCURRENT, RATE, is_exempt
-from sipguard.policy.directory import Trunk
 from sipguard.policy.finding import Refusal, Routed
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import Trunk
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_for
 from sipguard.traffic.limit import CallLimit

@@ -17,12 +17,12 @@ from dataclasses import replace
 
 from sipguard.errors import MalformedValue
 from sipguard.policy.call import Call
-from sipguard.policy.directory import TrafficClass
 from sipguard.policy.emergency_numbers import TESTS, recognised, short_number
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.presented import ASSERTED, from_number, numbers
 from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.rules import Mode
+from sipguard.policy.trunk import TrafficClass
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.policy.view import View
 from sipguard.policy.weighing import mode_for

@@ -6,8 +6,8 @@ may have trunks of their own: one to a call centre that asks where they are, or 
 """
 
 from sipguard.policy.call import Call
-from sipguard.policy.directory import TrafficClass, Trunk
 from sipguard.policy.finding import Emergency, Refusal, Routed
+from sipguard.policy.trunk import TrafficClass, Trunk
 from sipguard.policy.unprovisioned import Unprovisioned
 from sipguard.policy.view import View
 

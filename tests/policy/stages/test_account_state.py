@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipguard.policy.directory import AccountState
+from sipguard.policy.account import AccountState
 from sipguard.policy.finding import Refusal
 from sipguard.policy.stages.account_state import examine
 from tests.policy.kit import call_of, in_state, view_of

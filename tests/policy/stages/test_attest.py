@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import AccountState, TrafficClass
+from sipguard.policy.account import AccountState
 from sipguard.policy.finding import Attested, CallerIdentity, Classified, Forwarded
 from sipguard.policy.forwarding import Forwarding
 from sipguard.policy.right import RightKind
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.attest import examine
+from sipguard.policy.trunk import TrafficClass
 from sipguard.stir.attestation import Attestation
 from tests.policy.kit import ACME, FOREIGN, OWNED, call_of, in_state, invite, view_of
 

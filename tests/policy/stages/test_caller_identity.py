@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import OnMismatch
 from sipguard.policy.finding import CallerIdentity, Emergency, Refusal
 from sipguard.policy.right import NumberRight, RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.caller_identity import examine
+from sipguard.policy.trunk import OnMismatch
 from tests.policy.kit import (
     CUSTOMER,
     DELEGATED,

@@ -2,11 +2,12 @@
 
 import pytest
 
-from sipguard.policy.directory import AccountState, TrafficClass
+from sipguard.policy.account import AccountState
 from sipguard.policy.finding import Classified, Emergency, Refusal
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.classify import examine
+from sipguard.policy.trunk import TrafficClass
 from tests.policy.kit import call_of, in_state, tagged_book, view_of
 
 TAGS = ("short-calls", "volume")

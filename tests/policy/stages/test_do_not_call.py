@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from sipguard.policy.account import Account
 from sipguard.policy.call_lists import EVERYBODY, DoNotCall, listings_of
-from sipguard.policy.directory import Account
 from sipguard.policy.finding import CallerIdentity, Emergency, Refusal
 from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import RightKind

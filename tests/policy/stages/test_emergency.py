@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import TrafficClass
 from sipguard.policy.finding import Emergency, Refusal
 from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.emergency import examine
+from sipguard.policy.trunk import TrafficClass
 from sipguard.policy.unprovisioned import Unprovisioned
 from tests.policy.kit import (
     ACME,

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from sipguard.errors import CertificateError
-from sipguard.policy.directory import Account, TrafficClass
+from sipguard.policy.account import Account
 from sipguard.policy.finding import Attested, CallerIdentity, Emergency, Signed
 from sipguard.policy.right import EmergencyRegistration
 from sipguard.policy.settings import PolicySettings
 from sipguard.policy.stages.sign import examine
+from sipguard.policy.trunk import TrafficClass
 from sipguard.stir import base64url
 from sipguard.stir.attestation import Attestation
 from tests.policy.kit import (

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sipguard.policy.directory import TrafficClass
 from sipguard.policy.finding import Classified, Emergency, Refusal, Routed
 from sipguard.policy.stages.route_outbound import examine
+from sipguard.policy.trunk import TrafficClass
 from tests.policy.kit import CONVERSATIONAL, CUSTOMER, DIALER, EMERGENCY, call_of, directory, view_of
 
 
