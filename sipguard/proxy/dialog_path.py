@@ -14,6 +14,7 @@ from sipguard.policy.need import Server
 from sipguard.policy.trunk import Side, Trunk
 from sipguard.proxy.active_calls import Party
 from sipguard.proxy.dialog import Leg
+from sipguard.sip.host import is_address
 from sipguard.sip.message import Request
 
 SENDER = "dialog.sender"
@@ -45,7 +46,7 @@ def is_a_carriers(host: str, directory: Directory) -> bool:
     if ":" in host:
         address = ipaddress.IPv6Address(host)
         host = str(address.ipv4_mapped or address)
-    trunk = directory.trunk_at(host)
+    trunk = directory.trunk_at(host) if is_address(host) else None
     if trunk is not None:
         return trunk.side is Side.NETWORK
     host = host.lower().rstrip(".")

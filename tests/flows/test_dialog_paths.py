@@ -7,10 +7,11 @@ import pytest
 from sipguard.policy.need import Server, TargetAnswer, TargetNeed
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import Side, Trunk
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.response import build_response
-from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, PROXY, RESCUE, flow_from, invite
+from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, PROXY, RESCUE, TRUNKS, flow_from, invite
 from sipguard.testing.user_agent import Script, UserAgent
 from sipguard.transaction.server import ServerTransaction
 from tests.flows.stage import Stage, answer_to, answered, silent
@@ -517,6 +518,24 @@ def test_no_customer_is_where_a_carrier_is(method: str, contact: str, routes: tu
     assert said(stage, stage.carrier.in_dialog(method), stage.carrier) == 200
     assert stage.pbx.requests[-1].method == method
     assert stage.octets_to(CARRIER_B) == stage.octets_to(RESCUE) == []
+
+
+@pytest.mark.clause("PRX-24")
+@pytest.mark.parametrize("method", ["INVITE", "BYE"])
+@pytest.mark.parametrize(
+    "contact", ["<sip:1@acme.example>", "<sip:1@[1::2::3]>", "<sip:1@[::1.2.3.400]>", "<sip:1@1.2.3.400>"]
+)
+def test_a_name_where_trunks_are_networks(method: str, contact: str) -> None:
+    """A Contact by name, or by what is no address, breaks nothing where trunks are known by whole networks."""
+    stage = Stage(trunks=(*TRUNKS, Trunk("branch", Side.CUSTOMER, account="acme", sources=("203.0.113.0/24",))))
+    carriers = TargetAnswer((Server("udp", *CARRIER_B),))
+    stage.network.answers[TargetNeed("acme.example", None, None, False)] = carriers
+    request = invite()
+    request.set("contact", contact)
+    stage.pbx.start(request)
+    stage.network.run(2)
+    assert said(stage, stage.carrier.in_dialog(method), stage.carrier) in (400, 480)
+    assert stage.errors == []
 
 
 @pytest.mark.clause("PRX-24")
