@@ -22,7 +22,7 @@ from sipguard.transaction.timers import TimerHeap
 class Script:
     """How an answering agent treats an INVITE: seconds to ring, seconds to the final answer, and its code.
 
-    A ``stuck`` agent takes no CANCEL.
+    A ``stuck`` agent takes no CANCEL. ``others`` is the code for requests that are no INVITE.
     """
 
     ring_after: float | None = 0.1
@@ -30,6 +30,7 @@ class Script:
     code: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     stuck: bool = False
+    others: int = 200
 
 
 @dataclass
@@ -197,7 +198,7 @@ class UserAgent:
         """Somebody calls, or says something inside a dialog."""
         self.requests.append(transaction.request)
         if transaction.method != "INVITE":
-            self.answer(transaction, 200, (), now)
+            self.answer(transaction, self.script.others, (), now)
             return
         if self.script.ring_after is not None:
             self.timers.start(now + self.script.ring_after, Timed(self, transaction, 180), 0)

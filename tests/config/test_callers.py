@@ -28,11 +28,11 @@ def test_what_is_given_arrives() -> None:
 def test_mistakes_of_rotation(values: dict[str, float]) -> None:
     """One caller is no rotation."""
     with pytest.raises(ValidationError):
-        RotationSection(**values)  # type: ignore[arg-type]
+        RotationSection.model_validate(values)
 
 
 @pytest.mark.parametrize("values", [{"share": 0.1}, {"share": 1.1}, {"window": 1}, {"windows": -1}])
 def test_mistakes_of_hugging(values: dict[str, float]) -> None:
     """A tenth of a limit is not near it."""
     with pytest.raises(ValidationError):
-        HuggingSection(**values)  # type: ignore[arg-type]
+        HuggingSection.model_validate(values)

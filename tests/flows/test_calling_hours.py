@@ -1,6 +1,7 @@
 """Hours and repeated calls through the whole proxy."""
 
 from dataclasses import replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,20 +26,20 @@ def selling() -> Directory:
     return Directory(accounts=[account], trunks=TRUNKS, numbers=directory().numbers)
 
 
-def staged(zone: ZoneInfo = DAY, most: int = 3, modes: dict[str, Mode] | None = None, **more: object) -> Stage:
+def staged(zone: ZoneInfo = DAY, most: int = 3, modes: dict[str, Mode] | None = None, **more: Any) -> Stage:
     """A stage where all numbers are in one zone."""
     policy = PolicySettings(modes=modes or {}, repeated=RepeatedCalls(calls=most))
-    stage = Stage(directory=selling(), policy=policy, **more)  # type: ignore[arg-type]
+    stage = Stage(directory=selling(), policy=policy, **more)
     stage.sample.view = replace(stage.sample.view, zones=lambda _tn: (zone,))
     stage.engine.reconfigure(stage.sample.view)
     return stage
 
 
-def calls(stage: Stage, number: int, first: int = 0, **changes: str) -> list[int]:
+def calls(stage: Stage, number: int, first: int = 0, **changes: Any) -> list[int]:
     """So many calls, one after the other, and the final answer of each."""
     before = len(stage.pbx.codes)
     for position in range(first, first + number):
-        stage.pbx.start(invite(call_id=f"again-{position}@sample", **changes))  # type: ignore[arg-type]
+        stage.pbx.start(invite(call_id=f"again-{position}@sample", **changes))
         stage.network.run(2.0)
     return [code for code in stage.pbx.codes[before:] if code >= 200]
 

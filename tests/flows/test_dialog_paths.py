@@ -1,7 +1,5 @@
 """Requests inside a dialog go where the other side said it is, and nowhere else, whoever sends them with true tags."""
 
-from typing import Any
-
 import pytest
 
 from sipguard.policy.need import Server, TargetAnswer, TargetNeed
@@ -10,10 +8,8 @@ from sipguard.policy.settings import PolicySettings
 from sipguard.policy.trunk import Side, Trunk
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
-from sipguard.sip.response import build_response
 from sipguard.testing.sample import ACME_PBX, CARRIER_A, CARRIER_B, PROXY, RESCUE, TRUNKS, flow_from, invite
 from sipguard.testing.user_agent import Script, UserAgent
-from sipguard.transaction.server import ServerTransaction
 from tests.flows.stage import Stage, answer_to, answered, silent
 
 OWN = f"sip:{ACME_PBX[0]}:{ACME_PBX[1]}"
@@ -358,10 +354,10 @@ def test_a_bye_that_the_other_side_refuses_ends_nothing(code: int) -> None:
     """With a hop too few, an unknown Require or an old number a BYE is refused over there, and the call goes on."""
     stage = Stage()
     stage.call()
-    stage.carrier.request = refuser(stage.carrier, code)  # type: ignore[method-assign]
+    stage.carrier.script = Script(others=code)
     assert said(stage, stage.pbx.in_dialog("BYE")) == code
     assert (stage.engine.active_calls, stage.events) == (1, ["decision", "answer"])
-    del stage.carrier.request
+    stage.carrier.script = Script()
     stage.hang_up()
     assert stage.record("end")["released_by"] == "caller"
 
@@ -375,7 +371,7 @@ def test_a_bye_to_nobody_ends_the_call(code: int | None) -> None:
     if code is None:
         stage.network.detach(CARRIER_A)
     else:
-        stage.carrier.request = refuser(stage.carrier, code)  # type: ignore[method-assign]
+        stage.carrier.script = Script(others=code)
     stage.pbx.start(stage.pbx.in_dialog("BYE"))
     stage.network.run(40)
     assert stage.engine.active_calls == 0
@@ -394,7 +390,7 @@ def test_who_hangs_up_on_its_own_bye_changes_nothing(code: int | None, calls: in
     if code is None:
         stage.network.detach(CARRIER_A)
     else:
-        stage.carrier.request = refuser(stage.carrier, code)  # type: ignore[method-assign]
+        stage.carrier.script = Script(others=code)
     flow = Flow(1, "tcp", *ACME_PBX, 7)
     stage.network.inject(bye.encode(), flow)
     stage.network.unreachable.add(ACME_PBX)
@@ -480,16 +476,6 @@ def swapped(request: Request, branch: str = "swapped") -> Request:
     changed.set_uri(OWN)
     changed.replace_top_via(changed.via._replace(parameters={"branch": f"z9hG4bK{branch}{request.method}"}))
     return changed
-
-
-def refuser(agent: UserAgent, code: int) -> Any:
-    """What an agent does with requests that it refuses."""
-
-    def refuse(transaction: ServerTransaction, now: float) -> None:
-        agent.requests.append(transaction.request)
-        agent.layer.respond(transaction, build_response(transaction.request, code, None, None), now)
-
-    return refuse
 
 
 CARRIERS = f"{CARRIER_B[0]}:{CARRIER_B[1]}"

@@ -13,13 +13,14 @@ from sipguard.policy.number_book import NumberBook
 from sipguard.policy.right import EmergencyRegistration, NumberRight, RightKind
 from sipguard.policy.rules import Mode
 from sipguard.policy.settings import PolicySettings
+from sipguard.policy.trunk import Trunk
 from sipguard.testing.sample import CALLED, CARRIER_A, OWNED, PROXY, RESCUE, TRUNKS, changed
 from tests.flows.stage import Stage
 
 RULE = "destination.do-not-call"
 
 
-def directory(on: str = "opt-out", number: str = CALLED, trunks=TRUNKS) -> Directory:  # type: ignore[no-untyped-def]
+def directory(on: str = "opt-out", number: str = CALLED, trunks: tuple[Trunk, ...] = TRUNKS) -> Directory:
     """The sample operator; one number is on a list, and acme sells by telephone."""
     account = "acme" if on == "opt-out" else EVERYBODY
     return Directory(

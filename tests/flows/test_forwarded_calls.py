@@ -1,7 +1,7 @@
 """Calls that a customer forwards back into the network: what licenses them, and how they are signed (RFC 8946)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jwt
@@ -42,7 +42,7 @@ class Play:
     """A stage on which ``acme-pbx`` may forward, and the provider of its callers, which signs with its own."""
 
     forwarding: Forwarding = Forwarding.PASSPORT
-    policy: PolicySettings = PolicySettings()  # noqa: RUF009 - frozen
+    policy: PolicySettings = field(default_factory=PolicySettings)
     fetched: bool = True
 
     def __post_init__(self) -> None:

@@ -179,8 +179,7 @@ def test_a_probed_target_goes_down_and_comes_back_without_calls() -> None:
 def test_any_answer_but_503_is_a_sign_of_life(code: int, down: bool) -> None:
     """A target that refuses OPTIONS lives; one that says 503 does not want calls."""
     stage = Stage(settings=PROBING)
-    carrier = stage.carrier
-    carrier.request = lambda transaction, now: carrier.answer(transaction, code, (), now)  # type: ignore[method-assign]
+    stage.carrier.script = Script(others=code)
     stage.network.apply(stage.engine.tick(0.0, stage.network.wall))
     stage.network.run(60)
     assert bool(events(stage)) is down
